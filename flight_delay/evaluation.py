@@ -9,8 +9,10 @@ __all__ = ['METRICS', 'RESAMPLES', 'SEGMENTS', 'BLUE', 'ORANGE', 'GREY', 'LOOK',
 
 # %% ../nbs/06_evaluation.ipynb #dcb60b6d
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -196,7 +198,7 @@ def reliability(
 
 # %% ../nbs/06_evaluation.ipynb #39ac9d98
 BLUE, ORANGE, GREY = "#3d85c6", "#e2793b", "#7d7d7d"
-LOOK = {
+LOOK: Any = {  # matplotlib settings
     "figure.figsize": (7, 3.2),
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -226,7 +228,8 @@ class Picture:
         drawing = io.StringIO()
         figure.savefig(drawing, format="svg", bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
-        self.svg, self.sentence = drawing.getvalue()[drawing.getvalue().index("<svg") :], sentence
+        bare = re.sub(r"<metadata>.*?</metadata>", "", drawing.getvalue(), flags=re.S)
+        self.svg, self.sentence = bare[bare.index("<svg") :], sentence
 
     def _repr_html_(self) -> str:
         caption = f"<figcaption>{self.sentence}</figcaption>"
@@ -278,7 +281,7 @@ def plot_segment(table: pl.DataFrame, name: str) -> Picture:  # table: as by_seg
 def plot_delays(delay: pl.Series) -> Picture:  # minutes, null where a flight did not land
     "What arrival delays look like."
     figure, axes = plt.subplots()
-    axes.hist(delay.drop_nulls().clip(-60, 180), bins=np.arange(-60, 185, 5), color=BLUE)
+    axes.hist(delay.drop_nulls().clip(-60, 180), bins=list(range(-60, 185, 5)), color=BLUE)
     axes.axvline(LATE_MINUTES, color=ORANGE, linestyle="--", label="late from here (15 min)")
     axes.set(xlabel="arrival delay (min; the last bar holds all above 175)", ylabel="flights")
     axes.legend()

@@ -199,13 +199,21 @@ def windows(
 PEAK_LOCAL_HOURS = (7, 8, 9, 16, 17, 18, 19, 20)  # the morning and the evening bank at the origin
 CALENDAR = [
     own("lead_minutes", "stage", "min", "time from as_of to the scheduled departure", pl.col("lead_minutes")),
-    own("departure_delay", "stage", "min", "the flight's own departure delay, once it has left", pl.col("known_departure_delay")),
+    own(
+        "departure_delay", "stage", "min", "the flight's own departure delay, once it has left", pl.col("known_departure_delay")
+    ),
     own("hour_of_day", "calendar", "h", "local hour of the scheduled departure", pl.col("local_hour").cast(pl.Float64)),
     own("minute_of_day", "calendar", "min", "local minute of the scheduled departure since midnight", pl.col("minute_of_day")),
     own("day_of_week", "calendar", "1-7", "local weekday, Monday is 1", pl.col("local_departure").dt.weekday()),
     own("season", "calendar", "0-3", "winter 0, spring 1, summer 2, autumn 3", pl.col("local_departure").dt.month() % 12 // 3),
     own("is_holiday", "calendar", "0/1", "the local day is a US public holiday", pl.col("days_to_holiday") == 0),
-    own("days_to_holiday", "calendar", "d", "days from the nearest US public holiday, negative before it", pl.col("days_to_holiday")),
+    own(
+        "days_to_holiday",
+        "calendar",
+        "d",
+        "days from the nearest US public holiday, negative before it",
+        pl.col("days_to_holiday"),
+    ),
     own("is_peak_hour", "calendar", "0/1", "local hour in the two daily peaks", pl.col("local_hour").is_in(PEAK_LOCAL_HOURS)),
     own("planned_minutes", "schedule", "min", "planned time from gate to gate", pl.col("planned_minutes")),
     own("distance_mi", "schedule", "mi", "great-circle distance", pl.col("distance_mi")),
@@ -216,8 +224,28 @@ CALENDAR = [
         "planned time beyond 500 mph and 30 minutes on the ground",
         lambda planned_minutes, distance_mi: planned_minutes - distance_mi * 60 / 500 - 30,
     ),
-    Feature("departures_planned_1h", "schedule", "n", "departures at the origin within 30 min", "around", "schedule", "origin", "", 0.5),
-    Feature("departures_planned_3h", "schedule", "n", "departures at the origin within 90 min", "around", "schedule", "origin", "", 1.5),
+    Feature(
+        "departures_planned_1h",
+        "schedule",
+        "n",
+        "departures at the origin within 30 min",
+        "around",
+        "schedule",
+        "origin",
+        "",
+        0.5,
+    ),
+    Feature(
+        "departures_planned_3h",
+        "schedule",
+        "n",
+        "departures at the origin within 90 min",
+        "around",
+        "schedule",
+        "origin",
+        "",
+        1.5,
+    ),
     Feature("airline_planned_1h", "schedule", "n", "its airline's among them", "around", "schedule", "carrier_origin", "", 0.5),
     own("seats", "aircraft", "n", "seats of the aircraft", pl.col("seats")),
     own("aircraft_age_years", "aircraft", "yr", "years since the aircraft was built", pl.col("aircraft_age_years")),
@@ -225,17 +253,109 @@ CALENDAR = [
 
 # %% ../nbs/03_features.ipynb #b775b90c
 HISTORY = [
-    *windows("avg_delay_{}", "route", "min", "mean arrival delay on the route, {}", "mean", "arrivals", "route", "delay", WEEK_HOURS, MONTH_HOURS),
-    *windows("std_delay_{}", "route", "min", "its standard deviation, {}", "std", "arrivals", "route", "delay", WEEK_HOURS, MONTH_HOURS),
-    *windows("on_time_percentage_{}", "route", "share", "arrivals on time on the route, {}", "mean", "arrivals", "route", "on_time", WEEK_HOURS, MONTH_HOURS),
-    *windows("flights_{}", "route", "n", "arrivals on the route, {}", "count", "arrivals", "route", "", WEEK_HOURS, MONTH_HOURS),
-    *windows("flight_avg_delay_{}", "flight", "min", "mean arrival delay of the flight number, {}", "mean", "arrivals", "flight", "delay", WEEK_HOURS, MONTH_HOURS),
-    *windows("flight_std_delay_{}", "flight", "min", "its standard deviation, {}", "std", "arrivals", "flight", "delay", MONTH_HOURS),
-    *windows("flight_on_time_percentage_{}", "flight", "share", "arrivals on time of the flight number, {}", "mean", "arrivals", "flight", "on_time", MONTH_HOURS),
-    *windows("flight_flights_{}", "flight", "n", "arrivals of the flight number, {}", "count", "arrivals", "flight", "", MONTH_HOURS),
-    *windows("airline_avg_delay_{}", "airline", "min", "mean arrival delay of the airline, {}", "mean", "arrivals", "carrier", "delay", DAY_HOURS, WEEK_HOURS, MONTH_HOURS),
-    *windows("airline_on_time_percentage_{}", "airline", "share", "arrivals on time of the airline, {}", "mean", "arrivals", "carrier", "on_time", MONTH_HOURS),
-    Feature("airline_cancellation_rate", "airline", "share", "cancelled among the airline's flights, 30d", "mean", "starts", "carrier", "cancelled", MONTH_HOURS),
+    *windows(
+        "avg_delay_{}",
+        "route",
+        "min",
+        "mean arrival delay on the route, {}",
+        "mean",
+        "arrivals",
+        "route",
+        "delay",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "std_delay_{}",
+        "route",
+        "min",
+        "its standard deviation, {}",
+        "std",
+        "arrivals",
+        "route",
+        "delay",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "on_time_percentage_{}",
+        "route",
+        "share",
+        "arrivals on time on the route, {}",
+        "mean",
+        "arrivals",
+        "route",
+        "on_time",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "flights_{}", "route", "n", "arrivals on the route, {}", "count", "arrivals", "route", "", WEEK_HOURS, MONTH_HOURS
+    ),
+    *windows(
+        "flight_avg_delay_{}",
+        "flight",
+        "min",
+        "mean arrival delay of the flight number, {}",
+        "mean",
+        "arrivals",
+        "flight",
+        "delay",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "flight_std_delay_{}", "flight", "min", "its standard deviation, {}", "std", "arrivals", "flight", "delay", MONTH_HOURS
+    ),
+    *windows(
+        "flight_on_time_percentage_{}",
+        "flight",
+        "share",
+        "arrivals on time of the flight number, {}",
+        "mean",
+        "arrivals",
+        "flight",
+        "on_time",
+        MONTH_HOURS,
+    ),
+    *windows(
+        "flight_flights_{}", "flight", "n", "arrivals of the flight number, {}", "count", "arrivals", "flight", "", MONTH_HOURS
+    ),
+    *windows(
+        "airline_avg_delay_{}",
+        "airline",
+        "min",
+        "mean arrival delay of the airline, {}",
+        "mean",
+        "arrivals",
+        "carrier",
+        "delay",
+        DAY_HOURS,
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "airline_on_time_percentage_{}",
+        "airline",
+        "share",
+        "arrivals on time of the airline, {}",
+        "mean",
+        "arrivals",
+        "carrier",
+        "on_time",
+        MONTH_HOURS,
+    ),
+    Feature(
+        "airline_cancellation_rate",
+        "airline",
+        "share",
+        "cancelled among the airline's flights, 30d",
+        "mean",
+        "starts",
+        "carrier",
+        "cancelled",
+        MONTH_HOURS,
+    ),
     derived(
         "airline_reliability_score",
         "airline",
@@ -245,31 +365,246 @@ HISTORY = [
             airline_on_time_percentage_30d * (1 - airline_cancellation_rate)
         ),
     ),
-    *windows("airline_origin_avg_delay_{}", "airline", "min", "mean arrival delay of the airline from this origin, {}", "mean", "arrivals", "carrier_origin", "delay", WEEK_HOURS, MONTH_HOURS),
-    *windows("hour_avg_departure_delay_{}", "origin", "min", "mean departure delay at this origin and local hour, {}", "mean", "departures", "origin_hour", "delay", WEEK_HOURS, MONTH_HOURS),
+    *windows(
+        "airline_origin_avg_delay_{}",
+        "airline",
+        "min",
+        "mean arrival delay of the airline from this origin, {}",
+        "mean",
+        "arrivals",
+        "carrier_origin",
+        "delay",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "hour_avg_departure_delay_{}",
+        "origin",
+        "min",
+        "mean departure delay at this origin and local hour, {}",
+        "mean",
+        "departures",
+        "origin_hour",
+        "delay",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
 ]
 
 # %% ../nbs/03_features.ipynb #b39e5970
 NOW = [
-    *windows("origin_departure_delay_{}", "origin", "min", "mean departure delay at the origin, {}", "mean", "departures", "origin", "delay", 1, 3, 24),
-    *windows("origin_late_share_{}", "origin", "share", "departures at the origin 15 min late or more, {}", "mean", "departures", "origin", "late", 1, 3, 24),
-    *windows("origin_departures_{}", "origin", "n", "departures at the origin, {}", "count", "departures", "origin", "", 1, 3),
-    *windows("origin_cancellation_rate_{}", "origin", "share", "cancelled at the origin, {}", "mean", "starts", "origin", "cancelled", 3, 24),
-    *windows("airline_origin_departure_delay_{}", "airline", "min", "mean departure delay of the airline at the origin, {}", "mean", "departures", "carrier_origin", "delay", 1, 3, 24),
-    *windows("route_departure_delay_{}", "route", "min", "mean departure delay on the route, {}", "mean", "departures", "route", "delay", 6, 24),
-    *windows("dest_arrival_delay_{}", "destination", "min", "mean arrival delay at the destination, {}", "mean", "arrivals", "dest", "delay", 3, 24),
-    *windows("dest_departure_delay_{}", "destination", "min", "mean departure delay of flights to the destination, {}", "mean", "departures", "dest", "delay", 3, 24),
-    *windows("route_recovery_{}", "recovery", "min", "mean of arrival minus departure delay on the route, {}", "mean", "arrivals", "route", "recovery", WEEK_HOURS, MONTH_HOURS),
-    *windows("flight_recovery_{}", "recovery", "min", "the same for the flight number, {}", "mean", "arrivals", "flight", "recovery", MONTH_HOURS),
-    *windows("origin_recovery_{}", "recovery", "min", "the same from the origin, {}", "mean", "arrivals", "origin", "recovery", 3, 24),
-    *windows("dest_recovery_{}", "recovery", "min", "the same to the destination, {}", "mean", "arrivals", "dest", "recovery", 3, 24),
-    *windows("airline_recovery_{}", "recovery", "min", "the same for the airline, {}", "mean", "arrivals", "carrier", "recovery", 24),
+    *windows(
+        "origin_departure_delay_{}",
+        "origin",
+        "min",
+        "mean departure delay at the origin, {}",
+        "mean",
+        "departures",
+        "origin",
+        "delay",
+        1,
+        3,
+        24,
+    ),
+    *windows(
+        "origin_late_share_{}",
+        "origin",
+        "share",
+        "departures at the origin 15 min late or more, {}",
+        "mean",
+        "departures",
+        "origin",
+        "late",
+        1,
+        3,
+        24,
+    ),
+    *windows(
+        "origin_planned_{}",
+        "origin",
+        "n",
+        "departures that were due at the origin, {}",
+        "count",
+        "schedule",
+        "origin",
+        "",
+        1,
+        3,
+    ),
+    *windows(
+        "origin_started_{}",
+        "origin",
+        "n",
+        "of any due time, left or cancelled at the origin, {}",
+        "count",
+        "starts",
+        "origin",
+        "",
+        1,
+        3,
+    ),
+    derived(
+        "origin_backlog_1h",
+        "origin",
+        "n",
+        "departures due less departures gone, 1h",
+        lambda origin_planned_1h, origin_started_1h: origin_planned_1h - origin_started_1h,
+    ),
+    derived(
+        "origin_backlog_3h",
+        "origin",
+        "n",
+        "departures due less departures gone, 3h",
+        lambda origin_planned_3h, origin_started_3h: origin_planned_3h - origin_started_3h,
+    ),
+    *windows(
+        "airline_origin_planned_{}",
+        "airline",
+        "n",
+        "the airline's departures that were due at the origin, {}",
+        "count",
+        "schedule",
+        "carrier_origin",
+        "",
+        3,
+    ),
+    *windows(
+        "airline_origin_started_{}",
+        "airline",
+        "n",
+        "the airline's left or cancelled at the origin, {}",
+        "count",
+        "starts",
+        "carrier_origin",
+        "",
+        3,
+    ),
+    derived(
+        "airline_origin_backlog_3h",
+        "airline",
+        "n",
+        "the airline's departures due less departures gone, 3h",
+        lambda airline_origin_planned_3h, airline_origin_started_3h: airline_origin_planned_3h - airline_origin_started_3h,
+    ),
+    *windows(
+        "origin_cancellation_rate_{}",
+        "origin",
+        "share",
+        "cancelled at the origin, {}",
+        "mean",
+        "starts",
+        "origin",
+        "cancelled",
+        3,
+        24,
+    ),
+    *windows(
+        "airline_origin_departure_delay_{}",
+        "airline",
+        "min",
+        "mean departure delay of the airline at the origin, {}",
+        "mean",
+        "departures",
+        "carrier_origin",
+        "delay",
+        1,
+        3,
+        24,
+    ),
+    *windows(
+        "route_departure_delay_{}",
+        "route",
+        "min",
+        "mean departure delay on the route, {}",
+        "mean",
+        "departures",
+        "route",
+        "delay",
+        6,
+        24,
+    ),
+    *windows(
+        "dest_arrival_delay_{}",
+        "destination",
+        "min",
+        "mean arrival delay at the destination, {}",
+        "mean",
+        "arrivals",
+        "dest",
+        "delay",
+        3,
+        24,
+    ),
+    *windows(
+        "dest_departure_delay_{}",
+        "destination",
+        "min",
+        "mean departure delay of flights to the destination, {}",
+        "mean",
+        "departures",
+        "dest",
+        "delay",
+        3,
+        24,
+    ),
+    *windows(
+        "route_recovery_{}",
+        "recovery",
+        "min",
+        "mean of arrival minus departure delay on the route, {}",
+        "mean",
+        "arrivals",
+        "route",
+        "recovery",
+        WEEK_HOURS,
+        MONTH_HOURS,
+    ),
+    *windows(
+        "flight_recovery_{}",
+        "recovery",
+        "min",
+        "the same for the flight number, {}",
+        "mean",
+        "arrivals",
+        "flight",
+        "recovery",
+        MONTH_HOURS,
+    ),
+    *windows(
+        "origin_recovery_{}", "recovery", "min", "the same from the origin, {}", "mean", "arrivals", "origin", "recovery", 3, 24
+    ),
+    *windows(
+        "dest_recovery_{}", "recovery", "min", "the same to the destination, {}", "mean", "arrivals", "dest", "recovery", 3, 24
+    ),
+    *windows(
+        "airline_recovery_{}", "recovery", "min", "the same for the airline, {}", "mean", "arrivals", "carrier", "recovery", 24
+    ),
 ]
 
 # %% ../nbs/03_features.ipynb #1f6c4206
 AIRCRAFT_AND_WEATHER = [
-    Feature("aircraft_last_delay", "aircraft", "min", "departure delay when the aircraft last left", "latest", "departures", "tail", "delay", 48),
-    Feature("aircraft_last_planned", "aircraft", "min", "planned duration of that flight", "latest", "departures", "tail", "planned", 48),
+    Feature(
+        "aircraft_last_delay",
+        "aircraft",
+        "min",
+        "departure delay when the aircraft last left",
+        "latest",
+        "departures",
+        "tail",
+        "delay",
+        48,
+    ),
+    Feature(
+        "aircraft_last_planned",
+        "aircraft",
+        "min",
+        "planned duration of that flight",
+        "latest",
+        "departures",
+        "tail",
+        "planned",
+        48,
+    ),
     Feature("aircraft_left_minutes_ago", "aircraft", "min", "time since it left", "age", "departures", "tail", "", 48),
     derived(
         "aircraft_turn_slack",
@@ -280,9 +615,31 @@ AIRCRAFT_AND_WEATHER = [
             aircraft_left_minutes_ago + lead_minutes - 2 * aircraft_last_planned
         ),
     ),
-    *(Feature(name, "weather", name.rsplit("_", 1)[1], f"{name.rsplit('_', 1)[0].replace('_', ' ')} at the origin", "latest", "weather", "origin", name, 3)
-      for name in (*WEATHER_NUMBERS, "precipitation_mm", "pressure_hpa")),
-    Feature("weather_severity", "weather", "0-5", "condition at the origin: " + ", ".join(SEVERITY), "latest", "weather", "origin", "severity", 3),
+    *(
+        Feature(
+            name,
+            "weather",
+            name.rsplit("_", 1)[1],
+            f"{name.rsplit('_', 1)[0].replace('_', ' ')} at the origin",
+            "latest",
+            "weather",
+            "origin",
+            name,
+            3,
+        )
+        for name in (*WEATHER_NUMBERS, "precipitation_mm", "pressure_hpa")
+    ),
+    Feature(
+        "weather_severity",
+        "weather",
+        "0-5",
+        "condition at the origin: " + ", ".join(SEVERITY),
+        "latest",
+        "weather",
+        "origin",
+        "severity",
+        3,
+    ),
     derived(
         "dew_point_spread_c",
         "weather",
@@ -290,13 +647,57 @@ AIRCRAFT_AND_WEATHER = [
         "temperature minus dew point: near zero means fog",
         lambda temperature_c, dew_point_c: temperature_c - dew_point_c,
     ),
-    *(Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
-      for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hpa"), ("wind_speed_kt", "kt"))),
-    *(Feature(f"{group}_facts_age", "staleness", "min", f"age of the newest arrival of the same {group}", "age", "arrivals", key, "", 24 * 365)
-      for group, key in (("route", "route"), ("flight", "flight"), ("airline", "carrier"))),
-    Feature("weather_age", "staleness", "min", "age of the newest weather report at the origin", "age", "weather", "origin", "", 24 * 365),
-    Feature("origin_facts_age", "staleness", "min", "age of the newest departure at the origin", "age", "departures", "origin", "", 24 * 365),
-    Feature("dest_facts_age", "staleness", "min", "age of the newest arrival at the destination", "age", "arrivals", "dest", "", 24 * 365),
+    *(
+        Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
+        for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hpa"), ("wind_speed_kt", "kt"))
+    ),
+    *(
+        Feature(
+            f"{group}_facts_age",
+            "staleness",
+            "min",
+            f"age of the newest arrival of the same {group}",
+            "age",
+            "arrivals",
+            key,
+            "",
+            24 * 365,
+        )
+        for group, key in (("route", "route"), ("flight", "flight"), ("airline", "carrier"))
+    ),
+    Feature(
+        "weather_age",
+        "staleness",
+        "min",
+        "age of the newest weather report at the origin",
+        "age",
+        "weather",
+        "origin",
+        "",
+        24 * 365,
+    ),
+    Feature(
+        "origin_facts_age",
+        "staleness",
+        "min",
+        "age of the newest departure at the origin",
+        "age",
+        "departures",
+        "origin",
+        "",
+        24 * 365,
+    ),
+    Feature(
+        "dest_facts_age",
+        "staleness",
+        "min",
+        "age of the newest arrival at the destination",
+        "age",
+        "arrivals",
+        "dest",
+        "",
+        24 * 365,
+    ),
 ]
 LEDGER = (*CALENDAR, *HISTORY, *NOW, *AIRCRAFT_AND_WEATHER)
 
@@ -478,7 +879,9 @@ def with_local_time(
     airports: pl.DataFrame,
 ) -> pl.DataFrame:  # + local_departure (wall clock at the origin), local_hour, planned_minutes
     "Flights on the origin's clock."
-    placed = flights.join(airports.select(origin="airport", timezone="timezone"), on="origin", how="left", maintain_order="left")
+    placed = flights.join(
+        airports.select(origin="airport", timezone="timezone"), on="origin", how="left", maintain_order="left"
+    )
     local = pl.lit(None, pl.Datetime("ms"))
     for zone in placed["timezone"].unique().drop_nulls():
         there = pl.col("scheduled_departure").dt.convert_time_zone(zone).dt.replace_time_zone(None)
@@ -574,7 +977,9 @@ def days_to_holiday(days: pl.Series) -> np.ndarray:  # local dates -> float64, n
 def own_columns(asked: pl.DataFrame, aircraft: pl.DataFrame) -> pl.DataFrame:
     "What the ledger's `own` features are made of."
     if "seats" not in asked.columns:
-        asked = asked.join(aircraft.select("tail_number", "seats", "year_built"), on="tail_number", how="left", maintain_order="left")
+        asked = asked.join(
+            aircraft.select("tail_number", "seats", "year_built"), on="tail_number", how="left", maintain_order="left"
+        )
     local = pl.col("local_departure")
     return asked.with_columns(
         lead_minutes=pl.Series(in_minutes(asked["scheduled_departure"] - asked["as_of"])),
@@ -623,7 +1028,9 @@ def resolve(
     "Look each asked flight up, and refuse what cannot be asked."
     for column in ("flight_id", "as_of"):
         if column not in ask.columns:
-            raise BadInput(f"ask must have the columns flight_id and as_of; {column} is missing; see at_horizon for an example.")
+            raise BadInput(
+                f"ask must have the columns flight_id and as_of; {column} is missing; see at_horizon for an example."
+            )
     kind = ask.schema["as_of"]
     if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
         raise BadInput(f"as_of must be an instant with a time zone; got {kind}; use dt.replace_time_zone('UTC').")
@@ -631,9 +1038,13 @@ def resolve(
         flights.with_row_index("row").cast({"row": pl.Int64}), on="flight_id", how="left", maintain_order="left"
     )
     if unknown := asked.filter(pl.col("row").is_null())["flight_id"].to_list():
-        raise BadInput(f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); mend the ask.")
+        raise BadInput(
+            f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); mend the ask."
+        )
     if asked["as_of"].null_count():
-        raise BadInput(f"as_of must not be null; it is for {asked.filter(pl.col('as_of').is_null())['flight_id'][0]!r}; fill or drop.")
+        raise BadInput(
+            f"as_of must not be null; it is for {asked.filter(pl.col('as_of').is_null())['flight_id'][0]!r}; fill or drop."
+        )
     return with_stage(asked)
 
 # %% ../nbs/03_features.ipynb #73ef66a0
@@ -644,7 +1055,9 @@ def with_stage(asked: pl.DataFrame) -> pl.DataFrame:
         return asked.with_columns(stage=pl.when(left).then(pl.lit("departed")).otherwise(pl.lit("scheduled")))
     wrong = asked.filter(~pl.col("stage").is_in(STAGES).fill_null(False))
     if wrong.height:
-        raise BadInput(f"stage must be one of {', '.join(STAGES)}; got {wrong['stage'][0]!r}; leave the column out to have it found.")
+        raise BadInput(
+            f"stage must be one of {', '.join(STAGES)}; got {wrong['stage'][0]!r}; leave the column out to have it found."
+        )
     early = asked.filter((pl.col("stage") != "scheduled") & ~left)
     if early.height:
         raise BadInput(

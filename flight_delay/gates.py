@@ -152,13 +152,13 @@ def floor(path: Path) -> int | None:
 
 def number_rule(root: Path) -> list[str]:
     "Exported imports that go up instead of down."
-    floors = {path.stem.split("_", 1)[1]: floor(path) for path in notebooks(root) if floor(path) is not None}
+    floors = {path.stem.split("_", 1)[1]: here for path in notebooks(root) if (here := floor(path)) is not None}
     found = []
     for path in notebooks(root):
         here = floor(path)
         exported = [c.source for c in read(path).cells if c.cell_type == "code" and "export" in directives(c.source)]
         for module in re.findall(r"^\s*from flight_delay\.(\w+) import", "\n".join(exported), re.M):
-            if here is not None and (floors.get(module) is None or floors[module] >= here):
+            if here is not None and floors.get(module, here) >= here:
                 found.append(f"{path.name} imports {module}; a notebook may import only from smaller numbers")
     return found
 
@@ -167,7 +167,9 @@ def parameters_rule(path: Path) -> list[str]:
     "A scheduled notebook has one `parameters` cell, and it is the first code cell."
     code = [cell for cell in read(path).cells if cell.cell_type == "code"]
     tagged = [i for i, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
-    return [] if tagged == [0] else [f"{path.name} must have one cell tagged 'parameters', as its first code cell; found {tagged}"]
+    return (
+        [] if tagged == [0] else [f"{path.name} must have one cell tagged 'parameters', as its first code cell; found {tagged}"]
+    )
 
 
 def complaints(root: Path) -> list[str]:

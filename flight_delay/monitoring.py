@@ -7,7 +7,7 @@ __all__ = ['MOVING_GROUPS', 'REFERENCE_FLIGHTS', 'DRIFT_HORIZON', 'Limits', 'psi
            'reference_features', 'monitor', 'check_span', 'drift_features']
 
 # %% ../nbs/10_monitoring.ipynb #4b2f2d67
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ import polars as pl
 
 from .config import BadInput
 from .evaluation import Outcomes, evaluate
-from .features import HORIZONS, at_horizon, build, ledger
+from .features import at_horizon, build, ledger
 from .models import DelayModel
 from .tables import Tables
 from .training import block, instant, landed
@@ -58,7 +58,12 @@ def psi(
 def drift(reference: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:  # both: features
     "Each feature's stability, least stable first: feature, group, psi, missing before and now."
     rows = [
-        (name, psi(reference[name].to_numpy(), current[name].to_numpy()), reference[name].is_null().mean(), current[name].is_null().mean())
+        (
+            name,
+            psi(reference[name].to_numpy(), current[name].to_numpy()),
+            reference[name].is_null().mean(),
+            current[name].is_null().mean(),
+        )
         for name in reference.columns
     ]
     table = pl.DataFrame(rows, schema=["feature", "psi", "missing_before", "missing_now"], orient="row")
@@ -133,8 +138,8 @@ def monitor(
     limits: Limits | None = None,
 ) -> Monitored:
     "Hold a span of flights against what the model learned from."
-    limits, start, end = limits or Limits(), instant(span_start), instant(span_end)
-    learned_until = instant(model.card["learned_until"])
+    limits, learned_until = limits or Limits(), instant(model.card["learned_until"])
+    start, end = instant(span_start), instant(span_end)
     check_span(start, end, learned_until)
     found = quality(tables, start, end)
     if found["landed"] < limits.min_flights:
@@ -151,11 +156,11 @@ def monitor(
     return Monitored(verdict, reasons, found, drifted, performance, outcomes)
 
 # %% ../nbs/10_monitoring.ipynb #71b65597
-def check_span(start: datetime | None, end: datetime | None, learned_until: datetime | None) -> None:
+def check_span(start: datetime, end: datetime, learned_until: datetime) -> None:
     "A monitor needs a span, and flights that the model has not learned from."
-    if start is None or end is None or start >= end:
-        raise BadInput(f"span_start must lie before span_end, and both must be given; got {start} and {end}.")
-    if learned_until and start < learned_until:
+    if start >= end:
+        raise BadInput(f"span_start must lie before span_end; got {start} and {end}; mend one of them.")
+    if start < learned_until:
         raise BadInput(
             f"span_start must not lie before {learned_until:%Y-%m-%dT%H:%M}, until when the model has learned; got "
             f"{start:%Y-%m-%dT%H:%M}; choose a later span or an older model."

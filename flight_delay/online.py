@@ -35,7 +35,7 @@ def known_until(tables: Tables, until: datetime) -> Tables:
     return replace(tables, flights=flights, weather=tables.weather.filter(pl.col("known_at") <= until))
 
 # %% ../nbs/04_online.ipynb #f424d5ac
-EVENTS = {  # kind -> what it sets on the flight
+EVENTS: dict[str, dict[str, type]] = {  # kind -> what it sets on the flight
     "departed": {"departure_delay": float},
     "arrived": {"arrival_delay": float},
     "cancelled": {"cancelled": bool},

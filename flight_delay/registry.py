@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -135,7 +134,9 @@ def load(
     version = aliases(config).get(name, name)
     if version not in versions(config):
         known = ", ".join([*aliases(config), *versions(config)]) or "none yet"
-        raise NoModel(f"model must be a registered alias or version ({known}); got {name!r}; train one with `flight-delay run train`.")
+        raise NoModel(
+            f"model must be a registered alias or version ({known}); got {name!r}; train one with `flight-delay run train`."
+        )
     folder = registry_folder(config) / version
     verify(folder)
     return models.load(folder)
@@ -151,7 +152,9 @@ def listing(config: Settings | None = None) -> pl.DataFrame:  # version, aliases
         card = json.loads((registry_folder(config) / version / "card.json").read_text())
         given = [card.get(name) for name in ("created_at", "source", "commit")]
         rows.append((version, ", ".join(pointing.get(version, [])), *given))
-    return pl.DataFrame(rows, schema=dict.fromkeys(("version", "aliases", "created_at", "source", "commit"), pl.String), orient="row")
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(("version", "aliases", "created_at", "source", "commit"), pl.String), orient="row"
+    )
 
 # %% ../nbs/08_registry.ipynb #f38e4ca4
 def tracking_mode() -> str:  # "online" or "offline"
@@ -177,8 +180,14 @@ def track(
     for variable in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):
         os.environ[variable] = str(folder / variable.split("_")[1].lower())
     options = wandb.Settings(silent=True, console="off", init_timeout=30)
+    chosen: Any = mode or tracking_mode()
     run = wandb.init(
-        project="flight-delay", job_type=job, dir=str(folder), mode=mode or tracking_mode(), config=dict(configuration), settings=options
+        project="flight-delay",
+        job_type=job,
+        dir=str(folder),
+        mode=chosen,
+        config=dict(configuration),
+        settings=options,
     )
     try:
         run.log(tracked(metrics, pictures))

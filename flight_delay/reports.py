@@ -51,11 +51,20 @@ def finish(
     "The last cell of a scheduled notebook: how the run ended."
     if verdict not in VERDICTS:
         raise BadInput(f"verdict must be one of {', '.join(VERDICTS)}; got {verdict!r}.")
-    outcome = {"verdict": verdict, "reasons": list(reasons), "metrics": dict(metrics or {}), "facts": dict(facts or {})}
+    outcome: dict[str, Any] = {
+        "verdict": verdict,
+        "reasons": list(reasons),
+        "metrics": dict(metrics or {}),
+        "facts": dict(facts or {}),
+    }
     text = json.dumps(outcome, indent=2, default=str, allow_nan=False)
     if folder := os.environ.get(RUN_FOLDER):
         write_atomically(Path(folder) / OUTCOME, text)
-    rows = [("verdict", verdict), *(("reason", reason) for reason in reasons), *((k, f"{v:.4g}") for k, v in outcome["metrics"].items())]
+    rows = [
+        ("verdict", verdict),
+        *(("reason", reason) for reason in reasons),
+        *((k, f"{v:.4g}") for k, v in outcome["metrics"].items()),
+    ]
     return Table(pl.DataFrame(rows, schema=["figure", "value"], orient="row"))
 
 # %% ../nbs/11_reports.ipynb #5a91baf7
@@ -75,7 +84,9 @@ class Table:
                 return f'<td class="number">{value:,}</td>'
             return f"<td>{'' if value is None else html.escape(str(value))}</td>"
 
-        head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in self.frame.columns)
+        kinds = [' class="number"' if kind.is_numeric() else "" for kind in self.frame.dtypes]
+        names = [html.escape(name.replace("_", " ")) for name in self.frame.columns]
+        head = "".join(f"<th{kind}>{name}</th>" for kind, name in zip(kinds, names, strict=True))
         body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in self.frame.head(self.rows).iter_rows())
         more = self.frame.height - self.rows
         rest = f'<p class="note">and {more:,} more rows</p>' if more > 0 else ""
@@ -94,7 +105,9 @@ def jobs(config: Settings | None = None) -> list[str]:
 def notebook_of(job: str, config: Settings) -> Path:
     "A job's notebook."
     if job not in jobs(config):
-        raise UnknownJob(f"job must be a notebook of scheduled/ ({', '.join(jobs(config)) or 'there is none'}); got {job!r}.", job=job)
+        raise UnknownJob(
+            f"job must be a notebook of scheduled/ ({', '.join(jobs(config)) or 'there is none'}); got {job!r}.", job=job
+        )
     return config.root / "scheduled" / f"{job}.ipynb"
 
 # %% ../nbs/11_reports.ipynb #6ac91027
@@ -103,14 +116,18 @@ def read_notebook(job: str, config: Settings) -> nbformat.NotebookNode:
     try:
         return nbformat.read(notebook_of(job, config), as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        raise BadInput(f"scheduled/{job}.ipynb must be a notebook (JSON); it cannot be read: {error}; restore it from git.") from error
+        raise BadInput(
+            f"scheduled/{job}.ipynb must be a notebook (JSON); it cannot be read: {error}; restore it from git."
+        ) from error
 
 
 def declared(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     "The parameters that a notebook takes, with their defaults."
     cells = [c for c in notebook.cells if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
     if len(cells) != 1:
-        raise BadInput(f"a scheduled notebook must have one cell tagged 'parameters'; this one has {len(cells)}; tag it in JupyterLab.")
+        raise BadInput(
+            f"a scheduled notebook must have one cell tagged 'parameters'; this one has {len(cells)}; tag it in JupyterLab."
+        )
     found = {}
     for line in ast.parse(cells[0].source).body:
         target = line.targets[0] if isinstance(line, ast.Assign) else line.target if isinstance(line, ast.AnnAssign) else None
@@ -136,7 +153,9 @@ def check_parameters(given: Mapping[str, Any], takes: Mapping[str, Any]) -> dict
     "The parameters as given, if the notebook takes them."
     for name, value in given.items():
         if name not in takes:
-            raise BadInput(f"parameter must be one of {', '.join(takes) or 'none'}; got {name!r}; mend its spelling.", parameter=name)
+            raise BadInput(
+                f"parameter must be one of {', '.join(takes) or 'none'}; got {name!r}; mend its spelling.", parameter=name
+            )
         if not fits(value, takes[name]):
             kind = "text or null" if takes[name] is None else type(takes[name]).__name__
             raise BadInput(f"parameter {name} must be {kind}, like {takes[name]!r}; got {value!r}.", parameter=name)
@@ -312,8 +331,8 @@ header { border-bottom: 1px solid var(--line); margin-bottom: 1rem; padding-bott
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.5rem; margin: 1rem 0 0; }
 dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; overflow-wrap: anywhere; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; font-variant-numeric: tabular-nums; }
-th { color: var(--soft); font-weight: 500; text-align: left; } th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child { color: var(--warn); }
+th { color: var(--soft); font-weight: 500; text-align: left; vertical-align: bottom; } th.number { text-align: right; } th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
+.number { text-align: right; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child { color: var(--warn); }
 tr.fail td:first-child { color: var(--fail); font-weight: 600; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: var(--soft); font-size: .85rem; }
 pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem; border-radius: .3rem; white-space: pre-wrap; }

@@ -11,7 +11,6 @@ import logging
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -77,7 +76,9 @@ def read_schedule(config: Settings | None = None) -> list[Slot]:
         raise BadInput(f"schedule.toml: {where}: {first['msg']}; got {first['input']!r}; mend that entry.") from error
     for slot in slots:
         if slot.name not in jobs(config):
-            raise BadInput(f"schedule.toml: name must be a notebook of scheduled/ ({', '.join(jobs(config))}); got {slot.name!r}.")
+            raise BadInput(
+                f"schedule.toml: name must be a notebook of scheduled/ ({', '.join(jobs(config))}); got {slot.name!r}."
+            )
         check_parameters(slot.parameters, declared(read_notebook(slot.name, config)))
     return slots
 

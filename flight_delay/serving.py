@@ -77,5 +77,17 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
     @app.get("/model-info", summary="Which model answers, and how good is it?")
     def model_info() -> dict[str, Any]:
         model = desk.model
-        shown = ("created_at", "source", "source_digest", "ledger_digest", "commit", "learned_until", "metrics_are_of", "horizons", "test")
-        return {"model_version": model.version, "alias": desk.config.alias, "features": model.features} | {k: model.card.get(k) for k in shown}
+        shown = (
+            "created_at",
+            "source",
+            "source_digest",
+            "ledger_digest",
+            "commit",
+            "learned_until",
+            "metrics_are_of",
+            "horizons",
+            "test",
+        )
+        return {"model_version": model.version, "alias": desk.config.alias, "features": model.features} | {
+            k: model.card.get(k) for k in shown
+        }

@@ -16,13 +16,12 @@ import os
 import shutil
 import tempfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from .config import BadData, BadInput, Settings, settings
-from .tables import INSTANT, SCHEMAS, SET_ASIDE, Tables, actual_times, check, flight_id
+from .tables import INSTANT, SCHEMAS, Tables, actual_times, check, flight_id
 
 # %% ../nbs/02_sources.ipynb #dfae4bef
 FILES = ("flights.csv", "weather.csv", "planes.csv", "airports.csv", "airlines.csv")
@@ -173,7 +172,9 @@ def read_weather(content: bytes) -> pl.DataFrame:
     numbers = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
     wanted = {"origin": pl.String, "time_hour": pl.String} | dict.fromkeys(numbers, pl.Float64)
     raw = read_csv("weather.csv", content, wanted)
-    observed = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="ms", time_zone="UTC") + pl.duration(minutes=51)
+    observed = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="ms", time_zone="UTC") + pl.duration(
+        minutes=51
+    )
     return raw.select(
         airport="origin",
         observed_at=observed.cast(INSTANT),
@@ -213,10 +214,10 @@ def placed_in_time(raw: pl.DataFrame, airports: pl.DataFrame) -> pl.DataFrame:
             shift=utc_offset_minutes("scheduled_departure", "dest_zone", zones)
             - utc_offset_minutes("scheduled_departure", "origin_zone", zones)
         )
-        .with_columns(planned_minutes=(clock_minutes("sched_arr_time") - clock_minutes("sched_dep_time") - pl.col("shift")) % 1440)
         .with_columns(
-            scheduled_arrival=(pl.col("scheduled_departure") + pl.duration(minutes="planned_minutes")).cast(INSTANT)
+            planned_minutes=(clock_minutes("sched_arr_time") - clock_minutes("sched_dep_time") - pl.col("shift")) % 1440
         )
+        .with_columns(scheduled_arrival=(pl.col("scheduled_departure") + pl.duration(minutes="planned_minutes")).cast(INSTANT))
     )
 
 # %% ../nbs/02_sources.ipynb #2c8f2df8

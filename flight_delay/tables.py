@@ -103,7 +103,9 @@ FLIGHTS.checks = [
     ),
     rule("a flight must not arrive before it departs", pl.col("actual_arrival") > pl.col("actual_departure")),
     rule("a cancelled flight must have no arrival", ~(pl.col("cancelled") & pl.col("arrival_delay").is_not_null())),
-    rule("a flight that arrived must have departed", pl.col("arrival_delay").is_null() | pl.col("departure_delay").is_not_null()),
+    rule(
+        "a flight that arrived must have departed", pl.col("arrival_delay").is_null() | pl.col("departure_delay").is_not_null()
+    ),
     rule("carrier must be an IATA code of two letters or digits", pl.col("carrier").str.contains("^[A-Z0-9]{2}$")),
     rule("airports must be IATA codes of three letters", pl.concat_str("origin", "dest").str.contains("^[A-Z]{6}$")),
     between("departure_delay", -180, 2880, "minutes"),
@@ -259,6 +261,8 @@ def check(tables: Tables) -> Tables:
     known = good["airports"]["airport"]
     zones = ~pl.col("origin").is_in(known.implode()) | ~pl.col("dest").is_in(known.implode())
     homeless = good["flights"].filter(zones)
-    aside.append(homeless.select(table=pl.lit("flights"), row="flight_id", rule=pl.lit("origin and dest must be known airports")))
+    aside.append(
+        homeless.select(table=pl.lit("flights"), row="flight_id", rule=pl.lit("origin and dest must be known airports"))
+    )
     good["flights"] = good["flights"].filter(~zones)
     return replace(tables, **good, set_aside=pl.concat([tables.set_aside, *aside]))

@@ -38,9 +38,9 @@ class Split:
     test_until: datetime
 
 
-def instant(text: str | datetime | None) -> datetime | None:
+def instant(text: str | datetime) -> datetime:
     "A parameter as an instant: ISO 8601; UTC where it names no offset."
-    if text is None or isinstance(text, datetime):
+    if isinstance(text, datetime):
         return text
     try:
         found = datetime.fromisoformat(text)
@@ -63,11 +63,13 @@ def split(
     "The blocks as given, by default 60/20/20 of the landed flights."
     departures = landed(flights)["scheduled_departure"]
     if departures.len() < 3 * MIN_BLOCK_FLIGHTS:
-        raise BadInput(f"a split needs {3 * MIN_BLOCK_FLIGHTS} landed flights or more; got {departures.len()}; use a longer span.")
+        raise BadInput(
+            f"a split needs {3 * MIN_BLOCK_FLIGHTS} landed flights or more; got {departures.len()}; use a longer span."
+        )
     found = Split(
-        instant(train_until) or departures[int(SHARES[0] * departures.len())],
-        instant(validate_until) or departures[int(SHARES[1] * departures.len())],
-        instant(test_until) or departures[-1] + timedelta(minutes=1),
+        instant(train_until or departures[int(SHARES[0] * departures.len())]),
+        instant(validate_until or departures[int(SHARES[1] * departures.len())]),
+        instant(test_until or departures[-1] + timedelta(minutes=1)),
     )
     edges = [departures[0], found.train_until, found.validate_until, found.test_until]
     for name, start, end in zip(("train", "validate", "test"), edges, edges[1:], strict=False):
@@ -180,21 +182,24 @@ def train(
     outcomes = block(tables, blocks.validate_until, blocks.test_until, horizons)
     test = evaluate(measured, outcomes, past)
     model = learn(tables, blocks.test_until, horizons, seed) if refit else measured
-    importances = {}
+    samples: dict[str, list[pl.DataFrame]] = {}
     for name, asked in outcomes.items():
         stage = features.HORIZONS[name].stage
-        sample = asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed)
-        importances.setdefault(stage, []).append(sample)
-    explained = {stage: importance(measured, pl.concat(samples), stage) for stage, samples in importances.items() if stage in measured.trees}
+        samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
+    explained = {stage: importance(measured, pl.concat(xs), stage) for stage, xs in samples.items() if stage in measured.trees}
     return Trained(model, measured, validation, test, outcomes, explained)
 
 # %% ../nbs/09_training.ipynb #49df374c
 def commit() -> str | None:
     "The commit that the code stands at, marked where it has been changed since."
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=project_root(), capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
     try:
-        options = {"cwd": project_root(), "capture_output": True, "text": True, "check": True, "timeout": 10}
-        head = subprocess.run(["git", "rev-parse", "HEAD"], **options).stdout.strip()
-        return head + ("-dirty" if subprocess.run(["git", "status", "--porcelain"], **options).stdout.strip() else "")
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -221,10 +226,14 @@ def card(tables: Tables, blocks: Split, trained: Trained, horizons: Sequence[str
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
         "horizons": list(horizons),
         "seed": seed,
-        "trees": {stage: models.TREES | models.STAGES[stage]["params"] | {"rounds": models.ROUNDS[stage]} for stage in models.STAGES},
+        "trees": {
+            stage: models.TREES | models.STAGES[stage]["params"] | {"rounds": models.ROUNDS[stage]} for stage in models.STAGES
+        },
         "test": without_nan(trained.test.to_dicts()),
         "validation": without_nan(trained.validation.to_dicts()),
-        "importance": {stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()},
+        "importance": {
+            stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
+        },
     }
 
 # %% ../nbs/09_training.ipynb #eed367df
@@ -246,7 +255,8 @@ def decide(trained: Trained, blocks: Split, past: pl.DataFrame, config: Settings
     learned_until = instant(champion.card["learned_until"])
     if learned_until > blocks.validate_until:
         return Decision(
-            False, f"champion {champion.version} has learned until {learned_until:%Y-%m-%d} from flights that it would be compared on"
+            False,
+            f"champion {champion.version} has learned until {learned_until:%Y-%m-%d} from flights that it would be compared on",
         )
     try:
         old = evaluate(champion, trained.outcomes, past)
@@ -259,7 +269,9 @@ def decide(trained: Trained, blocks: Split, past: pl.DataFrame, config: Settings
     return Decision(False, f"no better on the same flights: {figures}", old)
 
 # %% ../nbs/09_training.ipynb #4f526291
-def keep(model: models.DelayModel, described: Mapping[str, Any], decision: Decision, promote: bool, config: Settings | None = None) -> str:
+def keep(
+    model: models.DelayModel, described: Mapping[str, Any], decision: Decision, promote: bool, config: Settings | None = None
+) -> str:
     "Register a model as challenger, and as champion where that was decided and allowed; gives its version."
     model.card = dict(described) | {"promotion": {"promoted": decision.promoted and promote, "reason": decision.reason}}
     version = registry.register(model, config)

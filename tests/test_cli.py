@@ -4,8 +4,11 @@ from flight_delay.cli import *
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from flight_delay.config import BadInput
@@ -46,7 +49,9 @@ def test_the_schedule_shows_its_next_slots(home):
 @pytest.mark.model
 @pytest.mark.slow
 def test_predict_answers_in_json(served):
-    found = flight_delay("predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "weather_condition=snow", FLIGHT_DELAY_HOME=str(served.home))
+    found = flight_delay(
+        "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "weather_condition=snow", FLIGHT_DELAY_HOME=str(served.home)
+    )
     assert found.returncode == 0, found.stderr
     assert json.loads(found.stdout)["model_version"] == "v1"
     listed = flight_delay("models", "list", FLIGHT_DELAY_HOME=str(served.home))
@@ -59,3 +64,48 @@ def test_the_base_install_suffices_for_serving():
     code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert set(json.loads(found.stdout.replace("'", '"'))) <= {"pandas"}  # pandera loads pandas where it is installed
+
+
+def champion_of(home):
+    "What the registry says, read as a server would."
+    from flight_delay import registry
+    from flight_delay.config import settings
+
+    model = registry.load("champion", settings(home=home))
+    return model.version, model.graphs
+
+
+@pytest.mark.slow
+def test_a_source_with_a_missing_column_stops_the_job_loudly(served, small_source, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(small_source, broken)
+    text = (broken / "weather.csv").read_text().replace("visib", "haze", 1)
+    (broken / "weather.csv").write_text(text)
+    before = champion_of(served.home)
+    places = {"FLIGHT_DELAY_HOME": str(served.home), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
+    found = flight_delay("run", "train", "-p", f"source={broken}", **places)
+    assert found.returncode == 3 and "weather.csv lacks the column visib" in found.stderr
+    (report,) = (tmp_path / "reports" / "train").glob("*/report.html")
+    assert "weather.csv lacks the column visib" in report.read_text()
+    assert champion_of(served.home) == before
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(900)
+def test_a_training_job_killed_at_any_moment_leaves_the_champion(served, small_source, tmp_path):
+    command = [sys.executable, "-m", "flight_delay.cli", "run", "train", "-p", f"source={small_source}"]
+    command += ["-p", 'horizons=["two_hours", "pushback"]', "-p", "promote=false"]
+    places = {"FLIGHT_DELAY_HOME": str(served.home), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
+    before = champion_of(served.home)
+    started = time.monotonic()
+    assert subprocess.run(command, env=os.environ | places, check=False, capture_output=True).returncode == 0
+    whole = time.monotonic() - started
+    for share in (0.1, 0.35, 0.6, 0.85, 0.93):
+        process = subprocess.Popen(command, env=os.environ | places, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(share * whole)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert champion_of(served.home) == before
+    shown = flight_delay("reports", "list", **places)
+    assert shown.returncode == 0 and shown.stdout.count("train") == 1 + shown.stdout.count("fail")

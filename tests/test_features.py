@@ -95,7 +95,12 @@ def by_hand(flights, flight, as_of, feature):
     values = []
     for other in flights:
         known, same = other[known_at], all(other[part] == flight[part] for part in KEYS[feature.key])
-        if known and same and as_of - timedelta(hours=feature.hours) < known <= as_of and other["flight_id"] != flight["flight_id"]:
+        if (
+            known
+            and same
+            and as_of - timedelta(hours=feature.hours) < known <= as_of
+            and other["flight_id"] != flight["flight_id"]
+        ):
             departure, arrival = other["departure_delay"], other["arrival_delay"]
             values.append(
                 {
@@ -142,7 +147,9 @@ def test_a_question_has_the_same_answer_alone_and_in_any_company(spring):
 @pytest.mark.data
 def test_a_year_ahead_is_null_with_an_age_not_zero(spring):
     last = spring.flights.tail(1)
-    ask = pl.DataFrame({"flight_id": last["flight_id"], "as_of": [datetime(2014, 3, 14, tzinfo=UTC)]}, schema_overrides={"as_of": INSTANT})
+    ask = pl.DataFrame(
+        {"flight_id": last["flight_id"], "as_of": [datetime(2014, 3, 14, tzinfo=UTC)]}, schema_overrides={"as_of": INSTANT}
+    )
     row = build(spring, ask.with_columns(stage=pl.lit("scheduled"))).row(0, named=True)
     assert row["flights_30d"] is None and row["origin_departure_delay_3h"] is None
     assert row["origin_facts_age"] > 360 * 24 * 60

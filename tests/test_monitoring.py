@@ -66,7 +66,9 @@ def test_a_month_in_which_delays_double_is_noticed(watched):
     ordinary = monitor(tables, model, "2013-03-12", "2013-04-01")
     assert ordinary.performance["flights"].min() > 5_000
     shifted = pl.col("scheduled_departure") >= datetime(2013, 3, 12, tzinfo=UTC)
-    flights = tables.flights.with_columns(arrival_delay=pl.when(shifted).then(pl.col("arrival_delay") + 40).otherwise("arrival_delay"))
+    flights = tables.flights.with_columns(
+        arrival_delay=pl.when(shifted).then(pl.col("arrival_delay") + 40).otherwise("arrival_delay")
+    )
     changed = Tables(flights, tables.weather, tables.aircraft, tables.airports, tables.carriers)
     late = monitor(changed, model, "2013-03-12", "2013-04-01")
     assert late.verdict == "warn" and len(late.reasons) > len(ordinary.reasons)

@@ -29,8 +29,8 @@ def storm(nyc):
 def test_one_row_online_is_the_row_offline_bit_for_bit(storm, horizon):
     asked = at_horizon(storm.flights, horizon).tail(6_000).sample(60, seed=5)
     offline, state = build(storm, asked), State.from_tables(storm)
-    for i, (flight_id, as_of, _) in enumerate(asked.rows()):
-        assert state.features(flight_id, as_of).equals(offline[i])
+    for i, (name, as_of, _) in enumerate(asked.rows()):
+        assert state.features(name, as_of).equals(offline[i])
 
 
 @pytest.mark.data
@@ -49,8 +49,8 @@ def test_a_state_from_then_and_the_events_since_is_the_state_of_now(storm):
         state.observe({"kind": "weather", **report})
     ask = at_horizon(storm.flights, "two_hours").filter(pl.col("as_of") == later)
     assert ask.height > 0
-    for i, flight_id in enumerate(ask["flight_id"]):
-        assert state.features(flight_id, later).equals(build(storm, ask)[i])
+    for i, name in enumerate(ask["flight_id"]):
+        assert state.features(name, later).equals(build(storm, ask)[i])
 
 
 @pytest.mark.data

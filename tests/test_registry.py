@@ -20,7 +20,9 @@ from flight_delay.models import STAGES, fit
 def model():
     random = np.random.default_rng(0)
     left = random.random(2_000) < 0.5
-    X = pl.DataFrame({"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, 5.0, np.nan)}, nan_to_null=True)
+    X = pl.DataFrame(
+        {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, 5.0, np.nan)}, nan_to_null=True
+    )
     delay = np.round(random.normal(size=2_000) * 20)
     return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={stage: {"rounds": 2} for stage in STAGES})
 

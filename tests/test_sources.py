@@ -62,7 +62,11 @@ def test_a_row_that_contradicts_itself_is_set_aside_by_line(tmp_path):
     folder = broken_copy(tmp_path / "src", "flights.csv", lambda text: text.replace(first, "2013,1,1,519,515,2,", 1))
     tables = convert(folder)
     assert tables.flights.height == 336_775
-    assert ("flights", "flights.csv line 2", "scheduled departure plus delay must be the departure clock") in tables.set_aside.rows()
+    assert (
+        "flights",
+        "flights.csv line 2",
+        "scheduled departure plus delay must be the departure clock",
+    ) in tables.set_aside.rows()
 
 
 @pytest.mark.data

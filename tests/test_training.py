@@ -75,7 +75,12 @@ def test_the_future_cannot_change_what_was_learned(winter, trained):
         arrival_delay=pl.when(poisoned).then(999.0).otherwise("arrival_delay"),
         departure_delay=pl.when(poisoned).then(999.0).otherwise("departure_delay"),
     )
-    again = learn(Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers), blocks.validate_until, HORIZONS_TRIED, seed=1)
+    again = learn(
+        Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers),
+        blocks.validate_until,
+        HORIZONS_TRIED,
+        seed=1,
+    )
     assert again.graphs == found.model.graphs
     assert np.array_equal(again.table, found.model.table)
 

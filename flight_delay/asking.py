@@ -203,3 +203,7 @@ class Desk:
     def answer(self, asked: Question) -> dict[str, Any]:
         "The prediction for one flight."
         return answer(self.model, self.state, asked)
+
+    def warm_up(self) -> None:
+        "Load what is needed and answer once, so that the first caller does not wait for it."
+        self.answer(Question(**EXAMPLE))

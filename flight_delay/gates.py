@@ -75,7 +75,10 @@ def export_tests(root: Path) -> list[Path]:
     "Write `tests/` anew from the notebooks; what no notebook gives any more is removed."
     folder = root / "tests"
     folder.mkdir(exist_ok=True)
-    files = {name: text for notebook in notebooks(root) for name, text in test_files(notebook, root).items()}
+    files: dict[str, str] = {}
+    for notebook in notebooks(root):
+        for name, text in test_files(notebook, root).items():
+            files[name] = f"{files[name]}\n\n{text}" if name in files else text  # several notebooks may share a conftest
     for stale in folder.glob("*.py"):
         if stale.name not in files:
             stale.unlink()
@@ -188,6 +191,7 @@ def complaints(root: Path) -> list[str]:
 def readme(root: Path) -> str:
     "README.md as `nbs/index.ipynb` gives it."
     config = Config()
+    config.TemplateExporter.exclude_input = True
     config.TagRemovePreprocessor.enabled = True
     config.TagRemovePreprocessor.remove_cell_tags = ["hide"]
     notebook = read(root / "nbs" / "index.ipynb")

@@ -48,6 +48,7 @@ def create_app(
     @asynccontextmanager
     async def warm(_: FastAPI) -> AsyncIterator[None]:
         try:
+            desk.warm_up()
             log.info("serving model %s over %d flights", desk.model.version, desk.state.tables.flights.height)
         except FlightDelayError as error:
             log.warning("not ready: %s", error)

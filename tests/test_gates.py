@@ -31,6 +31,15 @@ def test_test_cells_land_in_the_file_of_their_module(tmp_path):
     assert "import *" not in (tmp_path / "tests/conftest.py").read_text()
 
 
+def test_fixtures_of_several_notebooks_share_one_conftest(tmp_path):
+    write_notebook(tmp_path / "nbs/00_a.ipynb", "#| default_exp a", "#| test conftest\nA = 1")
+    write_notebook(tmp_path / "nbs/01_b.ipynb", "#| default_exp b", "#| test conftest\nB = 2")
+    export_tests(tmp_path)
+    text = (tmp_path / "tests/conftest.py").read_text()
+    assert "A = 1" in text
+    assert "B = 2" in text
+
+
 def test_a_test_file_without_a_notebook_is_removed(tmp_path):
     write_notebook(tmp_path / "nbs/00_a.ipynb", "#| default_exp a", "#| test\ndef test_a(): ...")
     (tmp_path / "tests").mkdir()

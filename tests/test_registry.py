@@ -103,6 +103,16 @@ def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypat
     assert staged, "the artifact's files must lie below the home"
 
 
+@pytest.mark.slow
+def test_a_tracker_that_cannot_be_reached_costs_nothing_but_a_warning(home, monkeypatch, caplog):
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    where = track("train", {}, pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {})
+    assert where.startswith("tracking/wandb/offline-run")
+    assert "cannot be reached" in caplog.text
+
+
 def test_a_key_makes_tracking_online_and_its_absence_offline(monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)

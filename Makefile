@@ -19,7 +19,7 @@ $(STAMP): setup.py settings.ini constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python must be 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V); name another: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up $(VENV): about 3 minutes and 2.3 GB, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --progress-bar off $(PIP_OPTIONS) -c constraints.txt -e '.[train,lab,dev]'
+	@$(PIP) install $(PIP_OPTIONS) -c constraints.txt -e '.[train,lab,dev]'
 	@touch $@
 
 install: $(STAMP) ## set up .venv with everything (make run and make test do it by themselves)

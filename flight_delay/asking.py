@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXAMPLE', 'EARLIEST_YEAR', 'LATEST_YEAR', 'LATEST_AS_OF', 'Question', 'sentence', 'one_sentence', 'optional',
-           'question', 'localised', 'meant', 'answer', 'Desk']
+           'question', 'localised', 'meant', 'answer', 'readable', 'Desk']
 
 # %% ../nbs/13_asking.ipynb #3f8153eb
 import json
@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from . import registry, sources
-from .config import BadInput, Settings, settings
+from . import features, registry, sources
+from .config import BadInput, NotReady, Settings, settings
 from .models import DelayModel
 from .online import State, basis
 from .tables import CONDITIONS
@@ -42,20 +42,26 @@ class Question(BaseModel):
     departure_time: datetime = Field(
         description="the scheduled departure in ISO 8601, like 2013-11-15T14:30:00; local at the origin unless it has an offset"
     )
-    flight_number: int | None = Field(None, description="a whole number from 1 to 9999", ge=1, le=9999)
+    flight_number: int | None = Field(None, description="a whole number from 1 to 9999", ge=1, le=9999, strict=True)
     tail_number: str | None = Field(None, description="an aircraft's registration, like N14228", pattern="^[A-Z0-9-]{2,8}$")
     aircraft_type: str | None = Field(None, description="a make and model, like Boeing 737", min_length=2, max_length=60)
     weather_condition: Literal["clear", "cloudy", "rain", "snow", "fog", "storm"] | None = Field(
         None, description=f"one of {', '.join(CONDITIONS)}: the weather at the origin, in place of the newest report"
     )
     departure_delay_minutes: float | None = Field(
-        None, description="minutes from -180 to 2880, once the flight has left", ge=-180, le=2880, allow_inf_nan=False
+        None,
+        description="minutes from -180 to 2880, once the flight has left",
+        ge=-180,
+        le=2880,
+        allow_inf_nan=False,
+        strict=True,
     )
     distance_mi: float | None = Field(
-        None, description="a positive number of miles up to 12000", gt=0, le=12_000, allow_inf_nan=False
+        None, description="a positive number of miles up to 12000", gt=0, le=12_000, allow_inf_nan=False, strict=True
     )
     as_of: datetime | None = Field(
-        None, description="the instant from which to look, ISO 8601; by default now, or the departure if that is past"
+        None,
+        description="the instant from which to look, ISO 8601, UTC unless it has an offset; by default now, or the departure if that is past",
     )
 
     @field_validator("route", "airline", "tail_number", mode="before")
@@ -66,9 +72,11 @@ class Question(BaseModel):
     @field_validator("departure_time", "as_of", mode="before")
     @classmethod
     def written_out(cls, value: Any) -> Any:
-        if not isinstance(value, str | datetime | None):
+        if value is None or isinstance(value, datetime):
+            return value
+        if not isinstance(value, str):
             raise ValueError("a time must be text in ISO 8601")
-        return value
+        return datetime.fromisoformat(value)
 
 # %% ../nbs/13_asking.ipynb #b91fd7c3
 def sentence(errors: Sequence[Mapping[str, Any]]) -> str:  # errors: as pydantic gives them
@@ -115,7 +123,10 @@ def localised(moment: datetime, zone: str) -> datetime:
     "An instant; on the zone's clock where it has no offset of its own."
     if not EARLIEST_YEAR <= moment.year < LATEST_YEAR:
         raise BadInput(f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; mend it.")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    found = (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    if not moment.tzinfo and found.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != moment:
+        raise BadInput(f"a local time must exist; clocks in {zone} skip {moment.isoformat()}; mend it or add an offset.")
+    return found
 
 
 def meant(asked: Question, zone_of: Mapping[str, str]) -> tuple[dict[str, Any], datetime]:  # canonical flight, as_of
@@ -129,7 +140,7 @@ def meant(asked: Question, zone_of: Mapping[str, str]) -> tuple[dict[str, Any], 
     if origin == dest:
         raise BadInput(f"route must join two different airports; got {asked.route!r}; mend one of them.")
     departure = localised(asked.departure_time, zone_of[origin])
-    left = departure + timedelta(minutes=asked.departure_delay_minutes or 0)
+    left = departure + timedelta(milliseconds=round((asked.departure_delay_minutes or 0) * 60_000))
     as_of = localised(asked.as_of, "UTC") if asked.as_of else min(datetime.now(UTC), left)
     if asked.departure_delay_minutes is not None and as_of < left:
         raise BadInput(
@@ -175,7 +186,17 @@ def answer(model: DelayModel, state: State, asked: Question) -> dict[str, Any]:
         "inference_time_ms": round((time.perf_counter() - started) * 1000, 3),
     }
 
-# %% ../nbs/13_asking.ipynb #745adcce
+# %% ../nbs/13_asking.ipynb #1d8a50fa
+def readable(model: DelayModel) -> DelayModel:
+    "A model whose features this version of the library still makes."
+    gone = set(model.features) - set(features.ledger()["feature"])
+    if gone:
+        raise NotReady(
+            f"Model {model.version} must read only features of the ledger; {sorted(gone)[0]} is not one; train it again."
+        )
+    return model
+
+# %% ../nbs/13_asking.ipynb #3fd4f774
 class Desk:
     "The model that serves and the state that it looks at."
 
@@ -189,15 +210,17 @@ class Desk:
         "The model behind the serving alias."
         current = registry.aliases(self.config).get(self.config.alias)
         if self._model is None or self._model.version != current:
-            self._model = registry.load(self.config.alias, self.config)
+            self._model = readable(registry.load(self.config.alias, self.config))
         return self._model
 
     @property
     def state(self) -> State:
         "The live state, from the newest tables that were kept."
         if self._state is None:
-            self._state = State.from_tables(sources.latest(self.config.source, self.config))
-            _ = self._state.engine
+            try:
+                self._state = State.from_tables(sources.latest(self.config.source, self.config))
+            except BadInput as error:  # not the caller's fault
+                raise NotReady(f"There are no tables to look at yet: {error}") from error
         return self._state
 
     def answer(self, asked: Question) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import polars as pl
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from .features import HORIZONS
-from .models import DelayModel
+from .models import CLOSE_MINUTES, DelayModel
 from .tables import LATE_MINUTES
 
 # %% ../nbs/06_evaluation.ipynb #e01a7a06
@@ -34,6 +34,8 @@ METRICS = {  # name -> (unit, meaning)
     "ap_15": ("share", "average precision of that ranking"),
     "brier_15": ("", "mean squared error of that probability"),
     "coverage_80": ("share", "delays inside the 80 % interval"),
+    "close_15": ("share", "flights that landed within 15 min of delay_minutes"),
+    "mean_confidence": ("share", "what the model expected that share to be"),
     "late_share": ("share", "flights that were 15 min late or more"),
     "mean_p_15": ("share", "what the model expected that share to be"),
 }
@@ -62,6 +64,8 @@ def metrics(
         "ap_15": float(average_precision_score(late, p_15)) if both else float("nan"),
         "brier_15": float(((p_15 - late) ** 2).mean()),
         "coverage_80": float(inside.mean()),
+        "close_15": float((np.abs(answer["delay_minutes"].to_numpy() - delay) <= CLOSE_MINUTES).mean()),
+        "mean_confidence": float(answer["confidence"].mean()),
         "late_share": float(late.mean()),
         "mean_p_15": float(p_15.mean()),
     }

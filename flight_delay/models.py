@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 import polars as pl
 
-from .config import BadInput
+from .config import BadInput, NotReady
 
 # %% ../nbs/05_models.ipynb #89766b28
 THRESHOLDS = np.unique(
@@ -312,7 +312,7 @@ def load(folder: Path) -> DelayModel:
     "A model as `save` wrote it."
     card = json.loads((folder / "card.json").read_text())
     if card["thresholds"] != THRESHOLDS.tolist():
-        raise BadInput("the model's thresholds must be those of this version of the library; train it again.")
+        raise NotReady("the model's thresholds must be those of this version of the library; they are not; train it again.")
     return DelayModel(
         features=card["features"],
         graphs={stage: (folder / GRAPH.format(stage)).read_bytes() for stage in STAGES},

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from . import __version__
 from .asking import Desk, Question, sentence
@@ -33,6 +34,13 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(FlightDelayError)
     def of_the_library(_: Request, error: FlightDelayError) -> JSONResponse:
         return refused(error.http_status, str(error))
+
+    @app.exception_handler(HTTPException)
+    def of_http(request: Request, error: HTTPException) -> JSONResponse:
+        rule = "A request must name a path and a method of /docs"
+        if error.status_code == 400:
+            rule = "The body must be JSON in UTF-8"
+        return refused(error.status_code, f"{rule}; got {request.method} {request.url.path}: {error.detail}; mend the request.")
 
     @app.exception_handler(RequestValidationError)
     def of_the_question(_: Request, error: RequestValidationError) -> JSONResponse:

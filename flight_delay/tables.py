@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INSTANT', 'LATE_MINUTES', 'CONDITIONS', 'FLIGHTS', 'WEATHER', 'AIRCRAFT', 'AIRPORTS', 'CARRIERS', 'SCHEMAS',
            'SET_ASIDE', 'ROW_NAMES', 'MAX_SET_ASIDE_SHARE', 'flight_id', 'actual_times', 'rule', 'between', 'column',
-           'Tables', 'check_table', 'check']
+           'Tables', 'check_table', 'check', 'refuse_a_broken_source']
 
 # %% ../nbs/01_tables.ipynb #82341c08
 from dataclasses import dataclass, field, replace
@@ -228,13 +228,6 @@ def check_table(
         raise BadData(f"Table {name} {_hard_sentence(hard)}; mend the source and run again.", table=name)
     rows = broken.select(table=pl.lit(name), row=pl.col("index").cast(pl.Int64), rule=pl.col("check"))
     bad = rows["row"].unique()
-    if bad.len() > MAX_SET_ASIDE_SHARE * table.height:
-        commonest = rows["rule"].value_counts(sort=True)["rule"][0]
-        raise BadData(
-            f"Table {name} may lose {MAX_SET_ASIDE_SHARE:.0%} of its rows to broken rules; {bad.len():,} of "
-            f"{table.height:,} break one, most often '{commonest}'; mend the source and run again.",
-            table=name,
-        )
     label = pl.concat_str([pl.col(part).cast(pl.String) for part in ROW_NAMES.get(name, table.columns[:1])], separator=" ")
     named = rows.with_columns(row=table[rows["row"]].select(label).to_series())
     return table.with_row_index().filter(~pl.col("index").is_in(bad.implode())).drop("index"), named
@@ -265,4 +258,19 @@ def check(tables: Tables) -> Tables:
         homeless.select(table=pl.lit("flights"), row="flight_id", rule=pl.lit("origin and dest must be known airports"))
     )
     good["flights"] = good["flights"].filter(~zones)
-    return replace(tables, **good, set_aside=pl.concat([tables.set_aside, *aside]))
+    checked = replace(tables, **good, set_aside=pl.concat([tables.set_aside, *aside]))
+    refuse_a_broken_source(checked)
+    return checked
+
+
+def refuse_a_broken_source(tables: Tables) -> None:
+    "Raise `BadData` where more rows of a table were set aside than may be, for whatever reasons."
+    for (name,), rows in tables.set_aside.group_by("table"):
+        lost, kept = rows["row"].n_unique(), getattr(tables, str(name)).height
+        if lost > MAX_SET_ASIDE_SHARE * (lost + kept):
+            commonest = rows["rule"].value_counts(sort=True)["rule"][0]
+            raise BadData(
+                f"Table {name} may lose {MAX_SET_ASIDE_SHARE:.0%} of its rows to broken rules; {lost:,} of {lost + kept:,} "
+                f"break one, most often '{commonest}'; mend the source and run again.",
+                table=name,
+            )

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES', 'EXPLAINED_FLIGHTS',
            'Split', 'instant', 'landed', 'split', 'held_out', 'at_random_leads', 'at_random_horizons', 'asked_about',
-           'learn', 'Trained', 'block', 'train', 'commit', 'without_nan', 'card', 'Decision', 'decide', 'keep']
+           'learn', 'Trained', 'block', 'train', 'commit', 'without_nan', 'card', 'Decision', 'first_of_its_kind',
+           'shortcomings', 'decide', 'keep']
 
 # %% ../nbs/09_training.ipynb #d0bd00dc
 import hashlib
@@ -236,7 +237,7 @@ def card(tables: Tables, blocks: Split, trained: Trained, horizons: Sequence[str
         },
     }
 
-# %% ../nbs/09_training.ipynb #eed367df
+# %% ../nbs/09_training.ipynb #4b405539
 @dataclass(frozen=True)
 class Decision:
     "Whether the challenger becomes champion, and why."
@@ -246,22 +247,38 @@ class Decision:
     champion: pl.DataFrame | None = None  # the old champion's metrics on the same flights
 
 
+def first_of_its_kind(trained: Trained, reason: str) -> Decision:
+    "Without a champion to beat, a model must at least beat the baselines."
+    lost = shortcomings(trained)
+    return Decision(not lost, "; ".join([reason, *lost]))
+
+
+def shortcomings(trained: Trained) -> list[str]:
+    "Where a model is no better than no model."
+    return [
+        f"{row['horizon']}: no better than the baseline (skill {row['mae_skill']:.3f}, Brier skill {row['brier_skill']:.3f})"
+        for row in trained.test.iter_rows(named=True)
+        if not (row["mae_skill"] > 0 and row["brier_skill"] > 0)
+    ]
+
+# %% ../nbs/09_training.ipynb #8896e9f1
 def decide(trained: Trained, blocks: Split, past: pl.DataFrame, config: Settings | None = None) -> Decision:
     "Compare with the champion."
     try:
         champion = registry.load("champion", config)
     except registry.NoModel:
-        return Decision(True, "there was no champion")
+        return first_of_its_kind(trained, "there was no champion")
+    except FlightDelayError as error:  # it cannot serve either
+        return first_of_its_kind(trained, f"the champion cannot be loaded: {error}")
+    if set(champion.features) - {f.name for f in features.LEDGER}:
+        return first_of_its_kind(trained, f"champion {champion.version} reads features that are no longer made")
     learned_until = instant(champion.card["learned_until"])
     if learned_until > blocks.validate_until:
         return Decision(
             False,
             f"champion {champion.version} has learned until {learned_until:%Y-%m-%d} from flights that it would be compared on",
         )
-    try:
-        old = evaluate(champion, trained.outcomes, past)
-    except FlightDelayError as error:
-        return Decision(False, f"champion {champion.version} cannot be compared: {error}")
+    old = evaluate(champion, trained.outcomes, past)
     gain = {name: float((old[name] - trained.test[name]).mean()) for name in ("mae", "brier_15")}
     figures = f"mean absolute error {gain['mae']:+.3f} min, Brier score {gain['brier_15']:+.5f} (gain over champion {champion.version})"
     if gain["mae"] > 0 and gain["brier_15"] > 0:
@@ -269,14 +286,10 @@ def decide(trained: Trained, blocks: Split, past: pl.DataFrame, config: Settings
     return Decision(False, f"no better on the same flights: {figures}", old)
 
 # %% ../nbs/09_training.ipynb #4f526291
-def keep(
-    model: models.DelayModel, described: Mapping[str, Any], decision: Decision, promote: bool, config: Settings | None = None
-) -> str:
-    "Register a model as challenger, and as champion where that was decided and allowed; gives its version."
-    model.card = dict(described) | {"promotion": {"promoted": decision.promoted and promote, "reason": decision.reason}}
+def keep(model: models.DelayModel, described: Mapping[str, Any], decision: Decision, config: Settings | None = None) -> str:
+    "Register a model as challenger; gives its version. The champion moves when the run is complete, not before."
+    model.card = dict(described) | {"promotion": {"decided": decision.promoted, "reason": decision.reason}}
     version = registry.register(model, config)
     registry.set_alias("challenger", version, "newest", config)
-    if decision.promoted and promote:
-        registry.set_alias("champion", version, decision.reason, config)
     model.version = version
     return version

@@ -32,7 +32,7 @@ def served(tmp_path_factory):
     from datetime import UTC, datetime
 
     import polars as pl
-    from flight_delay import training
+    from flight_delay import registry, training
     from flight_delay.tables import Tables
 
     config = settings(home=tmp_path_factory.mktemp("served"), reports=tmp_path_factory.mktemp("reports"))
@@ -42,7 +42,8 @@ def served(tmp_path_factory):
     blocks, horizons = training.split(winter.flights), ["two_hours", "pushback"]
     trained = training.train(winter, blocks, horizons)
     described = training.card(winter, blocks, trained, horizons, 0, False)
-    training.keep(trained.model, described, training.Decision(True, "first"), promote=True, config=config)
+    version = training.keep(trained.model, described, training.Decision(True, "first"), config)
+    registry.set_alias("champion", version, "first", config)
     return config
 
 

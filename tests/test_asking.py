@@ -55,6 +55,10 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
         ({"route": "nowhere"}, "route must be origin and destination.*'NOWHERE'"),
         ({"departure_time": "tomorrow-ish"}, "departure_time must be .*'tomorrow-ish'"),
         ({"departure_time": 1384543800}, "departure_time must be .*1384543800"),
+        ({"departure_time": "1384543800"}, "departure_time must be .*1384543800"),
+        ({"departure_time": "2013-03-10T02:30:00"}, "must exist; clocks in America/New_York skip"),
+        ({"flight_number": True}, "flight_number must be .*True"),
+        ({"aircraft_type": "Flying Carpet"}, "aircraft_type must be .*'Flying Carpet'"),
         ({"distance_mi": -5}, "distance_mi must be a positive number.*-5"),
         ({"airline": "American"}, "airline must be an IATA code.*'AMERICAN'"),
         ({"weather_condition": "hail"}, "one of clear, cloudy.*'hail'"),
@@ -91,6 +95,7 @@ def test_any_question_gets_a_consistent_answer_or_a_refusal(desk, departure, del
     except BadInput:
         return
     assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
+    assert (found["stage"] == "departed") or delay is None
 
 
 def test_without_a_model_the_desk_is_not_ready(home):

@@ -92,6 +92,7 @@ def test_every_command_of_the_readme_runs(newcomer, tmp_path):
     finally:
         if server:
             os.killpg(server.pid, signal.SIGTERM)
+            server.wait(20)
 
 
 def wait_for(url):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.config import BadInput
+from flight_delay.config import BadInput, NotReady
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,5 +141,5 @@ def test_a_model_of_another_layout_is_refused(made_up, tmp_path):
     save(made_up[0], tmp_path / "m")
     card = json.loads((tmp_path / "m/card.json").read_text())
     (tmp_path / "m/card.json").write_text(json.dumps(card | {"thresholds": [0, 1]}))
-    with pytest.raises(BadInput, match="train it again"):
+    with pytest.raises(NotReady, match="train it again"):
         load(tmp_path / "m")

@@ -3,6 +3,7 @@
 from flight_delay.online import *
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import polars as pl
 import pytest
@@ -11,10 +12,8 @@ from flight_delay.features import at_horizon, build
 from flight_delay.tables import Tables
 
 
-@pytest.fixture(scope="module")
-def storm(nyc):
-    "Two weeks around the thunderstorms of 8 July 2013."
-    start, end = datetime(2013, 6, 28, tzinfo=UTC), datetime(2013, 7, 10, tzinfo=UTC)
+def between(nyc, start, end):
+    "The flights and reports of a span."
     return Tables(
         nyc.flights.filter(pl.col("scheduled_departure").is_between(start, end)),
         nyc.weather.filter(pl.col("known_at").is_between(start, end)),
@@ -22,6 +21,30 @@ def storm(nyc):
         nyc.airports,
         nyc.carriers,
     )
+
+
+@pytest.fixture(scope="module")
+def storm(nyc):
+    "Two weeks around the thunderstorms of 8 July 2013."
+    return between(nyc, datetime(2013, 6, 28, tzinfo=UTC), datetime(2013, 7, 10, tzinfo=UTC))
+
+
+def events_of(tables, start, end):
+    "What happened in a span, as (known_at, event)."
+    found = []
+    for f in tables.flights.iter_rows(named=True):
+        happened = (
+            ("departed", f["actual_departure"], {"departure_delay": f["departure_delay"]}),
+            ("arrived", f["actual_arrival"], {"arrival_delay": f["arrival_delay"]}),
+            ("cancelled", f["scheduled_departure"] if f["cancelled"] else None, {}),
+            ("diverted", f["scheduled_departure"] if f["diverted"] else None, {}),
+        )
+        for kind, at, said in happened:
+            if at and start < at <= end:
+                found.append((at, {"kind": kind, "flight_id": f["flight_id"], **said}))
+    for report in tables.weather.filter(pl.col("known_at").is_between(start, end, closed="right")).iter_rows(named=True):
+        found.append((report["known_at"], {"kind": "weather", **report}))
+    return sorted(found, key=lambda pair: pair[0])
 
 
 @pytest.mark.data
@@ -33,34 +56,68 @@ def test_one_row_online_is_the_row_offline_bit_for_bit(storm, horizon):
         assert state.features(name, as_of).equals(offline[i])
 
 
+def replay(tables, start, end, asks, *, shuffled=False, twice=False, restored=None):
+    "Feed a state event by event and ask on the way: the online rows, in the order of asks."
+    events = events_of(tables, start, end)
+    if shuffled:  # late by up to half an hour, in any order
+        random = Random(1)
+        events = sorted(events, key=lambda pair: pair[0] + timedelta(minutes=random.uniform(0, 30)))
+    if twice:
+        events = [event for pair in events for event in (pair, pair)]
+    state, found, i = State.from_tables(tables, until=start), [], 0
+    for flight_id, as_of, _ in asks.rows():
+        while i < len(events) and events[i][0] <= as_of + timedelta(minutes=30) * shuffled:
+            state.observe(events[i][1])
+            i += 1
+        if restored and len(found) == asks.height // 2:
+            snapshot(state, restored)
+            state = restore(restored)
+        found.append(state.features(flight_id, as_of))
+    return pl.concat(found)
+
+
 @pytest.mark.data
-def test_a_state_from_then_and_the_events_since_is_the_state_of_now(storm):
-    noon = datetime(2013, 7, 8, 16, tzinfo=UTC)
-    later = noon + timedelta(hours=3)
+@pytest.mark.parametrize("how", ["in order", "shuffled", "twice", "restored"])
+def test_events_one_by_one_give_the_rows_that_the_tables_give(storm, tmp_path, how):
+    start, end = datetime(2013, 7, 8, 12, tzinfo=UTC), datetime(2013, 7, 9, 4, tzinfo=UTC)
+    asks = pl.concat(at_horizon(storm.flights, h) for h in ("two_hours", "pushback")).sort("as_of", "flight_id")
+    asks = asks.filter(pl.col("as_of").is_between(start, end)).sample(300, seed=1).sort("as_of", "flight_id")
+    options = {
+        "shuffled": how == "shuffled",
+        "twice": how == "twice",
+        "restored": tmp_path / "s" if how == "restored" else None,
+    }
+    online = replay(storm, start, end, asks, **options)
+    assert online.equals(build(storm, asks))
+
+
+@pytest.mark.data
+def test_a_correction_replaces_what_was_said_before(storm):
+    noon, state = datetime(2013, 7, 8, 16, tzinfo=UTC), None
+    left = storm.flights.filter(pl.col("actual_departure").is_between(noon, noon + timedelta(hours=1)))
     state = State.from_tables(storm, until=noon)
-    for flight in storm.flights.iter_rows(named=True):
-        if flight["actual_departure"] and noon < flight["actual_departure"] <= later:
-            state.observe({"kind": "departed", "flight_id": flight["flight_id"], "departure_delay": flight["departure_delay"]})
-        if flight["actual_arrival"] and noon < flight["actual_arrival"] <= later:
-            state.observe({"kind": "arrived", "flight_id": flight["flight_id"], "arrival_delay": flight["arrival_delay"]})
-        if flight["cancelled"] and noon < flight["scheduled_departure"] <= later:
-            state.observe({"kind": "cancelled", "flight_id": flight["flight_id"]})
-    for report in storm.weather.filter(pl.col("known_at").is_between(noon, later, closed="right")).iter_rows(named=True):
-        state.observe({"kind": "weather", **report})
-    ask = at_horizon(storm.flights, "two_hours").filter(pl.col("as_of") == later)
-    assert ask.height > 0
-    for i, name in enumerate(ask["flight_id"]):
-        assert state.features(name, later).equals(build(storm, ask)[i])
+    for name, delay in left.select("flight_id", "departure_delay").rows():
+        for said in (delay + 300, delay - 7, delay):
+            state.observe({"kind": "departed", "flight_id": name, "departure_delay": said})
+    later = noon + timedelta(hours=1)
+    expected = State.from_tables(storm, until=noon)
+    for name, delay in left.select("flight_id", "departure_delay").rows():
+        expected.observe({"kind": "departed", "flight_id": name, "departure_delay": delay})
+    for name in storm.flights.filter(pl.col("scheduled_departure") > later).head(50)["flight_id"]:
+        assert state.features(name, later).equals(expected.features(name, later))
 
 
 @pytest.mark.data
 def test_a_described_flight_of_the_timetable_gets_the_timetables_row(storm):
-    flight = storm.flights.tail(1).to_dicts()[0]
-    as_of = flight["scheduled_departure"] - timedelta(hours=2)
-    told = {name: flight[name] for name in ("carrier", "flight_number", "tail_number", "origin", "dest", "scheduled_departure")}
-    told |= {"scheduled_arrival": flight["scheduled_arrival"], "distance_mi": flight["distance_mi"]}
-    state = State.from_tables(storm)
-    assert state.features(told, as_of).equals(state.features(flight["flight_id"], as_of))
+    state, flights = State.from_tables(storm), storm.flights.tail(4_000).sample(40, seed=6)
+    for flight in flights.iter_rows(named=True):
+        told = {name: flight[name] for name in ("carrier", "origin", "dest", "scheduled_departure")}
+        for lead in (120, -30):
+            as_of = flight["scheduled_departure"] - timedelta(minutes=lead)
+            expected = state.features(flight["flight_id"], as_of)
+            assert state.features(told | {"flight_number": flight["flight_number"]}, as_of).equals(expected)
+            if listed(state, told) >= 0:
+                assert state.features(told, as_of).equals(expected)
 
 
 @pytest.mark.data
@@ -70,6 +127,8 @@ def test_what_a_caller_says_of_aircraft_and_weather_counts(storm):
     plain = state.features(told, departure).row(0, named=True)
     given = state.features(told | {"aircraft_type": "Boeing 737", "weather_condition": "storm"}, departure).row(0, named=True)
     assert plain["seats"] is None and 100 < given["seats"] < 200
+    with pytest.raises(BadInput, match="aircraft_type must be.*'Flying Carpet'"):
+        state.features(told | {"aircraft_type": "Flying Carpet"}, departure)
     assert given["weather_severity"] == 5.0 and plain["weather_severity"] != 5.0
 
 
@@ -96,7 +155,7 @@ def test_an_event_that_makes_no_sense_is_refused(storm, event, sentence):
 
 @pytest.mark.data
 def test_a_departure_without_its_delay_is_refused(storm):
-    with pytest.raises(BadInput, match="must say departure_delay"):
+    with pytest.raises(BadInput, match="must say departure_delay in minutes"):
         State.from_tables(storm).observe({"kind": "departed", "flight_id": storm.flights["flight_id"][0]})
 
 

@@ -81,6 +81,13 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(house, given, sentenc
     assert not house.reports.exists()
 
 
+def test_a_foreign_or_broken_record_does_not_hide_the_others(house):
+    for name, text in (("a", '{"job": "x", "run_id": "1", "started_at": "", "host": "new"}'), ("b", "{torn")):
+        (house.reports / "x" / name).mkdir(parents=True)
+        (house.reports / "x" / name / "run.json").write_text(text)
+    assert [made.run_id for made in runs(house)] == ["1"]
+
+
 def test_an_unknown_job_is_refused_with_the_choice(house):
     schedule(house, "good", FINISH)
     with pytest.raises(UnknownJob, match=r"\(good\); got 'god'"):

@@ -23,7 +23,7 @@ SEED = {
 @pytest.fixture
 def serve(tmp_path):
     "Start servers on free ports; stop them afterwards."
-    started = []
+    started, clients = [], []
 
     def start(config):
         with socket.socket() as probe:
@@ -33,6 +33,7 @@ def serve(tmp_path):
         process = subprocess.Popen([sys.executable, "-m", "flight_delay.cli", "serve"], env=os.environ | places, cwd=tmp_path)
         started.append(process)
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        clients.append(client)
         for _ in range(300):
             try:
                 client.get("/health")
@@ -42,6 +43,8 @@ def serve(tmp_path):
         raise AssertionError("the server did not start within 30 s")
 
     yield start
+    for client in clients:
+        client.close()
     for process in started:
         process.terminate()
         process.wait(10)
@@ -69,6 +72,7 @@ def test_a_real_server_answers_every_route(served, serve):
     ]:
         refusal = client.post("/predict", json=body)
         assert refusal.status_code == 400 and said in refusal.json()["error"], refusal.text
+    assert "error" in client.get("/nowhere").json()
     assert client.post("/predict").status_code == 400
     assert client.post("/predict", content=b"{not json").status_code == 400
     assert client.post("/predict", content=b"\xff\xfe", headers={"content-type": "application/json"}).status_code == 400

@@ -78,6 +78,13 @@ def test_a_missing_column_is_named(tmp_path):
 
 
 @pytest.mark.data
+def test_a_source_that_mostly_contradicts_itself_is_refused(tmp_path):
+    folder = broken_copy(tmp_path / "src", "airports.csv", lambda text: text[:1000].rsplit("\n", 1)[0] + "\n")
+    with pytest.raises(BadData, match="Table flights may lose 1%"):
+        load(str(folder), settings(home=tmp_path / "home"))
+
+
+@pytest.mark.data
 def test_a_word_where_a_number_belongs_is_refused(tmp_path):
     folder = broken_copy(tmp_path / "src", "weather.csv", lambda text: text.replace(",39.02,", ",warm,", 1))
     with pytest.raises(BadData, match="weather.csv.*wrong type"):

@@ -19,8 +19,10 @@ def test_a_missing_column_stops_the_job_and_is_named():
 
 
 def test_a_table_that_is_mostly_broken_is_refused():
+    aside = pl.DataFrame([("carriers", str(i), "carrier must be unique") for i in range(2)], schema=SET_ASIDE, orient="row")
+    two = pl.DataFrame({"carrier": ["AA", "UA"], "name": ["x"] * 2})
     with pytest.raises(BadData, match="2 of 4.*carrier must be unique"):
-        check_table("carriers", pl.DataFrame({"carrier": ["AA", "AA", "AA", "UA"], "name": ["x"] * 4}))
+        refuse_a_broken_source(Tables(two, two, two, two, two, set_aside=aside))
 
 
 def test_a_null_in_a_required_column_stops_the_job():

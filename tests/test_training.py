@@ -2,13 +2,14 @@
 
 from flight_delay.training import *
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.config import BadInput, NotReady
-from flight_delay.registry import aliases, load
+from flight_delay.config import BadInput
+from flight_delay.registry import aliases, registry_folder, set_alias
 from flight_delay.tables import Tables
 
 
@@ -87,17 +88,17 @@ def test_the_future_cannot_change_what_was_learned(winter, trained):
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_the_first_model_serves_and_its_twin_does_not_replace_it(winter, trained, home):
+def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
     blocks, found = trained
     past = landed(winter.flights)
     first = decide(found, blocks, past)
-    described = card(winter, blocks, found, HORIZONS_TRIED, 1, False)
-    keep(found.model, described, first, promote=True)
-    assert first.promoted and aliases() == {"challenger": "v1", "champion": "v1"}
+    assert first.promoted
+    version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), first)
+    assert aliases() == {"challenger": "v1"}  # the champion moves when the run is complete
+    set_alias("champion", version, first.reason)
     second = decide(found, blocks, past)
-    keep(found.model, described, second, promote=True)
-    assert not second.promoted and "no better on the same flights" in second.reason
-    assert aliases() == {"challenger": "v2", "champion": "v1"}
+    assert not second.promoted
+    assert "no better on the same flights" in second.reason
 
 
 @pytest.mark.model
@@ -105,16 +106,29 @@ def test_the_first_model_serves_and_its_twin_does_not_replace_it(winter, trained
 def test_a_champion_that_has_seen_the_test_flights_is_not_compared(winter, trained, home):
     blocks, found = trained
     seen = card(winter, blocks, found, HORIZONS_TRIED, 1, refit=True)
-    keep(found.model, seen, Decision(True, "first"), promote=True)
+    set_alias("champion", keep(found.model, seen, Decision(True, "first")), "first")
     verdict = decide(found, blocks, landed(winter.flights))
-    assert not verdict.promoted and "has learned until" in verdict.reason
+    assert not verdict.promoted
+    assert "has learned until" in verdict.reason
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_promotion_needs_permission(winter, trained, home):
+def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
     blocks, found = trained
-    keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first"), promote=False)
-    assert aliases() == {"challenger": "v1"}
-    with pytest.raises(NotReady):
-        load("champion")
+    version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first"))
+    set_alias("champion", version, "first")
+    (registry_folder() / version / "scheduled.onnx").write_bytes(b"")
+    verdict = decide(found, blocks, landed(winter.flights))
+    assert verdict.promoted
+    assert "cannot be loaded" in verdict.reason
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
+    blocks, found = trained
+    useless = replace(found, test=found.test.with_columns(mae_skill=pl.lit(-0.1)))
+    verdict = decide(useless, blocks, pl.DataFrame())
+    assert not verdict.promoted
+    assert "no better than the baseline" in verdict.reason

@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 from .config import BadInput
+
 # fmt: off
 from flight_delay.features import (
     HOUR_MS, LEDGER, MINUTE_MS, NEVER, OF_THE_NEWEST, OF_THE_TAIL, OVER_WINDOWS, PAIRS, SEVERITY, SHIFT, STREAMS,

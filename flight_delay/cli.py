@@ -17,7 +17,7 @@ import uvicorn
 
 from . import registry
 from .asking import Desk, question
-from .config import BadInput, FlightDelayError, configure_logging, settings
+from .config import BadInput, FlightDelayError, NotReady, configure_logging, settings
 
 # %% ../nbs/15_cli.ipynb #458c9736
 app = typer.Typer(help="Flight-delay predictions that use only what was knowable.", no_args_is_help=True, add_completion=False)
@@ -157,6 +157,11 @@ def main() -> None:
     except FlightDelayError as error:
         typer.echo(f"flight-delay: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"flight-delay: this command needs the train extra ({error.name} is missing); pip install -e '.[train]'.", err=True
+        )
+        sys.exit(NotReady.exit_code)
 
 
 if __name__ == "__main__" and "__file__" in globals():  # a notebook has no file of its own

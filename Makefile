@@ -17,7 +17,7 @@ help: ## this list
 $(STAMP): setup.py settings.ini constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer must be on the PATH; install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python must be 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V); name another: make PYTHON=/path/to/python3"; exit 1; }
-	@echo "Setting up $(VENV): about 3 minutes and 2.3 GB, once."
+	@echo "Setting up $(VENV): about 2 minutes and 3 GB, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install $(PIP_OPTIONS) -c constraints.txt -e '.[train,lab,dev]'
 	@touch $@

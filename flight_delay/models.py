@@ -216,7 +216,7 @@ class DelayModel:
         return predict(self, X)
 
 # %% ../nbs/05_models.ipynb #9644ab2a
-CHUNK_ROWS = 100_000  # a distribution of 86 numbers a row: keeps a prediction of a year below 200 MB
+CHUNK_ROWS = 100_000  # a distribution is 73 numbers a row; a year at once would be 200 MB for each intermediate step
 
 
 def as_matrix(features: Sequence[str], X: pl.DataFrame) -> np.ndarray:  # float32 (n, features), NaN for unknown

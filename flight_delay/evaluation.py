@@ -46,7 +46,7 @@ def r_squared(forecast: np.ndarray | float, delay: np.ndarray) -> float:
     variance = ((delay - delay.mean()) ** 2).sum()
     return float(1 - ((forecast - delay) ** 2).sum() / variance) if variance else float("nan")
 
-
+# %% ../nbs/06_evaluation.ipynb #35c5411f
 def metrics(
     answer: pl.DataFrame,  # as DelayModel.predict gives it
     delay: np.ndarray,  # (n,) what happened, minutes
@@ -189,7 +189,7 @@ def by_segment(
         .sort("segment")
     )
 
-
+# %% ../nbs/06_evaluation.ipynb #bf035260
 def reliability(
     probability: np.ndarray,  # (n,) forecast
     happened: np.ndarray,  # (n,) bool
@@ -224,7 +224,7 @@ LOOK: Any = {  # matplotlib settings
     "axes.prop_cycle": f"cycler('color', ['{BLUE}', '{ORANGE}', '{GREY}'])",
 }
 
-
+# %% ../nbs/06_evaluation.ipynb #1b098f37
 class Picture:
     "A figure with its sentence, as a notebook and a report show it."
 

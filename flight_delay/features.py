@@ -4,18 +4,21 @@
 
 # %% auto #0
 __all__ = ['HORIZONS', 'STAGES', 'Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS',
-           'KEYS', 'TAIL_KNOWN_MINUTES', 'OF_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK',
-           'MONTH', 'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING',
-           'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'FLIGHT_NUMBERS', 'Horizon', 'UnknownHorizon',
-           'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'Feature', 'windows', 'derived', 'ledger', 'stamp',
-           'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked', 'as_known', 'count', 'mean', 'std',
-           'plain', 'span_of', 'Engine', 'numbers', 'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time',
-           'usual_plan', 'days_to_holiday', 'timetable_features', 'own_fact', 'totals', 'newest', 'over_window',
-           'of_newest', 'of_the_flight', 'completed', 'rows', 'resolve', 'with_stage', 'build']
+           'KEYS', 'OVERDUE', 'TAIL_KNOWN_MINUTES', 'OF_THE_TAIL', 'KNOWN_OF_THE_TAIL', 'KNOWN_OF_ITSELF',
+           'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER',
+           'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER', 'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS',
+           'NUMBERS', 'BLOCK', 'Horizon', 'UnknownHorizon', 'at_horizon', 'Stream', 'started', 'settled', 'key_text',
+           'Feature', 'windows', 'derived', 'ledger', 'stamp', 'key_order', 'ticks', 'Facts', 'quantities',
+           'sorted_facts', 'Source', 'Asked', 'as_known', 'count', 'mean', 'std', 'plain', 'span_of', 'newest_before',
+           'Engine', 'with_keys', 'numbers', 'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time',
+           'usual_plan', 'days_to_holiday', 'timetable_features', 'own_fact', 'place', 'totals', 'newest',
+           'over_window', 'of_newest', 'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage', 'build']
 
 # %% ../nbs/03_features.ipynb #ce9de93c
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -25,7 +28,7 @@ import numpy as np
 import polars as pl
 
 from .config import BadInput
-from .tables import INSTANT, LATE_MINUTES, Tables
+from .tables import INSTANT, LATE_MINUTES, Tables, check_order
 
 # %% ../nbs/03_features.ipynb #4181b4aa
 @dataclass(frozen=True)
@@ -101,8 +104,8 @@ def settled(f: Columns, lag: float) -> Any:
 # %% ../nbs/03_features.ipynb #e1eb3e07
 SEVERITY = {"clear": 0.0, "cloudy": 1.0, "rain": 2.0, "fog": 3.0, "snow": 4.0, "storm": 5.0}
 WEATHER_NUMBERS = (
-    *("temperature_c", "dew_point_c", "humidity_pct", "wind_speed_kt", "wind_gust_kt", "visibility_mi"),
-    *("precipitation_mm", "pressure_hpa", "severity"),
+    *("temperature_c", "dew_point_c", "humidity_pct", "wind_direction_deg", "wind_speed_kt", "wind_gust_kt"),
+    *("visibility_mi", "precipitation_mm", "pressure_hpa", "severity"),
 )
 STREAMS = {
     "departures": Stream(
@@ -137,8 +140,23 @@ STREAMS = {
         started,
         {"cancelled": lambda f: f["cancelled"]},
     ),
-    "schedule": Stream("flights", None, "always", lambda f, lag: f["scheduled_departure"]),
-    "settled": Stream("flights", "departures", "at actual_departure, or at scheduled_departure when cancelled", settled),
+    "schedule": Stream(
+        "flights",
+        None,
+        "always",
+        lambda f, lag: f["scheduled_departure"],
+        {
+            "due": lambda f: f["scheduled_departure"] / MINUTE_MS,  # minutes since 1970
+            "lands": lambda f: f["scheduled_arrival"] / MINUTE_MS,
+        },
+    ),
+    "settled": Stream(
+        "flights",
+        "departures",
+        "at actual_departure, or at scheduled_departure when cancelled",
+        settled,
+        {"due": lambda f: f["scheduled_departure"] / MINUTE_MS},
+    ),
     "weather": Stream(
         "weather",
         "weather",
@@ -159,14 +177,18 @@ KEYS = {
     "origin_hour": ("origin", "local_hour"),
     "dest": ("dest",),
     "tail": ("tail_number",),
+    "network": (),  # all flights
 }
 
 
 def key_text(key: str) -> pl.Expr:
     "A key as one string per row; null where a part is unknown."
-    return pl.concat_str([pl.col(part).cast(pl.String) for part in KEYS[key]], separator=" ")
+    return pl.concat_str([pl.col(part).cast(pl.String) for part in KEYS[key]] or [pl.lit("")], separator=" ")
 
 # %% ../nbs/03_features.ipynb #68d70a4c
+OVERDUE = ("overdue", "waiting")  # statistics of what is due by now and has not gone
+
+
 @dataclass(frozen=True)
 class Feature:
     "One feature: what it means, and how it follows from facts."
@@ -182,20 +204,32 @@ class Feature:
     hours: float = 0.0  # the window, or how old the newest fact may be
     formula: Callable[..., Any] | None = None  # for derived: its parameters are other features, by name
 
+    def __post_init__(self) -> None:
+        if self.stream and self.statistic not in OVERDUE and not 0 < self.hours < np.inf:
+            raise BadInput(f"a feature's window must be hours above 0; got {self.hours!r} for {self.name}; give it one.")
+
     @property
     def known_when(self) -> str:
         "In words."
         if self.stream:
-            return STREAMS[self.stream].known_when
+            return KNOWN_OF_THE_TAIL if self.statistic == "gap" else STREAMS[self.stream].known_when
         if self.name in KNOWN_OF_ITSELF:
             return KNOWN_OF_ITSELF[self.name]
         return {"timetable": "always", "derived": "with its parts"}[self.statistic]
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        "The streams that it looks up."
+        return (self.stream, "schedule") if self.statistic in OVERDUE else (self.stream,)
+
 
 TAIL_KNOWN_MINUTES = 24 * 60  # airlines settle which aircraft flies about a day ahead; further out nothing rests on the tail
 OF_THE_TAIL = ("seats", "aircraft_age_years")
+KNOWN_OF_THE_TAIL = "with the tail, from a day before departure"
+
+# %% ../nbs/03_features.ipynb #c52dc3ff
 KNOWN_OF_ITSELF = {
-    **dict.fromkeys(OF_THE_TAIL, "with the tail, from a day before departure"),
+    **dict.fromkeys(OF_THE_TAIL, KNOWN_OF_THE_TAIL),
     "lead_minutes": "always",
     "departure_delay": "at actual_departure, from stage departed on",
     "taxi_out": "at take-off, at stage airborne",
@@ -249,6 +283,8 @@ ITSELF = [
     Feature("departures_planned_1h", "schedule", "n", "departures at the origin within 30 min", "around", "schedule", "origin", "", 0.5),
     Feature("departures_planned_3h", "schedule", "n", "departures at the origin within 90 min", "around", "schedule", "origin", "", 1.5),
     Feature("airline_planned_1h", "schedule", "n", "its airline's among them", "around", "schedule", "carrier_origin", "", 0.5),
+    Feature("planned_turnaround", "schedule", "min", "planned time since the aircraft's flight before this one was due to land",
+            "gap", "schedule", "tail", "lands", 48),
     Feature("seats", "aircraft", "n", "seats of the aircraft", "timetable"),
     Feature("aircraft_age_years", "aircraft", "yr", "years since the aircraft was built", "timetable"),
 ]
@@ -288,6 +324,13 @@ NOW = [
     Feature("origin_overdue", "origin", "n", "departures at the origin that are due and have not gone", "overdue", "settled", "origin"),
     *windows("airline_origin_late_share_{}", "airline", "share", "its departures at the origin 15 min late or more", "mean", "departures", "carrier_origin", "late", 3),
     *windows("airline_origin_departure_delay_{}", "airline", "min", "mean departure delay of the airline at the origin", "mean", "departures", "carrier_origin", "delay", 1, 3, 24),
+    Feature("origin_waiting", "origin", "min", "how long these have been overdue, on average", "waiting", "settled", "origin", "due"),
+    Feature("airline_origin_waiting", "origin", "min", "how long the airline's overdue departures have been so, on average", "waiting", "settled", "carrier_origin", "due"),
+    *windows("airline_departure_delay_{}", "airline", "min", "mean departure delay of the airline everywhere", "mean", "departures", "carrier", "delay", 3),
+    *windows("network_departure_delay_{}", "network", "min", "mean departure delay at all origins", "mean", "departures", "network", "delay", 1, 3),
+    *windows("network_late_share_{}", "network", "share", "departures 15 min late or more at all origins", "mean", "departures", "network", "late", 6),
+    *windows("network_arrival_delay_{}", "network", "min", "mean arrival delay of all flights", "mean", "arrivals", "network", "delay", 3),
+    Feature("network_overdue", "network", "n", "departures that are due and have not gone, at all origins", "overdue", "settled", "network"),
     Feature("airline_origin_overdue", "airline", "n", "the airline's departures at the origin that are due and have not gone", "overdue", "settled", "carrier_origin"),
     *windows("route_departure_delay_{}", "route", "min", "mean departure delay on the route", "mean", "departures", "route", "delay", 6, 24),
     Feature("dest_overdue", "destination", "n", "departures to the destination that are due and have not gone", "overdue", "settled", "dest"),
@@ -314,9 +357,12 @@ AIRCRAFT_AND_WEATHER = [
             lambda aircraft_left_minutes_ago, lead_minutes, aircraft_last_planned: aircraft_left_minutes_ago + lead_minutes - 2 * aircraft_last_planned),
     *(Feature(name, "weather", unit, f"{meaning} at the origin", "latest", "weather", "origin", name, 3) for name, unit, meaning in (
         ("temperature_c", "°C", "temperature"), ("dew_point_c", "°C", "dew point"), ("humidity_pct", "%", "humidity"),
-        ("wind_speed_kt", "kt", "wind"), ("wind_gust_kt", "kt", "gusts"), ("visibility_mi", "mi", "visibility"),
+        ("wind_direction_deg", "°", "wind direction"), ("wind_speed_kt", "kt", "wind"), ("wind_gust_kt", "kt", "gusts"), ("visibility_mi", "mi", "visibility"),
         ("precipitation_mm", "mm", "precipitation of the hour"), ("pressure_hpa", "hPa", "pressure"))),
     Feature("weather_severity", "weather", "0-5", "condition at the origin: " + ", ".join(SEVERITY), "latest", "weather", "origin", "severity", 3),
+    *(Feature(f"dest_{name}", "weather", unit, f"{meaning} at the destination, where there is a report", "latest", "weather", "dest", value, 3)
+      for name, value, unit, meaning in (("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),
+                                         ("visibility_mi", "visibility_mi", "mi", "visibility"))),
     derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog", lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
     *(Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
       for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hPa"), ("wind_speed_kt", "kt"))),
@@ -343,17 +389,27 @@ def ledger() -> pl.DataFrame:  # feature, group, unit, known_when, meaning, stat
 TICKS = 60  # totals are kept in 1/60 of a minute, as integers
 SHIFT = 42  # bits for milliseconds since 1970: until the year 2109
 NEVER = np.iinfo(np.int64).max
-BEGINNING = -1  # before every instant
+BEGINNING = -(1 << SHIFT)  # an offset that leads before every fact
+STRANGER = -1  # the code of a key that no fact has: its stamps lie before all facts
 
 
 def stamp(codes: Any, milliseconds: Any) -> Any:
     "Key and instant as one sortable integer."
-    return (np.asarray(codes, dtype=np.int64) << SHIFT) | np.clip(milliseconds, 0, (1 << SHIFT) - 1)
+    inside = np.minimum(np.maximum(milliseconds, 0), (1 << SHIFT) - 1)
+    return (np.asarray(codes, dtype=np.int64) << SHIFT) | inside
+
+
+def key_order(codes: np.ndarray, milliseconds: np.ndarray) -> np.ndarray:  # int64 (n,)
+    "Places in the order of stamps; quicker than sorting stamps, because time is nearly sorted and codes are small."
+    by_time = np.argsort(milliseconds, kind="stable")
+    small = np.uint16 if codes.max(initial=0) < np.iinfo(np.uint16).max else np.int64  # 16 bits are sorted by radix
+    return by_time[np.argsort((codes - STRANGER)[by_time].astype(small), kind="stable")]
 
 
 def ticks(values: Any) -> Any:
     "Minutes as exact integers; 0 for unknown."
-    return np.nan_to_num(np.rint(np.asarray(values, dtype=float) * TICKS)).astype(np.int64)
+    whole = np.rint(np.asarray(values, dtype=float) * TICKS)
+    return np.where(np.isnan(whole), 0.0, whole).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -368,26 +424,24 @@ class Facts:
 # %% ../nbs/03_features.ipynb #271eb6f1
 def quantities(stream: str, key: str) -> dict[tuple[str, int], int]:  # (value, power) -> column
     "Which totals the ledger needs of a stream under a key."
-    needed = [(f.value, power) for f in LEDGER if (f.stream, f.key) == (stream, key) for power in POWERS.get(f.statistic, ())]
+    own = [f for f in LEDGER if f.key == key and stream in f.streams]
+    needed = [(f.value, power) for f in own for power in POWERS.get(f.statistic, ())]
     return {quantity: i for i, quantity in enumerate(dict.fromkeys(needed))}
 
 
 def sorted_facts(
     codes: np.ndarray,  # (r,) each row's key
-    stranger: int,  # the code of rows without a key
     known: np.ndarray,  # (r,) when each became known
     of_value: Mapping[str, np.ndarray],  # (r,) per value, in ticks
     places: Mapping[tuple[str, int], int],
 ) -> Facts:
     "A stream's facts under one key."
-    rows = np.flatnonzero((known != NEVER) & (codes != stranger))
-    stamps = stamp(codes[rows], known[rows])
-    order = np.argsort(stamps, kind="stable")
-    rows = rows[order]
+    rows = np.flatnonzero((known != NEVER) & (codes != STRANGER))
+    rows = rows[key_order(codes[rows], known[rows])]
     totals = np.zeros((len(rows) + 1, len(places)), dtype=np.int64)
     for (value, power), column in places.items():
         np.cumsum(of_value[value][rows] ** power, out=totals[1:, column])
-    return Facts(stamps[order], rows, totals, places)
+    return Facts(stamp(codes[rows], known[rows]), rows, totals, places)
 
 # %% ../nbs/03_features.ipynb #dbcd8f58
 @dataclass
@@ -406,7 +460,19 @@ class Asked:
     codes: dict[str, np.ndarray]  # int64 (m,) per key: the asked flight's
     as_of: np.ndarray  # int64 (m,) milliseconds
     departs: np.ndarray  # int64 (m,) scheduled departure, milliseconds
-    row: np.ndarray  # int64 (m,) the asked flight's row in the timetable, -1 if it has none
+    row: np.ndarray  # int64 (m,) the asked flight's row in the timetable
+    found: dict[tuple, Any] = field(default_factory=dict)  # what several features need, looked up once
+
+    def sorted_by(self, key: str) -> tuple["Asked", np.ndarray]:  # and their places in these questions
+        "The same questions in the order of a key's facts, so that neighbouring questions read neighbouring facts."
+        order = key_order(self.codes[key], self.as_of)
+        return Asked({key: self.codes[key][order]}, self.as_of[order], self.departs[order], self.row[order]), order
+
+    def once(self, question: tuple, answer: Callable[[], Any]) -> Any:
+        "An answer that is kept for the next feature with the same question."
+        if question not in self.found:
+            self.found[question] = answer()
+        return self.found[question]
 
 
 def as_known(moments: Any) -> Any:
@@ -435,47 +501,43 @@ def plain(n: Any, s: Any, q: Any) -> Any:
     return n * 1.0
 
 
-OVER_WINDOWS = {"count": count, "mean": mean, "std": std, "around": plain, "overdue": plain}
-OF_THE_NEWEST = ("latest", "change", "age")
-POWERS = {"mean": (1,), "std": (1, 2)}
+OVER_WINDOWS = {"count": count, "mean": mean, "std": std, "around": plain, "overdue": plain, "waiting": mean}
+OF_THE_NEWEST = ("latest", "change", "age", "gap")
+POWERS = {"mean": (1,), "std": (1, 2), "waiting": (1,)}
 
 
-def span_of(feature: Feature, as_of: Any, departs: Any) -> tuple[Any, Any]:  # (start, end], milliseconds
+def span_of(feature: Feature) -> tuple[str, int, int]:  # what it hangs on, and (start, end] from there in milliseconds
     "The window of a feature: it ends at as_of, or lies around the departure, or has no beginning."
     reach = int(feature.hours * HOUR_MS)
     if feature.statistic == "around":
-        return departs - reach - 1, departs + reach
-    return (as_of - reach, as_of) if reach else (np.full_like(as_of, BEGINNING), as_of)
+        return "departs", -reach - 1, reach
+    return "as_of", -reach if reach else BEGINNING, 0
+
+
+def newest_before(feature: Feature) -> tuple[str, int]:  # what it hangs on, and how many milliseconds before that
+    "Where a feature of the newest fact looks back from: as_of, or just before the departure for a gap in the plan."
+    return ("departs", 1) if feature.statistic == "gap" else ("as_of", 0)
 
 # %% ../nbs/03_features.ipynb #2385196e
 class Engine:
     "All facts of some tables, ready to be asked about any flight at any instant."
 
-    def __init__(
-        self,
-        tables: Tables,
-        lags: Mapping[str, float] | None = None,  # minutes by which a feed is late, by feed
-    ):
-        self.lags = check_lags(lags or {})
+    def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None):  # lags: minutes by which a feed is late
+        self.lags, tables = check_lags(lags or {}), check_order(tables)
         self.airports, self.aircraft = tables.airports, tables.aircraft
         self.zone_of = dict(tables.airports.select("airport", "timezone").iter_rows())
-        flights = with_local_time(tables.flights, tables.airports)
-        weather = tables.weather.rename({"airport": "origin"}).with_columns(
-            severity=pl.col("condition").replace_strict(SEVERITY)
-        )
-        frames = {"flights": flights, "weather": weather}
-        self.usual = usual_plan(flights)
-        self.columns = {
-            "flights": numbers(flights, FLIGHT_NUMBERS),
-            "weather": numbers(weather, ("known_at", *WEATHER_NUMBERS)),
-        }
-        self.timetable = timetable_features(flights, tables.aircraft)
-        self.vocabulary = {key: vocabulary(key, frames.values()) for key in KEYS}
-        self.codes = {
-            key: {name: codes(words, key, frame) for name, frame in frames.items()} for key, words in self.vocabulary.items()
-        }
+        frames = with_keys(tables)
+        self.usual = usual_plan(frames["flights"])
+        self.columns = {name: numbers(frame, NUMBERS[name]) for name, frame in frames.items()}
+        self.timetable = timetable_features(frames["flights"], tables.aircraft)
+        self.codes, self.vocabulary = {}, {}
+        for key in KEYS:
+            of = {name: frames[name] for name in dict.fromkeys(STREAMS[stream].table for stream, k in PAIRS if k == key)}
+            self.vocabulary[key] = vocabulary(key, of.values())
+            self.codes[key] = {name: codes(self.vocabulary[key], key, frame) for name, frame in of.items()}
         self.sources = {name: source(stream, self.columns[stream.table], self.lag(stream)) for name, stream in STREAMS.items()}
-        self.facts = {pair: self.sorted(*pair) for pair in PAIRS}
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            self.facts = dict(zip(PAIRS, threads.map(lambda pair: self.sorted(*pair), PAIRS), strict=True))
 
     def lag(self, stream: Stream) -> float:
         "A stream's reporting lag in milliseconds."
@@ -484,24 +546,35 @@ class Engine:
     def sorted(self, stream: str, key: str) -> Facts:
         "A stream's facts under a key."
         of = self.sources[stream]
-        table, stranger = STREAMS[stream].table, len(self.vocabulary[key].categories)
-        return sorted_facts(self.codes[key][table], stranger, of.known, of.ticks, quantities(stream, key))
+        return sorted_facts(self.codes[key][STREAMS[stream].table], of.known, of.ticks, quantities(stream, key))
 
-
+# %% ../nbs/03_features.ipynb #2aca3048
 PAIRS = tuple(
     dict.fromkeys(
         pair
         for f in LEDGER
         if f.stream
-        for pair in ((f.stream, f.key), *([("schedule", f.key)] if f.statistic == "overdue" else []))
+        for pair in ((stream, f.key) for stream in f.streams)
     )
 )
 
 # %% ../nbs/03_features.ipynb #0ab4c557
-FLIGHT_NUMBERS = (
-    *("scheduled_departure", "scheduled_arrival", "actual_departure", "actual_arrival", "departure_delay", "arrival_delay"),
-    *("taxi_out", "cancelled", "planned_minutes"),
-)
+NUMBERS = {  # table -> the columns that streams read
+    "flights": (
+        *("scheduled_departure", "scheduled_arrival", "actual_departure", "actual_arrival"),
+        *("departure_delay", "arrival_delay", "taxi_out", "cancelled", "planned_minutes"),
+    ),
+    "weather": ("known_at", *WEATHER_NUMBERS),
+}
+
+
+def with_keys(tables: Tables) -> dict[str, pl.DataFrame]:
+    "The tables of the streams, with the columns that keys are made of."
+    severity = pl.col("condition").replace_strict(SEVERITY)
+    return {
+        "flights": with_local_time(tables.flights, tables.airports),
+        "weather": tables.weather.with_columns(origin="airport", dest="airport", severity=severity),
+    }
 
 
 def numbers(frame: pl.DataFrame, names: Iterable[str]) -> dict[str, np.ndarray]:  # float64 (rows,) each
@@ -522,17 +595,13 @@ def source(stream: Stream, columns: Columns, lag: float) -> Source:
 
 def vocabulary(key: str, frames: Iterable[pl.DataFrame]) -> pl.Enum:
     "Every value that a key takes, sorted."
-    found = [f.select(key_text(key).alias(key)).to_series() for f in frames if set(KEYS[key]) <= set(f.columns)]
-    return pl.Enum(pl.concat(found).drop_nulls().unique().sort())
+    return pl.Enum(pl.concat(frame.select(key_text(key)).to_series() for frame in frames).drop_nulls().unique().sort())
 
-
+# %% ../nbs/03_features.ipynb #02b539f0
 def codes(words: pl.Enum, key: str, frame: pl.DataFrame) -> np.ndarray:  # int64 (rows,)
-    "Each row's key as its place in the vocabulary; one past the end for a stranger."
-    stranger = len(words.categories)
-    if not set(KEYS[key]) <= set(frame.columns):
-        return np.full(frame.height, stranger)
-    text = frame.select(key_text(key)).to_series()
-    return text.cast(words, strict=False).to_physical().cast(pl.Int64).fill_null(stranger).to_numpy()
+    "Each row's key as its place in the vocabulary."
+    text = frame.with_columns(key_text(key).alias(key))[key]
+    return text.cast(words, strict=False).to_physical().cast(pl.Int64).fill_null(STRANGER).to_numpy(writable=True)
 
 # %% ../nbs/03_features.ipynb #0c93c39f
 def check_lags(lags: Mapping[str, float]) -> Mapping[str, float]:
@@ -611,63 +680,73 @@ def timetable_features(
 # %% ../nbs/03_features.ipynb #46328d54
 def own_fact(engine: Engine, asked: Asked, stream: str) -> tuple[np.ndarray, np.ndarray]:  # rows (m,), known (m,)
     "The asked flights' own rows in a stream, and when their own fact became known; -1 and NEVER where there is none."
-    if STREAMS[stream].table != "flights" or not len(engine.sources[stream].known):
+    if STREAMS[stream].table != "flights":
         return np.full(len(asked.row), -1), np.full(len(asked.row), NEVER)
-    return asked.row, np.where(asked.row >= 0, engine.sources[stream].known[asked.row], NEVER)
+    return asked.row, asked.once(("own", stream), lambda: engine.sources[stream].known[asked.row])
 
 
-def totals(
-    engine: Engine, asked: Asked, stream: str, key: str, value: str, powers: Sequence[int], start: np.ndarray, end: np.ndarray
-) -> list[np.ndarray]:  # count, and per power the sum; int64 (m,) each
-    "What the facts with start < known_at <= end add up to, less the asked flight's own."
-    facts, of = engine.facts[stream, key], engine.sources[stream]
-    low = np.searchsorted(facts.stamps, stamp(asked.codes[key], start), side="right")
-    high = np.searchsorted(facts.stamps, stamp(asked.codes[key], end), side="right")
+def place(engine: Engine, asked: Asked, stream: str, key: str, anchor: str, offset: int) -> np.ndarray:  # int64 (m,)
+    "How many facts are sorted up to an instant (an offset from as_of or from the departure) of the asked key."
+    moment = getattr(asked, anchor) + offset
+    return asked.once(
+        ("place", stream, anchor, offset),
+        lambda: np.searchsorted(engine.facts[stream, key].stamps, stamp(asked.codes[key], moment), side="right"),
+    )
+
+
+def totals(engine: Engine, asked: Asked, feature: Feature, stream: str) -> list[np.ndarray]:  # n, s, q; int64 (m,) each
+    "Count, sum and sum of squares of a stream's facts in a feature's window, less the asked flight's own."
+    facts, of, (anchor, start, end) = engine.facts[stream, feature.key], engine.sources[stream], span_of(feature)
+    low, high = (place(engine, asked, stream, feature.key, anchor, offset) for offset in (start, end))
     row, known = own_fact(engine, asked, stream)
-    mine = (known > start) & (known <= end)
+    moment = getattr(asked, anchor)
+    mine = (known > moment + start) & (known <= moment + end)
     found = [high - low - mine]
-    for power in powers:
-        column = facts.totals[:, facts.places[value, power]]
-        found.append(column[high] - column[low] - np.where(mine, of.ticks[value][row] ** power, 0))
-    return found
+    for power in POWERS.get(feature.statistic, ()):
+        column = facts.totals[:, facts.places[feature.value, power]]
+        found.append(column[high] - column[low])
+        found[-1][mine] -= of.ticks[feature.value][row[mine]] ** power
+    return [*found, 0, 0][:3]
 
-
-def newest(engine: Engine, asked: Asked, feature: Feature, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "Of the newest fact at an instant, not the asked flight's own: its row, -1 for none, and when it became known; (m,) each."
-    facts = engine.facts[feature.stream, feature.key]
+# %% ../nbs/03_features.ipynb #68657091
+def newest(
+    engine: Engine, asked: Asked, feature: Feature, anchor: str, back: int
+) -> tuple[np.ndarray, np.ndarray]:  # its row, -1 for none; when it became known; (m,) each
+    "The newest fact some milliseconds before an instant, not the asked flight's own."
+    facts, (stream, key) = engine.facts[feature.stream, feature.key], (feature.stream, feature.key)
     if not len(facts.rows):
-        return np.full(len(at), -1), np.full(len(at), NEVER)
-    low = np.searchsorted(facts.stamps, stamp(asked.codes[feature.key], at - int(feature.hours * HOUR_MS) - 1), side="right")
-    place = np.searchsorted(facts.stamps, stamp(asked.codes[feature.key], at), side="right") - 1
-    row, _ = own_fact(engine, asked, feature.stream)
-    place = place - ((facts.rows[place] == row) & (row >= 0))
-    return np.where(place >= low, facts.rows[place], -1), facts.stamps[place] & ((1 << SHIFT) - 1)
+        return np.full(len(asked.row), -1), np.full(len(asked.row), NEVER)
+    low = place(engine, asked, stream, key, anchor, -back - int(feature.hours * HOUR_MS) - 1)
+    high = place(engine, asked, stream, key, anchor, -back) - 1
+    row, _ = own_fact(engine, asked, stream)
+    high = high - ((facts.rows[high] == row) & (row >= 0))
+    return np.where(high >= low, facts.rows[high], -1), facts.stamps[high] & ((1 << SHIFT) - 1)
 
 # %% ../nbs/03_features.ipynb #2273c1ab
 def over_window(engine: Engine, asked: Asked, feature: Feature) -> np.ndarray:
     "A window feature of each question."
-    start, end = span_of(feature, asked.as_of, asked.departs)
-    powers = POWERS.get(feature.statistic, ())
-    n, *sums = totals(engine, asked, feature.stream, feature.key, feature.value, powers, start, end)
-    if feature.statistic == "overdue":  # due by now, less those of them that have gone
-        n = totals(engine, asked, "schedule", feature.key, "", (), start, end)[0] - n
-    s, q, *_ = (*sums, 0, 0)
-    return OVER_WINDOWS[feature.statistic](n, s, q)
+    found = totals(engine, asked, feature, feature.stream)
+    if feature.statistic in OVERDUE:  # due by now, less those of them that have gone
+        found = [due - gone for due, gone in zip(totals(engine, asked, feature, "schedule"), found, strict=True)]
+    value = OVER_WINDOWS[feature.statistic](*found)
+    return asked.as_of / MINUTE_MS - value if feature.statistic == "waiting" else value
 
 
 def of_newest(engine: Engine, asked: Asked, feature: Feature) -> np.ndarray:
     "A feature of the newest fact of each question."
-    row, known = newest(engine, asked, feature, asked.as_of)
+    anchor, back = newest_before(feature)
+
+    def look_up(back: int) -> tuple[np.ndarray, np.ndarray]:
+        question = ("newest", feature.stream, feature.hours, anchor, back)
+        return asked.once(question, lambda: newest(engine, asked, feature, anchor, back))
+
+    row, known = look_up(back)
     if feature.statistic == "age":
         return np.where(row >= 0, (asked.as_of - known) / MINUTE_MS, np.nan)
-    values = engine.sources[feature.stream].values[feature.value]
-    if not len(values):
-        return np.full(len(row), np.nan)
-    now = np.where(row >= 0, values[row], np.nan)
-    if feature.statistic == "latest":
-        return now
-    before, _ = newest(engine, asked, feature, asked.as_of - int(feature.hours * HOUR_MS))
-    return now - np.where(before >= 0, values[before], np.nan)
+    values = np.append(engine.sources[feature.stream].values[feature.value], np.nan)  # row -1 is no fact
+    if feature.statistic == "change":
+        return values[row] - values[look_up(back + int(feature.hours * HOUR_MS))[0]]
+    return asked.departs / MINUTE_MS - values[row] if feature.statistic == "gap" else values[row]
 
 # %% ../nbs/03_features.ipynb #5015bd9d
 def of_the_flight(asked: Asked, stage: np.ndarray, delay: np.ndarray, taxi_out: np.ndarray) -> dict[str, np.ndarray]:
@@ -686,30 +765,38 @@ def completed(known: dict[str, Any]) -> list[Any]:  # the ledger's values in ord
             known[feature.name] = feature.formula(*(known[part] for part in inspect.signature(feature.formula).parameters))
     return [known[feature.name] for feature in LEDGER]
 
+
+def of_key(engine: Engine, questions: Asked, key: str) -> dict[str, np.ndarray]:  # float64 (m,) per feature
+    "Every look-up of the ledger under one key."
+    asked, order = questions.sorted_by(key)
+    found = {}
+    for feature in (f for f in LEDGER if f.key == key):
+        look_up = of_newest if feature.statistic in OF_THE_NEWEST else over_window
+        found[feature.name] = np.empty(len(order))
+        found[feature.name][order] = look_up(engine, asked, feature)
+    return found
+
 # %% ../nbs/03_features.ipynb #d3a667a6
 def rows(
     engine: Engine,
-    asked: pl.DataFrame,  # flights with local time, + as_of, stage, row (their row in the timetable, or -1)
+    asked: pl.DataFrame,  # row (in the timetable), as_of, stage
 ) -> pl.DataFrame:  # one float64 column per ledger entry, null for unknown
     "The features of each question, in order."
-    flights = numbers(asked, ("as_of", "scheduled_departure", "departure_delay", "taxi_out"))
+    row, flights = asked["row"].to_numpy(), engine.columns["flights"]
     questions = Asked(
-        codes={key: codes(words, key, asked) for key, words in engine.vocabulary.items()},
-        as_of=np.floor(flights["as_of"]).astype(np.int64),
-        departs=flights["scheduled_departure"].astype(np.int64),
-        row=asked["row"].to_numpy(),
+        codes={key: of["flights"][row] for key, of in engine.codes.items()},
+        as_of=numbers(asked, ["as_of"])["as_of"].astype(np.int64),
+        departs=flights["scheduled_departure"][row].astype(np.int64),
+        row=row,
     )
     stage = asked["stage"].replace_strict(STAGES, range(len(STAGES)), return_dtype=pl.Int64).to_numpy()
-    known = timetable_features(asked, engine.aircraft) | of_the_flight(
-        questions, stage, flights["departure_delay"], flights["taxi_out"]
-    )
+    known = {name: column[row] for name, column in engine.timetable.items()}
+    known |= of_the_flight(questions, stage, flights["departure_delay"][row], flights["taxi_out"][row])
     early = known["lead_minutes"] > TAIL_KNOWN_MINUTES
     known |= {name: np.where(early, np.nan, known[name]) for name in OF_THE_TAIL}
-    questions.codes["tail"] = np.where(early, len(engine.vocabulary["tail"].categories), questions.codes["tail"])
-    for feature in LEDGER:
-        if feature.stream:
-            look_up = of_newest if feature.statistic in OF_THE_NEWEST else over_window
-            known[feature.name] = look_up(engine, questions, feature)
+    questions.codes["tail"] = np.where(early, STRANGER, questions.codes["tail"])
+    for key in KEYS:
+        known |= of_key(engine, questions, key)
     return pl.DataFrame(dict(zip((f.name for f in LEDGER), completed(known), strict=True)), nan_to_null=True)
 
 # %% ../nbs/03_features.ipynb #720849fc
@@ -768,5 +855,10 @@ def build(
     lags: Mapping[str, float] | None = None,  # minutes by which a stream's feed is late, by stream
 ) -> pl.DataFrame:  # a row per question, in order; one float64 column per ledger entry, null for unknown
     "What was known about each asked flight at each asked instant."
-    asked = resolve(tables.flights, ask)
-    return rows(Engine(tables, lags), with_local_time(asked, tables.airports))
+    engine, asked = Engine(tables, lags), resolve(tables.flights, ask)
+    blocks = list(asked.iter_slices(BLOCK)) or [asked]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return pl.concat(threads.map(lambda block: rows(engine, block), blocks))
+
+
+BLOCK = 1 << 16  # questions answered at a time: few enough for the processor's cache

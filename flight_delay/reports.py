@@ -44,7 +44,7 @@ RUN_FOLDER = "FLIGHT_DELAY_RUN_FOLDER"  # set for the kernel while the runner ru
 OUTCOME = "outcome.json"
 VERDICTS = ("ok", "warn", "fail")
 
-
+# %% ../nbs/11_reports.ipynb #2eb41c0c
 def finish(
     verdict: str = "ok",  # ok, warn or fail
     reasons: Sequence[str] = (),  # why it is not ok
@@ -182,7 +182,7 @@ FAILURES = {  # what went wrong -> (exit code, in words)
     "interrupted": (130, "the run was interrupted"),
 }
 
-
+# %% ../nbs/11_reports.ipynb #9d5aedd7
 @dataclass
 class Run:
     "What became of a run. `path` is its report."

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['INSTANT', 'LATE_MINUTES', 'CONDITIONS', 'FLIGHTS', 'WEATHER', 'AIRCRAFT', 'AIRPORTS', 'CARRIERS', 'SCHEMAS',
-           'SET_ASIDE', 'ROW_NAMES', 'MAX_SET_ASIDE_SHARE', 'flight_id', 'actual_times', 'rule', 'between', 'column',
-           'Tables', 'check_table', 'check', 'refuse_a_broken_source']
+           'SET_ASIDE', 'ROW_NAMES', 'MAX_SET_ASIDE_SHARE', 'FLIGHT_ORDER', 'flight_id', 'actual_times', 'rule',
+           'between', 'column', 'Tables', 'check_table', 'check', 'refuse_a_broken_source', 'check_order']
 
 # %% ../nbs/01_tables.ipynb #82341c08
 from dataclasses import dataclass, field, replace
@@ -274,3 +274,29 @@ def refuse_a_broken_source(tables: Tables) -> None:
                 f"break one, most often '{commonest}'; mend the source and run again.",
                 table=name,
             )
+
+# %% ../nbs/01_tables.ipynb #70b19a22
+FLIGHT_ORDER = ["scheduled_departure", "flight_id"]
+
+
+def check_order(tables: Tables) -> Tables:
+    "The same tables; raises `BadData` where flights or reports are out of order or there twice, or a report is too early."
+    identity, airport = pl.struct(ROW_NAMES["weather"]), pl.col("airport")
+    backwards = (airport < airport.shift()) | ((airport == airport.shift()) & (pl.col("observed_at").diff() < pl.duration()))
+    weather = tables.weather.with_columns(row_name=pl.format("{} {}", *ROW_NAMES["weather"]))
+    flights = tables.flights.with_columns(row_name="flight_id")
+    rules = (
+        ("flights", flights, "be sorted by scheduled_departure", pl.col("scheduled_departure").diff() < pl.duration()),
+        ("flights", flights, "hold each flight_id once", pl.col("flight_id").is_duplicated()),
+        ("weather", weather, "be sorted by airport and observed_at", backwards),
+        ("weather", weather, "hold each report once", identity.is_duplicated()),
+        ("weather", weather, "hold no report from the future", pl.col("known_at") < pl.col("observed_at")),
+    )
+    for name, table, what, broken in rules:
+        if (bad := table.filter(broken)).height:
+            raise BadData(
+                f"Table {name} must {what}; {bad.height:,} rows do not, first {bad['row_name'][0]}; mend it with "
+                "`flight_delay.tables.check`, or sort and drop duplicates.",
+                table=name,
+            )
+    return tables

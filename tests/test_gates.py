@@ -58,6 +58,7 @@ def test_an_import_from_a_higher_floor_is_named(tmp_path):
     ("source", "problem"),
     [
         ("#| export\ndef f():\n" + "    x = 1\n" * 31, "32 lines of code; 30 are allowed"),
+        ("#| export\nLIMIT = 3\n\n\ndef f():\n" + "    x = 1\n" * 30, "32 lines of code; 30 are allowed"),
         ("x = 1\n" * 51, "51 lines of code; 50 are allowed"),
         ("#| export\nfrom os import *", "imports *"),
         ("1 + 1", "no saved output"),

@@ -2,6 +2,7 @@
 
 from flight_delay.online import *
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -9,17 +10,15 @@ import polars as pl
 import pytest
 from flight_delay.config import BadInput
 from flight_delay.features import at_horizon, build
-from flight_delay.tables import Tables
+from flight_delay.tables import FLIGHT_ORDER, actual_times
 
 
 def between(nyc, start, end):
     "The flights and reports of a span."
-    return Tables(
-        nyc.flights.filter(pl.col("scheduled_departure").is_between(start, end)),
-        nyc.weather.filter(pl.col("known_at").is_between(start, end)),
-        nyc.aircraft,
-        nyc.airports,
-        nyc.carriers,
+    return replace(
+        nyc,
+        flights=nyc.flights.filter(pl.col("scheduled_departure").is_between(start, end)),
+        weather=nyc.weather.filter(pl.col("known_at").is_between(start, end)),
     )
 
 
@@ -56,39 +55,78 @@ def test_one_row_online_is_the_row_offline_bit_for_bit(storm, horizon):
         assert state.features(name, as_of).equals(offline[i])
 
 
-def replay(tables, start, end, asks, *, shuffled=False, twice=False, restored=None):
-    "Feed a state event by event and ask on the way: the online rows, in the order of asks."
-    events = events_of(tables, start, end)
-    if shuffled:  # late by up to half an hour, in any order
-        random = Random(1)
-        events = sorted(events, key=lambda pair: pair[0] + timedelta(minutes=random.uniform(0, 30)))
-    if twice:
-        events = [event for pair in events for event in (pair, pair)]
+DAYS = {  # eight days, every flight: (first midnight UTC, days)
+    "the snow of 8 February": (datetime(2013, 2, 8, 5, tzinfo=UTC), 2),
+    "the clocks go forward": (datetime(2013, 3, 9, 5, tzinfo=UTC), 2),
+    "the storms of 8 July": (datetime(2013, 7, 8, 4, tzinfo=UTC), 2),
+    "the clocks go back": (datetime(2013, 11, 2, 4, tzinfo=UTC), 2),
+}
+
+
+def the_hard_way(events):
+    "The same events up to half an hour late, in any order, and every third of them twice."
+    random = Random(1)
+    late = [(at + timedelta(minutes=random.uniform(0, 30)), event) for at, event in (*events, *events[::3])]
+    return sorted(late, key=lambda pair: pair[0])
+
+
+def replay(tables, start, end, asks, folder=None):
+    "Feed a state event by event and ask on the way: the online rows. With a folder: the hard way, with a restart."
+    events = events_of(tables, start, end) if folder is None else the_hard_way(events_of(tables, start, end))
     state, found, i = State.from_tables(tables, until=start), [], 0
-    for flight_id, as_of, _ in asks.rows():
-        while i < len(events) and events[i][0] <= as_of + timedelta(minutes=30) * shuffled:
+    patience = timedelta(minutes=30) if folder else timedelta()
+    for name, as_of, _ in asks.rows():
+        while i < len(events) and events[i][0] <= as_of + patience:
             state.observe(events[i][1])
             i += 1
-        if restored and len(found) == asks.height // 2:
-            snapshot(state, restored)
-            state = restore(restored)
-        found.append(state.features(flight_id, as_of))
+        if folder and len(found) == asks.height // 2:
+            snapshot(state, folder)
+            state = restore(folder)
+        found.append(state.features(name, as_of))
     return pl.concat(found)
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("how", ["in order", "shuffled", "twice", "restored"])
-def test_events_one_by_one_give_the_rows_that_the_tables_give(storm, tmp_path, how):
-    start, end = datetime(2013, 7, 8, 12, tzinfo=UTC), datetime(2013, 7, 9, 4, tzinfo=UTC)
-    asks = pl.concat(at_horizon(storm.flights, h) for h in ("two_hours", "pushback")).sort("as_of", "flight_id")
-    asks = asks.filter(pl.col("as_of").is_between(start, end)).sample(300, seed=1).sort("as_of", "flight_id")
-    options = {
-        "shuffled": how == "shuffled",
-        "twice": how == "twice",
-        "restored": tmp_path / "s" if how == "restored" else None,
-    }
-    online = replay(storm, start, end, asks, **options)
-    assert online.equals(build(storm, asks))
+@pytest.mark.parametrize("hard", [False, True], ids=["in order", "late, twice, restarted"])
+@pytest.mark.parametrize("day", DAYS)
+def test_events_one_by_one_give_the_rows_that_the_tables_give(nyc, tmp_path, day, hard):
+    start, days = DAYS[day]
+    end = start + timedelta(days=days)
+    tables = between(nyc, start - timedelta(days=31), end + timedelta(hours=6))
+    asks = pl.concat(at_horizon(tables.flights, h) for h in ("two_hours", "pushback"))
+    asks = asks.filter(pl.col("as_of").is_between(start, end)).sort("as_of", "flight_id")
+    assert asks.height > 2_000
+    online = replay(tables, start, end, asks, tmp_path / "kept" if hard else None)
+    assert online.equals(build(tables, asks))
+
+
+@pytest.mark.data
+def test_a_new_schedule_gives_the_rows_of_the_new_timetable(storm):
+    start, random = datetime(2013, 7, 8, 12, tzinfo=UTC), Random(2)
+    moved = storm.flights.filter(pl.col("scheduled_departure") > start + timedelta(hours=3)).sample(300, seed=4)
+    shift = pl.Series([random.choice([-45, 20, 60, 200]) for _ in range(300)])
+    times = [pl.col(f"scheduled_{event}") + pl.duration(minutes=shift) for event in ("departure", "arrival")]
+    tails = moved["tail_number"].sample(300, shuffle=True, seed=1).fill_null("N0NEW")
+    moved = moved.with_columns(*times, tail_number=tails)
+    flights = storm.flights.update(moved.select("flight_id", *RESCHEDULED), on="flight_id").with_columns(actual_times())
+    expected = replace(storm, flights=flights.sort(FLIGHT_ORDER))
+    end = datetime(2013, 7, 12, tzinfo=UTC)
+    events = [event for _, event in events_of(expected, start, end)]
+    events += [{"kind": "rescheduled", **change} for change in moved.select("flight_id", *RESCHEDULED).to_dicts()]
+    state = State.from_tables(storm, until=start)
+    for event in random.sample(events, len(events)):
+        state.observe(event)
+    asks = pl.concat(at_horizon(expected.flights, h) for h in ("day", "two_hours", "pushback"))
+    asks = (
+        asks.filter(pl.col("as_of") > start)
+        .sample(400, seed=1)
+        .vstack(at_horizon(moved.with_columns(actual_times()), "half_hour"))
+    )
+    offline = build(expected, asks)
+    online = pl.concat(state.features(name, as_of) for name, as_of, _ in asks.rows())
+    assert online.equals(offline)
+    again = State(tables_of(state))
+    assert pl.concat(again.features(name, as_of) for name, as_of, _ in asks.rows()).equals(offline)
 
 
 @pytest.mark.data
@@ -139,6 +177,15 @@ def test_a_route_that_nobody_flies_is_measured_on_the_globe(storm):
     assert state.features(told, departure)["distance_mi"][0] == pytest.approx(770, abs=30)
 
 
+FIRST = "20130628T0000_9E4287_JFK-BWI"
+TOMORROWS = {
+    "airport": "JFK",
+    "observed_at": datetime(2013, 7, 9, tzinfo=UTC),
+    "known_at": datetime(2013, 7, 8, tzinfo=UTC),
+    "condition": "clear",
+}
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("event", "sentence"),
@@ -146,6 +193,18 @@ def test_a_route_that_nobody_flies_is_measured_on_the_globe(storm):
         ({"kind": "vanished"}, "kind must be one of departed.*'vanished'"),
         ({"kind": "arrived", "flight_id": "nobody", "arrival_delay": 1}, "'nobody' is not there"),
         ({"kind": "weather", "airport": "JFK"}, "observed_at is missing"),
+        ({"kind": "weather", **TOMORROWS, "airport": "XXX"}, "must be of a known airport; got 'XXX'"),
+        ({"kind": "weather", **TOMORROWS}, "cannot be known before it was observed; got 2013-07-08"),
+        ({"kind": "rescheduled", "flight_id": FIRST}, "must say one of scheduled_departure.*got none"),
+        ({"kind": "rescheduled", "flight_id": FIRST, "tail_number": 7}, "tail_number .* must be a text; got 7"),
+        (
+            {"kind": "rescheduled", "flight_id": FIRST, "scheduled_departure": datetime(2013, 7, 9)},
+            "must be an instant with a time zone; got datetime",
+        ),
+        (
+            {"kind": "rescheduled", "flight_id": FIRST, "scheduled_departure": datetime(2013, 8, 9, tzinfo=UTC)},
+            "must follow scheduled departure within 24 hours; got -4",
+        ),
     ],
 )
 def test_an_event_that_makes_no_sense_is_refused(storm, event, sentence):

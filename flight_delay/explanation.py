@@ -14,17 +14,21 @@ import shap
 
 from .evaluation import BLUE, LOOK, Picture
 from .features import ledger
-from .models import DelayModel, as_matrix
+from .models import BANDS, GRAPH, DelayModel, as_matrix, bands_of
 
 # %% ../nbs/07_explanation.ipynb #975879df
 def importance(
     model: DelayModel,  # fresh from `fit`: the trees themselves are needed
-    X: pl.DataFrame,  # features of some questions of one stage; a thousand are plenty
-    stage: str = "scheduled",
-) -> pl.DataFrame:  # feature, group, importance (mean absolute SHAP value on the index scale), largest first
-    "What the predictions of a stage lean on."
-    values = shap.TreeExplainer(model.trees[stage]).shap_values(as_matrix(model.features, X))
-    sizes = pl.DataFrame({"feature": model.features, "importance": np.abs(values).mean(axis=0).astype(float)})
+    X: pl.DataFrame,  # features of some questions; a thousand are plenty
+    head: str = "late",
+) -> pl.DataFrame:  # feature, group, importance (mean absolute SHAP value on the head's scale), largest first
+    "What the answers to these questions lean on."
+    bands, total = model.answers_for[bands_of(X)], np.zeros(len(model.features))
+    for band in np.unique(bands):
+        trees = model.trees[GRAPH.format(band=BANDS[band].name, head=head)]
+        values = shap.TreeExplainer(trees).shap_values(as_matrix(model.features, X.filter(bands == band)))
+        total += np.abs(values).sum(axis=0)
+    sizes = pl.DataFrame({"feature": model.features, "importance": total / X.height})
     grouped = sizes.join(ledger().select("feature", "group"), on="feature", how="left")
     return grouped.select("feature", pl.col("group").fill_null("other"), "importance").sort("importance", descending=True)
 

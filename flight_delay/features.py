@@ -222,7 +222,7 @@ class Feature:
         "The streams that it looks up."
         return (self.stream, "schedule") if self.statistic in OVERDUE else (self.stream,)
 
-
+# %% ../nbs/03_features.ipynb #f73e2f87
 TAIL_KNOWN_MINUTES = 24 * 60  # airlines settle which aircraft flies about a day ahead; further out nothing rests on the tail
 OF_THE_TAIL = ("seats", "aircraft_age_years")
 KNOWN_OF_THE_TAIL = "with the tail, from a day before departure"
@@ -549,14 +549,7 @@ class Engine:
         return sorted_facts(self.codes[key][STREAMS[stream].table], of.known, of.ticks, quantities(stream, key))
 
 # %% ../nbs/03_features.ipynb #2aca3048
-PAIRS = tuple(
-    dict.fromkeys(
-        pair
-        for f in LEDGER
-        if f.stream
-        for pair in ((stream, f.key) for stream in f.streams)
-    )
-)
+PAIRS = tuple(dict.fromkeys(pair for f in LEDGER if f.stream for pair in ((stream, f.key) for stream in f.streams)))
 
 # %% ../nbs/03_features.ipynb #0ab4c557
 NUMBERS = {  # table -> the columns that streams read

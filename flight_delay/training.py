@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES', 'EXPLAINED_FLIGHTS',
-           'Split', 'instant', 'landed', 'split', 'held_out', 'at_random_leads', 'at_random_horizons', 'asked_about',
-           'learn', 'Trained', 'block', 'train', 'commit', 'without_nan', 'card', 'Decision', 'first_of_its_kind',
-           'shortcomings', 'decide', 'keep']
+           'Split', 'instant', 'landed', 'split', 'held_out', 'leads_of', 'at_leads', 'asked_about', 'learn', 'Trained',
+           'block', 'train', 'commit', 'without_nan', 'card', 'Decision', 'first_of_its_kind', 'shortcomings', 'decide',
+           'keep']
 
 # %% ../nbs/09_training.ipynb #d0bd00dc
 import hashlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,23 +92,26 @@ def held_out() -> pl.Expr:
     return pl.col("scheduled_departure").dt.epoch("d") // 7 % HELD_OUT_WEEK == 2
 
 
-def at_random_leads(flights: pl.DataFrame, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
-    "Each flight asked once, at a lead that is short as often as long (log-uniform)."
-    low, high = np.log([SHORTEST_LEAD_MINUTES, LONGEST_LEAD_MINUTES])
-    leads = np.exp(np.random.default_rng(seed).uniform(low, high, flights.height)).astype(int)
-    asked = flights.with_columns(
-        as_of=(pl.col("scheduled_departure") - pl.duration(minutes=pl.Series(leads))).cast(INSTANT), stage=pl.lit("scheduled")
-    )
-    return asked.filter(pl.col("actual_departure") > pl.col("as_of")).select("flight_id", "as_of", "stage")
+def leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
+    "The leads of the band in which a horizon lies."
+    leads = np.arange(SHORTEST_LEAD_MINUTES, LONGEST_LEAD_MINUTES + 1.0)
+    bands = models.band_of(np.zeros(len(leads), dtype=bool), leads)
+    own = models.band_of(np.zeros(1, dtype=bool), np.array([features.HORIZONS[horizon].lead_minutes]))
+    return leads[bands == own].min(), leads[bands == own].max()
 
 
-def at_random_horizons(flights: pl.DataFrame, horizons: Sequence[str], seed: int) -> pl.DataFrame:
-    "Each flight asked once, at one of the horizons before departure."
-    early = [name for name in horizons if features.HORIZONS[name].stage == "scheduled"]
-    if not early:
-        raise BadInput(f"horizons must name one before departure ({', '.join(features.HORIZONS)}); got {list(horizons)}.")
-    drawn = np.random.default_rng(seed).integers(0, len(early), flights.height)
-    return pl.concat(features.at_horizon(flights.filter(pl.Series(drawn == i)), name) for i, name in enumerate(early))
+def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
+    "Each flight asked once: half of them at a horizon, half at a random lead (log-uniform) of the horizon's band."
+    if features.HORIZONS[horizon].stage != "scheduled":
+        return features.at_horizon(flights, horizon)
+    random = np.random.default_rng(seed)
+    shortest, longest = np.log(leads_of(horizon))
+    leads = pl.Series(np.exp(random.uniform(shortest, longest, flights.height)).astype(int))
+    named = pl.Series(random.random(flights.height) < 0.5)
+    as_of = (pl.col("scheduled_departure") - pl.duration(minutes=leads)).cast(INSTANT)
+    there = flights.with_columns(as_of=as_of, stage=pl.lit("scheduled")).filter(~named)
+    there = there.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
+    return pl.concat([features.at_horizon(flights.filter(named), horizon), there.select("flight_id", "as_of", "stage")])
 
 # %% ../nbs/09_training.ipynb #bb970caa
 def asked_about(tables: Tables, ask: pl.DataFrame) -> Outcomes:
@@ -122,21 +125,17 @@ def asked_about(tables: Tables, ask: pl.DataFrame) -> Outcomes:
 def learn(
     tables: Tables,
     until: datetime,  # flights scheduled from here on are not seen
-    horizons: Sequence[str],  # the named horizons to learn at, besides random leads
+    horizons: Sequence[str],  # the named horizons in whose bands to learn
     seed: int = 0,
-    params: Mapping[str, Mapping[str, Any]] | None = None,  # stage -> settings of the trees that differ from the default
+    params: Mapping[str, Any] | None = None,  # settings of the trees that differ from the default
+    ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,  # flights, horizon, seed -> questions
 ) -> models.DelayModel:
     "A model from all flights that had landed before an instant."
     past = landed(tables.flights).filter(pl.col("scheduled_departure") < until, pl.col("actual_arrival") < until)
-    for_trees, for_calibration = past.filter(~held_out()), past.filter(held_out())
-    first = pl.concat(
-        [
-            at_random_horizons(for_trees, horizons, seed),
-            at_random_leads(for_trees, seed + 1),
-            features.at_horizon(for_trees, "pushback"),
-        ]
+    first, second = (
+        pl.concat(ask(part, name, seed) for name in dict.fromkeys((*horizons, "pushback")))
+        for part in (past.filter(~held_out()), past.filter(held_out()))
     )
-    second = pl.concat(features.at_horizon(for_calibration, name) for name in dict.fromkeys((*horizons, "pushback")))
     both = asked_about(tables, pl.concat([first, second]))
     n = first.height
     return models.fit(both.X[:n], both.delay[:n], both.X[n:], both.delay[n:], seed, params)
@@ -187,7 +186,7 @@ def train(
     for name, asked in outcomes.items():
         stage = features.HORIZONS[name].stage
         samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
-    explained = {stage: importance(measured, pl.concat(xs), stage) for stage, xs in samples.items() if stage in measured.trees}
+    explained = {stage: importance(measured, pl.concat(xs)) for stage, xs in samples.items()}
     return Trained(model, measured, validation, test, outcomes, explained)
 
 # %% ../nbs/09_training.ipynb #49df374c
@@ -227,9 +226,7 @@ def card(tables: Tables, blocks: Split, trained: Trained, horizons: Sequence[str
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
         "horizons": list(horizons),
         "seed": seed,
-        "trees": {
-            stage: models.TREES | models.STAGES[stage]["params"] | {"rounds": models.ROUNDS[stage]} for stage in models.STAGES
-        },
+        "trees": {head: models.TREES | settings for head, settings in models.HEADS.items()},
         "test": without_nan(trained.test.to_dicts()),
         "validation": without_nan(trained.validation.to_dicts()),
         "importance": {

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from flight_delay.config import BadInput
-from flight_delay.models import STAGES, fit
+from flight_delay.models import fit
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def model():
         {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, 5.0, np.nan)}, nan_to_null=True
     )
     delay = np.round(random.normal(size=2_000) * 20)
-    return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={stage: {"rounds": 2} for stage in STAGES})
+    return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={"rounds": 2})
 
 
 def test_the_same_model_comes_back_under_its_alias(model, home):
@@ -34,7 +34,7 @@ def test_the_same_model_comes_back_under_its_alias(model, home):
     assert listing().rows()[0][:2] == ("v1", "champion")
 
 
-@pytest.mark.parametrize("name", ["scheduled.onnx", "card.json", "exceedance.npy"])
+@pytest.mark.parametrize("name", ["departed_late.onnx", "card.json", "table.npy"])
 def test_a_changed_file_is_refused_by_name(model, home, name):
     path = registry_folder() / register(model) / name
     path.write_bytes(path.read_bytes() + b" ")
@@ -98,7 +98,7 @@ def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypat
     (log,) = (home.home / where).glob("run-*.wandb")
     content = log.read_bytes()
     assert b"day/mae" in content and b"flight-delay-model" in content
-    graph = (registry_folder() / version / "scheduled.onnx").read_bytes()
+    graph = (registry_folder() / version / "departed_late.onnx").read_bytes()
     staged = [path for path in (home.home / "tracking").rglob("*") if path.is_file() and path.read_bytes() == graph]
     assert staged, "the artifact's files must lie below the home"
 

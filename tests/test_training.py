@@ -118,7 +118,7 @@ def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
     blocks, found = trained
     version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first"))
     set_alias("champion", version, "first")
-    (registry_folder() / version / "scheduled.onnx").write_bytes(b"")
+    (registry_folder() / version / "departed_late.onnx").write_bytes(b"")
     verdict = decide(found, blocks, landed(winter.flights))
     assert verdict.promoted
     assert "cannot be loaded" in verdict.reason

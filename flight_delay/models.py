@@ -173,7 +173,7 @@ HEADS: dict[str, dict[str, Any]] = {
 SLOPE = {"scheduled": 40.0, "departed": 10.0}  # minutes up to which the loss is quadratic, by stage
 OFFSET = {"scheduled": None, "departed": "departure_delay"}  # what `minutes` starts from, by stage
 TREES = {
-    "max_depth": 7,
+    "max_depth": 6,
     "learning_rate": 0.05,
     "rounds": 250,
     "min_child_weight": 50,

@@ -261,16 +261,16 @@ def reschedule(state: State, row: int, changes: Mapping[str, Any]) -> None:
     for name, column in timetable_features(local, engine.aircraft).items():
         engine.timetable[name][row] = column[0]
     times = numbers(local, ("scheduled_departure", "scheduled_arrival", "planned_minutes"))
-    change_flight(state, row, {name: float(column[0]) for name, column in times.items()}, codes_of(state, local))
+    change_flight(state, row, {name: float(column[0]) for name, column in times.items()}, codes_of(state, local, learn=True))
 
 
-def codes_of(state: State, one: pl.DataFrame) -> dict[str, int]:  # per key
-    "A flight's keys as codes; a value that was never seen gets the next one."
+def codes_of(state: State, one: pl.DataFrame, learn: bool = False) -> dict[str, int]:  # per key
+    "A flight's keys as codes; to learn is to give a value that was never seen the next code."
     texts = one.select(key_text(key).alias(key) for key in KEYS).row(0, named=True)
-    return {
-        key: STRANGER if text is None else state.code_of[key].setdefault(text, len(state.code_of[key]))
-        for key, text in texts.items()
-    }
+    for key, text in texts.items():
+        if learn and text is not None:
+            state.code_of[key].setdefault(text, len(state.code_of[key]))
+    return {key: state.code_of[key].get(text, STRANGER) for key, text in texts.items()}
 
 # %% ../nbs/04_online.ipynb #27a9c3b6
 class Noted(dict[str, float]):

@@ -171,6 +171,15 @@ def test_what_a_caller_says_of_aircraft_and_weather_counts(storm):
 
 
 @pytest.mark.data
+def test_a_question_leaves_no_trace(storm):
+    state, departure = State.from_tables(storm), datetime(2013, 7, 9, 18, tzinfo=UTC)
+    before = {key: len(known) for key, known in state.code_of.items()}
+    told = {"carrier": "ZZ", "origin": "JFK", "dest": "GRB", "scheduled_departure": departure, "tail_number": "N0NEW"}
+    state.features(told, departure)
+    assert {key: len(known) for key, known in state.code_of.items()} == before and not state.changes
+
+
+@pytest.mark.data
 def test_a_route_that_nobody_flies_is_measured_on_the_globe(storm):
     state, departure = State.from_tables(storm), datetime(2013, 7, 9, 18, tzinfo=UTC)
     told = {"carrier": "AA", "origin": "JFK", "dest": "GRB", "scheduled_departure": departure}

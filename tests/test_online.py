@@ -202,7 +202,7 @@ TOMORROWS = {
         ({"kind": "vanished"}, "kind must be one of departed.*'vanished'"),
         ({"kind": "arrived", "flight_id": "nobody", "arrival_delay": 1}, "'nobody' is not there"),
         ({"kind": "weather", "airport": "JFK"}, "observed_at is missing"),
-        ({"kind": "weather", **TOMORROWS, "airport": "XXX"}, "must be of a known airport; got 'XXX'"),
+        ({"kind": "weather", **TOMORROWS, "airport": "QQQ"}, "must be of a known airport; got 'QQQ'"),
         ({"kind": "weather", **TOMORROWS}, "cannot be known before it was observed; got 2013-07-08"),
         ({"kind": "rescheduled", "flight_id": FIRST}, "must say one of scheduled_departure.*got none"),
         ({"kind": "rescheduled", "flight_id": FIRST, "tail_number": 7}, "tail_number .* must be a text; got 7"),
@@ -230,8 +230,8 @@ def test_a_departure_without_its_delay_is_refused(storm):
 @pytest.mark.data
 def test_a_flight_to_nowhere_or_an_instant_without_a_zone_is_refused(storm):
     state, departure = State.from_tables(storm), datetime(2013, 7, 9, 18, tzinfo=UTC)
-    told = {"carrier": "AA", "origin": "JFK", "dest": "XXX", "scheduled_departure": departure}
-    with pytest.raises(BadInput, match="dest must be a known airport.*'XXX'"):
+    told = {"carrier": "AA", "origin": "JFK", "dest": "QQQ", "scheduled_departure": departure}
+    with pytest.raises(BadInput, match="dest must be a known airport.*'QQQ'"):
         state.features(told, departure)
     with pytest.raises(BadInput, match="must be an instant with a time zone"):
         state.features(told | {"dest": "LAX"}, departure.replace(tzinfo=None))

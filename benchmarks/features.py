@@ -91,7 +91,8 @@ def of_pandas() -> dict:
     asked = ask.join(flights, on="flight_id", maintain_order="left").select(*columns, at="as_of")
     asked = plainly(asked)
     made = {"departures": "departure", "arrivals": "arrival"}
-    plain = [f for f in LEDGER if f.stream in made and f.statistic in ("count", "mean", "std", "latest", "age")][::6]
+    kinds = ("count", "mean", "std", "latest", "age")
+    plain = [f for f in LEDGER if f.stream in made and f.statistic in kinds and KEYS[f.key]][::6]
     seconds, equal = 0.0, []
     for feature in plain:
         event = made[feature.stream]

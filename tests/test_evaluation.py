@@ -5,6 +5,7 @@ from flight_delay.evaluation import *
 import numpy as np
 import polars as pl
 import pytest
+from flight_delay.config import BadInput
 from flight_delay.models import THRESHOLDS, answers
 
 
@@ -13,21 +14,84 @@ def certain(delay):
     return answers((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
 
 
+def test_the_score_of_a_distribution_is_its_integral_and_that_of_a_point_its_error():
+    random = np.random.default_rng(0)
+    exceedance = np.sort(random.random((40, len(THRESHOLDS))), axis=1)[:, ::-1]
+    delay = random.uniform(-120, 1500, 40)
+    grid = np.linspace(-130, 1510, 400_001)
+    for row, happened, score in zip(exceedance, delay, crps(exceedance, delay), strict=True):
+        survives = np.interp(grid, THRESHOLDS, row, left=1, right=0)
+        assert score == pytest.approx(np.trapezoid((survives - (grid <= happened)) ** 2, grid), rel=1e-3)
+    sure = (THRESHOLDS <= 30).astype(float)[None, :]
+    assert crps(sure, np.array([70.0]))[0] == pytest.approx(70 - 30, abs=3)  # thresholds are 3 min apart there
+
+
+def test_the_middle_pinball_loss_is_half_the_error_and_a_miss_outside_costs_most():
+    answer = pl.DataFrame({"delay_p10": [0.0], "delay_minutes": [10.0], "delay_p90": [20.0], "delay_mean": [10.0]})
+    answer = answer.with_columns(p_15=pl.lit(0.5), confidence=pl.lit(0.5))
+    inside, outside = (losses(answer, np.array([delay]))["pinball"][0] for delay in (10.0, 30.0))
+    assert inside == pytest.approx((0.1 * 10 + 0 + 0.1 * 10) / 3) and outside == pytest.approx(
+        (0.1 * 30 + 0.5 * 20 + 0.9 * 10) / 3
+    )
+
+
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
+
+
+@pytest.fixture(scope="module")
+def forecast():
+    "Answers to 6,000 flights of 30 days, rounded so that probabilities tie, and what became of them."
+    random = np.random.default_rng(0)
+    day = np.repeat(np.arange(30), 200)
+    risk = np.clip(random.normal(10, 20, 6_000) + 15 * random.normal(size=30)[day], -60, 180)
+    exceedance = 1 / (1 + np.exp((THRESHOLDS[None, :] - np.round(risk, -1)[:, None]) / 15))
+    return answers(exceedance), np.round(risk + random.logistic(0, 15, 6_000)), day
+
+
 def test_a_perfect_forecast_has_perfect_metrics():
     delay = np.array([-9.0, 15, 30, 0, 60])
     found = metrics(certain(delay), delay)
-    assert found["auc_15"] == 1 and found["brier_15"] == 0 and found["mae"] < 10
+    assert found["auc_15"] == 1 and found["brier_15"] == 0 and found["ece_15"] == 0 and found["mae"] < 10
 
 
-def test_the_constant_baseline_is_the_median_and_its_brier_the_variance():
-    past, delay = np.array([0.0, 0, 10, 20]), np.array([5.0, 25])
-    found = baseline(delay, None, past, past)
-    assert found.mae == 10 and found.brier_15 == pytest.approx(((0.25 - 0) ** 2 + (0.25 - 1) ** 2) / 2)
+def test_metrics_are_those_that_everybody_knows(forecast):
+    answer, delay, _ = forecast
+    found, late, p = metrics(answer, delay), delay >= 15, answer["p_15"].to_numpy()
+    assert found["auc_15"] == pytest.approx(roc_auc_score(late, p))
+    assert found["ap_15"] == pytest.approx(average_precision_score(late, p))
+    assert found["r2"] == pytest.approx(r2_score(delay, answer["delay_mean"]))
+    assert found["brier_15"] == pytest.approx(((p - late) ** 2).mean())
+    inside = (answer["delay_p10"].to_numpy() <= delay) & (delay <= answer["delay_p90"].to_numpy())
+    assert found["coverage_80"] == pytest.approx(inside.mean())
+    assert np.isnan(metrics(answer[:5], np.zeros(5))["auc_15"])  # nobody was late: there is nothing to rank
 
 
-def test_the_rule_at_pushback_adds_what_flights_usually_make_up():
-    found = baseline(np.array([7.0]), np.array([10.0]), np.array([0.0, 4]), np.array([3.0, 7]))
-    assert found.mae == 0
+def test_the_resamples_of_a_metric_are_those_of_the_flights_drawn_again(forecast):
+    answer, delay, day = forecast
+    times = redraw(30, 5)
+    again, late, p = add_up(losses(answer, delay), day, times), delay >= 15, answer["p_15"].to_numpy()
+    for i, drawn in enumerate(times):
+        weight = drawn[day]
+        assert auc(again)[i] == pytest.approx(roc_auc_score(late, p, sample_weight=weight))
+        assert average_precision(again)[i] == pytest.approx(average_precision_score(late, p, sample_weight=weight))
+        r2 = r2_score(delay, answer["delay_mean"], sample_weight=weight)
+        assert r_squared(again)[i] == pytest.approx(r2)
+
+
+def test_a_thousand_bins_lose_nothing_of_the_ranking():
+    random = np.random.default_rng(1)
+    p = random.random(20_000)
+    rows = of_event(p, random.random(20_000) < p)
+    exact, binned = add_up(rows), add_up(rows, np.zeros(20_000, int), np.ones((1, 1)))
+    assert exact["flights"].shape == (1, 20_000) and binned["flights"].shape == (1, RANKS)
+    for metric in (auc, average_precision, caught, calibration_error):
+        assert metric(binned)[0] == pytest.approx(metric(exact)[0], abs=1e-3)
+
+
+def test_the_riskiest_tenth_catches_a_tenth_by_chance_and_all_by_knowing():
+    late = np.arange(1_000) >= 950
+    guess, sure = (add_up(of_event(p, late)) for p in (np.full(1_000, 0.05), late.astype(float)))
+    assert caught(guess)[0] == pytest.approx(0.1) and caught(sure)[0] == 1
 
 
 def test_flights_of_one_day_count_as_little_more_than_one():
@@ -37,6 +101,102 @@ def test_flights_of_one_day_count_as_little_more_than_one():
     low, high = day_block_interval(shared, day)
     narrow = 2 * 1.96 * shared.std() / np.sqrt(len(shared))
     assert high - low > 4 * narrow
+
+
+def test_an_interval_holds_its_figure_and_is_wider_than_flights_alone_would_make_it(forecast):
+    answer, delay, day = forecast
+    by_day, by_flight = metrics(answer, delay, day), metrics(answer, delay, np.arange(len(delay)))
+    for name in METRICS.keys() - set(WITHOUT_INTERVAL) - {"crps", "ece_15"}:  # ece only grows under resampling
+        assert by_day[f"{name}_low"] <= by_day[name] <= by_day[f"{name}_high"], name
+    assert by_day["mae_high"] - by_day["mae_low"] > 0
+    assert by_day["late_share"] == by_flight["late_share"] and np.isnan(by_day["crps_low"])
+
+
+def test_the_constant_baseline_is_the_median_and_its_brier_the_variance():
+    past, delay = np.array([0.0, 0, 10, 20]), np.array([5.0, 25])
+    found = baseline(delay, None, past, past).figures
+    assert found["mae"] == 10 and found["brier_15"] == pytest.approx(((0.25 - 0) ** 2 + (0.25 - 1) ** 2) / 2)
+
+
+def test_the_rule_at_pushback_adds_what_flights_usually_make_up():
+    found = baseline(np.array([7.0]), np.array([10.0]), np.array([0.0, 4]), np.array([3.0, 7]))
+    assert found.figures["mae"] == 0
+
+
+def test_a_route_with_few_flights_at_an_hour_is_drawn_to_what_is_usual_at_that_hour():
+    def flights(n, dest, hour, delay):
+        return pl.DataFrame({"origin": "JFK", "dest": dest, "local_hour": hour, "arrival_delay": [delay] * n})
+
+    past = pl.concat([flights(500, "LAX", 8, 0.0), flights(500, "SFO", 20, 40.0), flights(1, "BOS", 8, 99.0)])
+    asked = pl.concat(
+        [flights(1, "LAX", 8, 0.0), flights(1, "SFO", 20, 0.0), flights(1, "BOS", 8, 0.0), flights(1, "BOS", 3, 0.0)]
+    )
+    often, late, rare, never = route_by_hour(asked, past).minutes
+    assert often == 0 and late == 40
+    assert rare == pytest.approx(99 / (1 + SHRINKAGE_FLIGHTS))
+    assert never == past["arrival_delay"].median()  # nothing is known of that hour
+
+
+def test_segments_add_up_to_all_flights():
+    delay = np.array([0.0, 20, 40, -5])
+    flights = pl.DataFrame({"carrier": ["AA", "AA", "UA", "UA"], "arrival_delay": delay})
+    table = by_segment(certain(delay), flights, "airline")
+    assert table["flights"].sum() == 4
+    assert table["late_share"].to_list() == [0.5, 0.5] and table["mean_delay"].to_list() == [10.0, 17.5]
+
+
+def test_flights_must_have_what_tells_them_apart():
+    with pytest.raises(BadInput, match="weather_severity is missing"):
+        by_segment(certain([0.0]), pl.DataFrame({"arrival_delay": [0.0]}), "weather")
+
+
+def test_weather_that_is_not_known_is_a_class_of_its_own():
+    flights = pl.DataFrame({"weather_severity": [0.0, None, 3.0], "arrival_delay": [0.0, 10, 60]})
+    assert by_segment(certain([0.0, 10, 60]), flights, "weather")["segment"].to_list() == ["clear", "fog", "unknown"]
+
+
+@pytest.fixture
+def unequal():
+    "Two airlines whose delays scatter alike; the model knows AA's and guesses UA's."
+    random = np.random.default_rng(0)
+    delay = np.round(random.normal(0, 30, 4_000))
+    days = pl.datetime_range(pl.datetime(2013, 1, 1), pl.datetime(2013, 2, 9), "1d", eager=True)
+    flights = pl.DataFrame(
+        {"carrier": ["AA", "UA"] * 2_000, "arrival_delay": delay, "scheduled_departure": days.to_list() * 100}
+    )
+    said = np.where(flights["carrier"] == "AA", delay + random.normal(0, 5, 4_000), 0)
+    table = by_segment(certain(said), flights, "airline")
+    return table.select(pl.lit("day").alias("horizon"), pl.lit("airline").alias("kind"), pl.all())
+
+
+def test_the_segment_with_the_worse_predictions_is_named(unequal):
+    found = worst(unequal)
+    assert found["segment"].to_list() == ["UA", "AA"] and found["clear"].to_list() == [True, False]
+    assert worst(unequal, least_flights=2_001).is_empty()
+    row = fairness(unequal).row(0, named=True)
+    assert row["worst"] == "UA" and row["clearly_behind"] == 1 and row["max_mae"] > 3 * row["min_mae"]
+
+
+def test_a_segment_is_behind_the_same_segment_under_another_model(unequal):
+    better = unequal.with_columns(mae=pl.when(pl.col("segment") == "AA").then(pl.col("mae") / 2).otherwise(pl.col("mae")))
+    found = worst(unequal, than=better)
+    assert found["segment"][0] == "AA" and found["behind"].to_list() == pytest.approx([1.0, 0.0])
+
+
+def test_what_goes_to_the_card_is_plain_json():
+    rows = plain(pl.DataFrame({"name": ["a"], "figure": [1 / 3], "none": [float("nan")], "n": [3], "yes": [True]}))
+    assert rows == [{"name": "a", "figure": 0.33333, "none": None, "n": 3, "yes": True}]
+
+
+def test_cancellations_in_the_right_place_have_skill_and_the_base_rate_has_none():
+    random = np.random.default_rng(0)
+    risk, day = random.beta(0.3, 12, 20_000), np.repeat(np.arange(50), 400)
+    cancelled = random.random(20_000) < risk
+    honest = evaluate_cancellation(risk, cancelled, day, cancelled.mean())
+    flat = evaluate_cancellation(np.full(20_000, cancelled.mean()), cancelled, day, cancelled.mean())
+    assert honest["brier_skill_low"] > 0 and honest["ece"] < 0.01 and honest["auc_low"] > 0.5
+    assert honest["observed_rate_low"] < honest["expected_rate"] < honest["observed_rate_high"]
+    assert flat["brier_skill"] == pytest.approx(0) and flat["auc"] == pytest.approx(0.5)
 
 
 def test_reliability_finds_an_overconfident_forecast():
@@ -49,19 +209,36 @@ def test_reliability_finds_an_overconfident_forecast():
     assert (boastful["expected"] - boastful["observed"]).abs().max() > 0.1
 
 
-def test_segments_add_up_to_all_flights():
-    delay = np.array([0.0, 20, 40, -5])
-    flights = pl.DataFrame({"carrier": ["AA", "AA", "UA", "UA"], "arrival_delay": delay})
-    table = by_segment(certain(delay), flights, "airline")
-    assert table["flights"].sum() == 4
-    assert table["late_share"].to_list() == [0.5, 0.5] and table["mean_delay"].to_list() == [10.0, 17.5]
-
-
 def test_a_picture_is_a_small_svg_with_a_sentence():
     picture = plot_delays(pl.Series([0.0, 20, None, 500]))
-    html = picture._repr_html_()
-    assert "<svg" in html and 'aria-label="Most flights' in html and "http://www.w3.org" in html and len(html) < 60_000
+    shown = picture._repr_html_()
+    assert "<svg" in shown and 'aria-label="Most flights' in shown and "http://www.w3.org" in shown and len(shown) < 60_000
 
 
 def test_a_picture_is_the_same_every_time():
     assert plot_delays(pl.Series([0.0, 20])).svg == plot_delays(pl.Series([0.0, 20])).svg
+
+
+def test_a_sentence_cannot_break_the_page():
+    picture = plot_segment(
+        by_segment(certain([0.0]), pl.DataFrame({"carrier": ["AA"], "arrival_delay": [0.0]}), "airline"), '"<b>'
+    )
+    assert "<b>" not in picture._repr_html_()
+
+
+def test_every_picture_names_its_axes_and_every_line_of_it(forecast):
+    answer, delay, day = forecast
+    flights = pl.DataFrame({"carrier": "AA", "arrival_delay": delay, "scheduled_departure": day}).with_columns(
+        scheduled_departure=pl.datetime(2013, 1, 1) + pl.duration(days=pl.col("scheduled_departure"))
+    )
+    lead = pl.DataFrame({"lead_minutes": [10080, 0], "mae_skill": [0.1, 0.5], "brier_skill": [0.1, 0.6], "auc_15": [0.6, 0.9]})
+    stale = pl.DataFrame({"feeds": "all", "age_hours": [0.0, None], "horizon": "day", "auc_15": [0.7, 0.6]})
+    shown = {
+        "min": plot_errors(by_segment(answer, flights, "airline"), "airline"),
+        "week of the year": plot_coverage({"two_hours": by_segment(answer, flights, "week")}),
+        "push-back": plot_lead(lead),
+        "never": plot_staleness(stale),
+        "90 % of flights": plot_residuals({"two_hours": delay - answer["delay_minutes"].to_numpy()}),
+    }
+    for words, picture in shown.items():
+        assert words in picture.svg and len(picture.svg) < 80_000

@@ -7,11 +7,33 @@ import polars as pl
 import pytest
 import shap
 import xgboost
-from flight_delay.models import as_matrix, fit
+from flight_delay.config import NotReady
+from flight_delay.features import LEDGER
+from flight_delay.models import BANDS, GRAPH, as_matrix, bands_of, fit
+
+
+def test_every_feature_of_the_ledger_has_a_theme_and_a_phrase():
+    found = themes()
+    assert set(found.values()) <= set(THEMES)
+    for feature in LEDGER:
+        assert found[feature.name] and phrase(feature.name, 1.0)
+    assert found["origin_departure_delay_1h"] == "origin" and found["hour_avg_departure_delay_30d"] == "usual"
+
+
+def test_no_phrase_says_late_of_what_is_early_or_early_of_what_is_late():
+    for name in PHRASES:
+        for value in (-48.0, -0.2, 0.0, 0.2, 48.0):
+            if name not in ("day_of_week", "hour_of_day", "minute_of_day"):
+                said = PHRASES[name](value)
+                assert ("minutes late" in said) <= (value > 0) and ("minutes early" in said) <= (value < 0), (name, value, said)
+                assert ("more to fly" in said) <= (value < 0), (name, value, said)
+    assert "strong" not in PHRASES["wind_speed_kt"](STRONG_WIND_KT - 1) and "low" in PHRASES["visibility_mi"](0.5)
+    assert "before" in PHRASES["days_to_holiday"](-2.0) and "late in the day" in PHRASES["hour_of_day"](20.0)
 
 
 @pytest.fixture(scope="module")
 def known_truth():
+    "A model of a world in which the route, and at push-back the departure delay, decide; and its questions."
     random = np.random.default_rng(0)
     n = 4_000
     left = random.random(n) < 0.5
@@ -21,6 +43,7 @@ def known_truth():
             "departure_delay": np.where(left, random.exponential(20, n), np.nan),
             "avg_delay_7d": random.normal(0, 10, n),
             "distance_mi": random.uniform(100, 2500, n),
+            "wind_speed_kt": np.full(n, np.nan),
         },
         nan_to_null=True,
     )
@@ -38,9 +61,67 @@ def test_the_feature_that_matters_is_found(known_truth):
 
 
 @pytest.mark.model
-def test_the_shares_add_up_to_the_prediction(known_truth):
+@pytest.mark.parametrize("head", ["late", "minutes"])
+def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
     model, X = known_truth
-    x = as_matrix(model.features, X.filter(pl.col("departure_delay").is_null())[:50])
-    explainer = shap.TreeExplainer(model.trees["1h_to_4h_late"])
-    total = explainer.shap_values(x).sum(axis=1) + explainer.expected_value
-    assert np.abs(total - model.trees["1h_to_4h_late"].predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-3
+    found = explain(model, X[:300], head)
+    assert np.abs(found.base + found.values.sum(axis=1) - found.said).max() < 1e-3
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("head", ["late", "minutes"])
+def test_the_shares_are_those_of_shap(known_truth, head):
+    model, X = known_truth
+    asked = X.filter(pl.col("departure_delay").is_null())[:50]
+    trees = model.trees[GRAPH.format(band=BANDS[bands_of(asked)[0]].name, head=head)]
+    expected = shap.TreeExplainer(trees).shap_values(as_matrix(model.features, asked))
+    assert np.abs(explain(model, asked, head).values - expected).max() < 1e-4
+
+
+@pytest.mark.model
+def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_truth):
+    model, X = known_truth
+    asked = X.filter(pl.col("departure_delay") > 45)[:1]
+    trees = model.trees["departed_minutes"]
+    own = trees.predict(xgboost.DMatrix(as_matrix(model.features, asked)), pred_contribs=True)[0, 1]
+    why = reasons(model, asked)[0]
+    reason = next(reason for reason in why.reasons if reason.theme == "departure")
+    assert reason.push == pytest.approx(own + asked["departure_delay"][0], abs=1e-4)
+    assert reason.sentence == f"it left {asked['departure_delay'][0]:.0f} minutes late" and reason.direction == "later"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("head", ["late", "minutes"])
+def test_pushes_lead_from_the_usual_to_what_is_said(known_truth, head):
+    model, X = known_truth
+    for why in reasons(model, X[:100], head):
+        assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(why.said, abs=1e-3)
+        assert [abs(r.push) for r in why.reasons] == sorted((abs(r.push) for r in why.reasons), reverse=True)
+
+
+@pytest.mark.model
+def test_what_is_not_known_is_listed_and_claimed_by_nobody(known_truth):
+    model, X = known_truth
+    for why in reasons(model, X.filter(pl.col("departure_delay").is_null())[:20]):
+        assert THEMES["departure"] in why.not_known and THEMES["weather"] in why.not_known
+        assert not any("left" in reason.sentence or "wind" in reason.sentence for reason in why.reasons)
+    assert THEMES["departure"] not in reasons(model, X.filter(pl.col("departure_delay") > 0)[:1])[0].not_known
+
+
+def test_a_reason_names_the_fact_that_pushes_its_way_not_the_largest_against_it():
+    shares = {"origin_overdue": -3.0, "origin_departure_delay_1h": 5.0, "origin_late_share_3h": 0.5}
+    row = {"origin_overdue": 1.0, "origin_departure_delay_1h": 30.0, "origin_late_share_3h": None}
+    (reason,) = reasons_of(row, shares, 1.0)
+    assert reason.sentence == "departures at the origin are running 30 minutes late" and reason.push == 2.5
+    (silent,) = reasons_of(row | {"origin_departure_delay_1h": None}, shares, 1.0)
+    assert "late" not in silent.sentence and "partly not known" in silent.sentence  # what pushes it up is not known
+
+
+def test_a_model_without_its_trees_says_what_to_do(known_truth):
+    model, X = known_truth
+    trees, model.trees = model.trees, {}
+    try:
+        with pytest.raises(NotReady, match="train it again"):
+            explain(model, X[:1])
+    finally:
+        model.trees = trees

@@ -285,6 +285,9 @@ ITSELF = [
     Feature("airline_planned_1h", "schedule", "n", "its airline's among them", "around", "schedule", "carrier_origin", "", 0.5),
     Feature("planned_turnaround", "schedule", "min", "planned time since the aircraft's flight before this one was due to land",
             "gap", "schedule", "tail", "lands", 48),
+    Feature("airline_code", "identity", "code", "the airline: its IATA code, read as a number in base 36", "timetable"),
+    Feature("origin_code", "identity", "code", "the origin airport, likewise", "timetable"),
+    Feature("dest_code", "identity", "code", "the destination airport, likewise", "timetable"),
     Feature("seats", "aircraft", "n", "seats of the aircraft", "timetable"),
     Feature("aircraft_age_years", "aircraft", "yr", "years since the aircraft was built", "timetable"),
 ]
@@ -665,6 +668,9 @@ def timetable_features(
         is_peak_hour=local.dt.hour().is_in(PEAK_LOCAL_HOURS),
         planned_minutes="planned_minutes",
         distance_mi="distance_mi",
+        airline_code=pl.col("carrier").str.to_integer(base=36, strict=False),
+        origin_code=pl.col("origin").str.to_integer(base=36, strict=False),
+        dest_code=pl.col("dest").str.to_integer(base=36, strict=False),
         seats="seats",
         aircraft_age_years=local.dt.year() - pl.col("year_built"),
     )

@@ -87,8 +87,10 @@ def made_up():
         nan_to_null=True,
     )
     delay = np.round(late + random.normal(0, 5, n))
-    model = fit(X[:3_000], delay[:3_000], X[3_000:6_000], delay[3_000:6_000], params={"rounds": 30})
-    return model, X[6_000:], delay[6_000:]  # flights that neither trees nor calibration have seen
+    delay[(random.random(n) < 0.5) & ~left & (late > 20)] = np.nan  # cancelled
+    shares = {"1h_to_4h": (0.3, 0.5), "departed": (0.0, 0.4)}
+    model = fit(X[:3_000], delay[:3_000], X[3_000:6_000], delay[3_000:6_000], params={"rounds": 30}, shares=shares)
+    return model, X[6_000:], delay[6_000:]  # flights that no part of the model has seen
 
 
 @pytest.mark.model
@@ -104,16 +106,106 @@ def test_the_graphs_give_what_the_trees_give(made_up):
 
     model, X, _ = made_up
     rows = X.filter(bands_of(X) == 1)
-    data = xgboost.DMatrix(as_matrix(model.features, rows))
-    said = heads(model, rows, 1)
-    assert np.abs(1 / (1 + np.exp(-said[:, 0])) - model.trees["1h_to_4h_late"].predict(data)).max() < 1e-4
+    data = xgboost.DMatrix(x := as_matrix(model.features, rows))
+    said = trees_say(model, x, np.zeros(len(x)), 1)
+    assert np.abs(said[:, 0] - model.trees["1h_to_4h_late"].predict(data, output_margin=True)).max() < 1e-4
     assert np.abs(said[:, 1] - model.trees["1h_to_4h_minutes"].predict(data)).max() < 1e-4
+    assert np.abs(said[:, 2] - model.trees["1h_to_4h_spread"].predict(data)).max() < 1e-4
+
+
+@pytest.mark.model
+def test_the_network_as_a_graph_says_what_it_says_in_torch():
+    import onnxruntime
+    import torch
+
+    random = np.random.default_rng(7)
+    features = ["distance_mi", "airline_code", "wind_speed_kt"]
+    x = random.normal(size=(500, 3)).astype(np.float32) * 100
+    x[:, 1] = random.choice([370, 1018, 1090], 500)
+    x[random.random(500) < 0.2, 2] = np.nan
+    inputs = inputs_of(features, x)
+    torch.manual_seed(0)
+    tables = torch.nn.ModuleList([torch.nn.Embedding(4, EMBEDDED["airline_code"], padding_idx=0)])
+    network = torch.nn.ModuleDict({"tables": tables, "body": layers(3 + EMBEDDED["airline_code"], (16, 8), 0.5)})
+    strange = x.copy()
+    strange[:50, 1], strange[50:100, 1], strange[100:150, 0] = 5, np.nan, np.inf  # a code never seen, none, and no number
+    numbers, codes = (torch.from_numpy(part) for part in encoded(inputs, strange))
+    network["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1))  # moves the batch norms away from their start
+    with torch.no_grad():
+        said = network.eval()["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1)).numpy()
+    [graph] = onnxruntime.InferenceSession(network_graph(network, inputs, 10.0)).run(None, {"features": strange})
+    assert np.abs(graph - said * [1, 10]).max() < 1e-4
+
+
+@pytest.mark.model
+def test_the_network_is_heard_where_it_has_a_share(made_up):
+    model, X, _ = made_up
+    rows = X.filter(bands_of(X) == 1)
+    x = as_matrix(model.features, rows)
+    trees, network = trees_say(model, x, np.zeros(len(x)), 1), network_says(model, x, np.zeros(len(x)), 1)
+    assert np.abs(heads(model, rows, 1)[:, :2] - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))).max() < 1e-9
+    assert set(model.graphs) >= {"network_near", "network_departed"}
+    assert not model.arrays["shares"][4].any()
+
+
+@pytest.mark.model
+def test_cancellations_have_their_own_probability(made_up):
+    model, X, delay = made_up
+    p, waits = model.predict(X)["p_cancelled"], X["departure_delay"].is_null()
+    assert (p.filter(~waits) == 0).all()
+    assert p.filter(waits).mean() == pytest.approx(np.isnan(delay[waits.to_numpy()]).mean(), abs=0.03)
+    late = X["avg_delay_7d"] > 25
+    assert p.filter(waits & late).mean() > 5 * p.filter(waits & ~late).mean()
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_million_random_questions_get_answers_that_agree_with_themselves(made_up):
+    model, _, _ = made_up
+    random = np.random.default_rng(11)
+    n = 1_000_000
+    wild = {
+        "lead_minutes": random.uniform(-100, 20_000, n),
+        "departure_delay": np.where(random.random(n) < 0.5, np.nan, random.normal(0, 300, n)),
+        "avg_delay_7d": random.standard_cauchy(n) * 100,
+        "distance_mi": np.where(random.random(n) < 0.3, np.nan, random.normal(0, 1e6, n)),
+    }
+    answer = model.predict(pl.DataFrame(wild, nan_to_null=True))
+    probabilities = answer.select("p_15", "p_30", "p_60", "p_120", "p_cancelled", "confidence").to_numpy()
+    assert answer.null_count().sum_horizontal().item() == 0 and np.isfinite(answer.to_numpy()).all()
+    assert (probabilities >= 0).all() and (probabilities <= 1).all()
+    assert (np.diff(probabilities[:, :4], axis=1) <= 0).all()
+    assert (answer["delay_p10"] <= answer["delay_minutes"]).all() and (answer["delay_minutes"] <= answer["delay_p90"]).all()
+    for minutes in (15, 30, 60, 120):  # the quantiles and the probabilities are of one distribution
+        assert ((answer["delay_minutes"] > minutes + 1e-9) <= (answer[f"p_{minutes}"] >= 0.5 - 1e-9)).all()
+        assert ((answer["delay_p90"] < minutes - 1e-9) <= (answer[f"p_{minutes}"] <= 0.1 + 1e-9)).all()
+
+
+@pytest.mark.model
+def test_the_trees_of_a_saved_model_can_be_explained(made_up, tmp_path):
+    import xgboost
+
+    model, X, _ = made_up
+    save(model, tmp_path / "m")
+    data = xgboost.DMatrix(as_matrix(model.features, X.head(50)))
+    kept = load(tmp_path / "m").trees["1h_to_4h_late"].predict(data)
+    assert (kept == model.trees["1h_to_4h_late"].predict(data)).all()
+
+
+@pytest.mark.model
+def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
+    _, X, delay = made_up
+    for name in ("a", "b"):
+        save(fit(X, delay, X, delay, 4, {"rounds": 5}, {"1h_to_4h": (0.5, 0.5)}), tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert "network_near.onnx" in files
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
 
 
 @pytest.mark.model
 def test_a_band_without_flights_is_answered_by_its_neighbour(made_up):
     _, X, delay = made_up
-    near = X["lead_minutes"].to_numpy() < 1000
+    near = (X["lead_minutes"].to_numpy() < 1000) & ~np.isnan(delay)
     half = np.arange(X.height) % 2 == 0
     model = fit(X.filter(near & half), delay[near & half], X.filter(near & ~half), delay[near & ~half], params={"rounds": 5})
     assert [BANDS[i].name for i in model.answers_for][2:5] == ["4h_to_12h"] * 3
@@ -147,7 +239,7 @@ def test_the_interval_covers_what_it_says_at_both_stages(made_up):
     answer = model.predict(X)
     inside = pl.Series(delay).is_between(answer["delay_p10"], answer["delay_p90"])
     for departed in (True, False):
-        rows = X["departure_delay"].is_not_null() == departed
+        rows = (X["departure_delay"].is_not_null() == departed) & pl.Series(~np.isnan(delay))
         assert inside.filter(rows).mean() == pytest.approx(0.8, abs=0.05)
 
 

@@ -295,8 +295,8 @@ INDEX = """<header><h1>Runs</h1><p class="note">{{ runs | length }} runs. Each r
 <output></output></form>
 <div class="table"><table><thead><tr><th>verdict</th><th>job</th><th>started (UTC)</th><th class="number">took</th><th>figures</th></tr></thead>
 <tbody>{% for run in runs %}<tr class="{{ run.verdict }}" data-job="{{ run.job }}" data-verdict="{{ run.verdict }}"><td>{{ run.verdict }}</td>
-<td><a href="{{ run.job }}/{{ run.run_id }}/report.html">{{ run.job }}</a></td><td>{{ run.started_at[:16].replace("T", " ") }}</td>
-<td class="number">{{ "%.0f" | format(run.seconds) }} s</td><td class="reason">{{ summary(run) }}</td></tr>
+<td><a href="{{ run.job }}/{{ run.run_id }}/report.html">{{ run.job }}</a></td><td class="short">{{ run.started_at[:16].replace("T", " ") }}</td>
+<td class="number short">{{ "%.0f" | format(run.seconds) }} s</td><td class="reason">{{ summary(run) }}</td></tr>
 {% endfor %}</tbody></table></div>"""
 FILTER = """
 const form = document.querySelector(".filters"), rows = [...document.querySelectorAll("tr[data-job]")];
@@ -320,7 +320,7 @@ def summary(run: Run) -> str:
     "A run in a line: why it is not ok, or its figures."
     if run.reasons:
         return run.reasons[0][:240]
-    return " · ".join(f"{name} {number(value)}" for name, value in [*run.metrics.items()][:TREND_METRICS])
+    return " · ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in [*run.metrics.items()][:TREND_METRICS])
 
 
 def trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest value, line

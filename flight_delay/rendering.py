@@ -74,11 +74,11 @@ details { margin: .3rem 0; } summary { color: var(--soft); cursor: pointer; font
 .good { color: var(--ok); } .bad { color: var(--fail); } img { max-width: 100%; height: auto; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem; margin: 1rem 0; }
 .card { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; } .card h2 { margin: 0 0 .4rem; }
-.card table { width: 100%; } .card svg { vertical-align: middle; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+.card table { width: 100%; } .card td { padding-right: .3rem; } .card .verdict { font-size: .9rem; vertical-align: middle; } .short { white-space: nowrap; } .card svg { vertical-align: middle; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .filters { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0 .5rem; } .filters[hidden] { display: none; }
 select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .2rem; }
 .reason { overflow-wrap: anywhere; min-width: 14rem; }
-@media (max-width: 40rem) { main { padding: 1rem .8rem 3rem; } .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; } }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .8rem 3rem; } .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; } }
 @media print { .filters { display: none; } details:not([open]) { display: none; } main { max-width: none; } figure, tr { break-inside: avoid; } }
 """
 
@@ -208,19 +208,16 @@ def last_lines(cell: nbformat.NotebookNode, most: int = 25) -> str:
 
 def failing_cell(
     notebook: nbformat.NotebookNode,
-    at: int | None = None,  # where the run stood, when no cell raised
-) -> dict[str, Any] | None:  # cell (its number), source, last_lines
+    stood: int | None = None,  # the number of the cell where the run stood, when no cell raised
+) -> dict[str, Any] | None:  # cell (its number in the notebook as it was written), source, last_lines
     "The cell that ended the run, and the end of what it said."
-    raised = [
-        i
-        for i, cell in enumerate(notebook.cells)
-        if not is_bookkeeping(cell) and any(output.output_type == "error" for output in cell.get("outputs", []))
-    ]
-    stopped = raised[-1] if raised else at
-    if stopped is None or stopped >= len(notebook.cells):
+    cells = [cell for cell in notebook.cells if not is_bookkeeping(cell)]
+    raised = [i for i, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    number = raised[-1] if raised else stood
+    if number is None or not 0 < number <= len(cells):
         return None
-    cell = notebook.cells[stopped]
-    return {"cell": stopped + 1, "source": shorter(cell.source, 6000), "last_lines": last_lines(cell)}
+    cell = cells[number - 1]
+    return {"cell": number, "source": shorter(cell.source, 6000), "last_lines": last_lines(cell)}
 
 # %% ../nbs/12_rendering.ipynb #a8973721
 def title_of(notebook: nbformat.NotebookNode, job: str) -> str:
@@ -246,7 +243,7 @@ def figures_of(notebook: nbformat.NotebookNode) -> dict[str, str]:  # what it sh
     return found
 
 # %% ../nbs/12_rendering.ipynb #af3696f0
-def spark(values: list[float], width: int = 110, height: int = 22) -> str:  # SVG
+def spark(values: list[float], width: int = 90, height: int = 22) -> str:  # SVG
     "A line as long as a word: how a figure went from run to run, oldest first."
     if not values:
         return ""

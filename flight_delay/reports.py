@@ -71,7 +71,7 @@ from flight_delay.history import (
     write_index,
 )
 from .registry import registry_folder, set_alias, verify, write_atomically
-from .rendering import Table, body_of, document, failing_cell, figures_of, filled, shorter, title_of
+from .rendering import Table, body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of
 
 log = logging.getLogger(__name__)
 
@@ -416,15 +416,18 @@ def lost(watch: Watch) -> bool:
 
 
 def hidden(notebook: nbformat.NotebookNode, secrets: Sequence[str]) -> nbformat.NotebookNode:
-    "A copy of a notebook without secrets; streams are made whole first, for one may have come in two pieces."
+    "A copy of a notebook without secrets; streams are made whole first, for one may have come in pieces between others."
     whole = copy.deepcopy(notebook)
     for cell in whole.cells:
         outputs: list[nbformat.NotebookNode] = []
+        streams: dict[str, nbformat.NotebookNode] = {}
         for output in cell.get("outputs", []):
-            if outputs and output.output_type == "stream" and outputs[-1].get("name") == output.name:
-                outputs[-1].text += output.text
-            else:
-                outputs.append(output)
+            if output.output_type == "stream" and output.name in streams:
+                streams[output.name].text += output.text
+                continue
+            if output.output_type == "stream":
+                streams[output.name] = output
+            outputs.append(output)
         if cell.cell_type == "code":
             cell.outputs = outputs
     return masked(whole, secrets)
@@ -474,7 +477,7 @@ def limit(watch: Watch) -> Callable[[Any], float]:
     "How long the next cell may run."
     return lambda cell: max(min(watch.config.cell_timeout_seconds, watch.deadline - time.monotonic()), 0.01)
 
-
+# %% ../nbs/15_reports.ipynb #9160affd
 class Engine(NBClientEngine):
     "papermill's engine with our client."
 
@@ -483,7 +486,8 @@ class Engine(NBClientEngine):
         watch.notebook = nb_man.nb
 
         def stands(cell: nbformat.NotebookNode, cell_index: int) -> None:
-            watch.run.cell, watch.run.cells = cell_index + 1, len(nb_man.nb.cells)
+            own = [not is_bookkeeping(cell) for cell in nb_man.nb.cells]
+            watch.run.cell, watch.run.cells = sum(own[: cell_index + 1]), sum(own)  # as in the notebook that people know
             watch.save()
             watch.beat()
 
@@ -707,7 +711,8 @@ def page(run: Run, notebook: nbformat.NotebookNode | None, before: Run | None = 
 def log_of(notebook: nbformat.NotebookNode | None, kernel_log: str, most: int = 40) -> str:
     "The last lines that the run said: its cells' streams, then the kernel's own."
     lines = []
-    for i, cell in enumerate(notebook.cells if notebook else [], 1):
+    cells = [cell for cell in notebook.cells if not is_bookkeeping(cell)] if notebook else []
+    for i, cell in enumerate(cells, 1):
         text = "".join(output.text for output in cell.get("outputs", []) if output.output_type == "stream")
         lines += [f"cell {i}: {shorter(line, 400)}" for line in text.splitlines()[-most:]]
     noise = ("WARNING | Kernel is running", "[IPKernelApp]")
@@ -783,7 +788,7 @@ def recovered(folder: Path, config: Settings) -> Run:
     )
     with suppress(Exception):  # it may be torn
         notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
-        run.failing = failing_cell(notebook, (run.cell or 1) - 1)
+        run.failing = failing_cell(notebook, run.cell)
     put(run, folder, notebook, "", config)
     return run
 
@@ -845,7 +850,7 @@ def carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, co
             run.seconds = round(time.monotonic() - clock, 1)
             notebook = hidden(watch.notebook, secrets) if watch.notebook is not None else None
             if run.failure not in (None, "judged") and notebook is not None:
-                run.failing = failing_cell(notebook, (run.cell or 1) - 1 if error is not None else None)
+                run.failing = failing_cell(notebook, run.cell if error is not None else None)
             hide(run, secrets)
             kernel_log.seek(0)
             tail = log_of(notebook, masked(kernel_log.read()[-20_000:].decode(errors="replace"), secrets))

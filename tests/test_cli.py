@@ -36,7 +36,8 @@ def test_a_refusal_is_one_line_and_an_exit_code(home):
         (["predict", "JFK-LAX", "AA", "2013-11-15T14:30"], 4, "train one"),
         (["predict", "JFK", "AA", "2013-11-15T14:30"], 2, "route must be"),
         (["models", "promote", "v7"], 2, "got 'v7'"),
-        (["reports", "path", "train"], 2, "has not"),
+        (["reports", "path", "monitor"], 2, "has not"),
+        (["reports", "diff", "no", "run"], 2, "fits one run alone"),
     ]:
         found = flight_delay(*words)
         assert found.returncode == code and said in found.stderr and "Traceback" not in found.stderr, (words, found.stderr)

@@ -125,6 +125,7 @@ def test_a_planted_secret_is_in_no_file_of_the_run(house, monkeypatch):
     made = run("leaks", config=house)
     text = files_of(made)
     assert made.failure == "raised" and "•••" in text and "ValueError" in text
+    assert made.failing["cell"] == 5 and made.failing["source"] == "raise ValueError(s)"
     for form in (secret, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], "hunter2", "pa55word-x"):
         assert form not in text and form not in str(made)
 
@@ -337,7 +338,7 @@ def test_the_same_job_on_the_same_data_runs_once_at_a_time_and_a_dead_holder_hol
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [0.3, 1.1, 1.9, 2.7])
+@pytest.mark.parametrize("moment", [0.5, 3.0, 5.0])
 def test_a_runner_killed_at_any_moment_loses_only_its_run(house, moment):
     schedule(house, "brief", "import time; time.sleep(0.3)", FINISH)
     process = begin(house, "brief")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'models', 'schedule', 'reports', 'show', 'parameter', 'run', 'serve', 'predict', 'list_models', 'promote',
-           'show_schedule', 'run_schedule', 'list_reports', 'path', 'main']
+           'show_schedule', 'run_schedule', 'list_reports', 'path', 'diff', 'index', 'main']
 
 # %% ../nbs/20_cli.ipynb #d7a6ff37
 import json
@@ -133,21 +133,48 @@ def run_schedule() -> None:
 @reports.command("list")
 def list_reports(job: Annotated[str | None, typer.Option(help="of this job only")] = None) -> None:
     "Every run, newest first."
-    from flight_delay import reports as runner
+    from flight_delay import history
 
-    rows = [(r.verdict, r.job, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in runner.runs(job=job)]
-    show(pl.DataFrame(rows, schema=["verdict", "job", "started_at", "seconds", "reason"], orient="row"))
+    rows = [
+        (r.verdict, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in history.runs(job=job)
+    ]
+    show(pl.DataFrame(rows, schema=["verdict", "job", "run", "started_at", "seconds", "reason"], orient="row"))
 
 
 @reports.command()
 def path(job: Annotated[str, typer.Argument(help="a notebook of scheduled/, by its name")]) -> None:
     "The newest report of a job, as a path."
-    from flight_delay import reports as runner
+    from flight_delay import history
 
-    found = runner.runs(job=job)
+    found = history.runs(job=job)
     if not found:
         raise BadInput(f"job must be one that has run; {job!r} has not; start it with `flight-delay run {job}`.")
     typer.echo(found[0].path)
+
+# %% ../nbs/20_cli.ipynb #1c0f4bb4
+@reports.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="a run: its id, a start of it, its folder, or a job for its newest")],
+    now: Annotated[str, typer.Argument(help="another one")],
+) -> None:
+    "What changed from one run to another: printed, and as a page."
+    from flight_delay import history
+
+    old, new = history.find(before), history.find(now)
+    marks = {True: "larger than its interval", False: "within its interval", None: ""}
+    rows = [(c.kind, c.name, str(c.before), str(c.now), c.arrow, marks[c.beyond]) for c in history.compare(old, new)]
+    show(pl.DataFrame(rows, schema=["kind", "name", "before", "now", "change", "size"], orient="row"))
+    typer.echo(history.write_diff(old, new))
+
+
+@reports.command()
+def index() -> None:
+    "Make the index anew from the runs, and settle what killed runs left."
+    from flight_delay import history
+    from flight_delay import reports as runner
+
+    runner.recover(settings())
+    typer.echo(history.write_index())
 
 # %% ../nbs/20_cli.ipynb #16a6c8c2
 def main() -> None:
@@ -156,6 +183,8 @@ def main() -> None:
         app()
     except FlightDelayError as error:
         typer.echo(f"flight-delay: {error}", err=True)
+        if report := error.data.get("report"):
+            typer.echo(f"  {report}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         typer.echo(

@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 import pytest
-from flight_delay.config import BadInput
+from flight_delay import history
+from flight_delay.config import BadInput, settings
 
 
 def flight_delay(*words, **environment):
@@ -35,7 +36,8 @@ def test_a_refusal_is_one_line_and_an_exit_code(home):
         (["predict", "JFK-LAX", "AA", "2013-11-15T14:30"], 4, "train one"),
         (["predict", "JFK", "AA", "2013-11-15T14:30"], 2, "route must be"),
         (["models", "promote", "v7"], 2, "got 'v7'"),
-        (["reports", "path", "train"], 2, "has not"),
+        (["reports", "path", "monitor"], 2, "has not"),
+        (["reports", "diff", "no", "run"], 2, "fits one run alone"),
     ]:
         found = flight_delay(*words)
         assert found.returncode == code and said in found.stderr and "Traceback" not in found.stderr, (words, found.stderr)
@@ -110,6 +112,6 @@ def test_a_training_job_killed_at_any_moment_leaves_the_champion(served, small_s
             assert champion_of(tmp_path / "home") == before
         else:
             before = champion_of(tmp_path / "home")
-    shown = flight_delay("reports", "list", **places)
-    assert shown.returncode == 0
-    assert "fail" not in shown.stdout
+    assert flight_delay("reports", "index", **places).returncode == 0
+    kept = history.runs(settings(reports=tmp_path / "reports"))
+    assert kept and {made.failure for made in kept} <= {None, "interrupted"}

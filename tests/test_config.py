@@ -21,6 +21,10 @@ def test_without_a_checkout_the_root_is_where_one_stands(tmp_path):
     assert project_root(tmp_path) == tmp_path.resolve()
 
 
+def test_outside_a_checkout_there_is_no_commit(tmp_path):
+    assert commit(tmp_path) is None
+
+
 def test_two_homes_never_meet(monkeypatch, tmp_path):
     monkeypatch.setenv("FLIGHT_DELAY_HOME", str(tmp_path / "mine"))
     assert settings().home == (tmp_path / "mine").resolve()

@@ -446,8 +446,8 @@ def segments(
     found = []
     for horizon, asked in test.items():
         answer = model.predict(asked.X)
-        extra = [name for name in ("weather_severity",) if name in asked.X.columns]
-        flights = asked.flights.hstack(asked.X.select(extra))
+        weather = asked.X["weather_severity"] if "weather_severity" in asked.X.columns else pl.lit(None, pl.Float64)
+        flights = asked.flights.with_columns(weather_severity=weather)
         for kind in kinds:
             table = by_segment(answer, flights, kind, HORIZONS[horizon].stage != "scheduled")
             key = {"horizon": pl.lit(horizon), "kind": pl.lit(kind), "segment": pl.col("segment").cast(pl.String)}

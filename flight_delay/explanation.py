@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['THEMES', 'OF_GROUP', 'OF_FEATURE', 'WINDOWED', 'STRONG_WIND_KT', 'LOW_VISIBILITY_MI', 'WEEKDAYS', 'PHRASES',
            'MEANING', 'FACTS', 'Explained', 'trees_of', 'explain', 'themes', 'lateness', 'late', 'slack', 'made_up',
-           'day_part', 'holiday', 'wind', 'visibility', 'sky', 'phrase', 'Reason', 'Why', 'sentence', 'reasons_of',
-           'reasons', 'importance', 'by_group', 'plot_importance']
+           'overdue', 'day_part', 'holiday', 'wind', 'visibility', 'sky', 'phrase', 'Reason', 'Why', 'sentence',
+           'reasons_of', 'reasons', 'importance', 'by_group', 'plot_importance']
 
 # %% ../nbs/07_explanation.ipynb #f851d9e6
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ import polars as pl
 from .config import NotReady
 from .evaluation import BLUE, LOOK, Picture
 from .features import LEDGER, SEVERITY, WEEK, ledger
-from .models import BANDS, GRAPH, HEADS, OFFSET, DelayModel, as_matrix, bands_of, heads
+from .models import BANDS, GRAPH, OFFSET, DelayModel, as_matrix, bands_of
 
 # %% ../nbs/07_explanation.ipynb #443b534d
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ class Explained:
     "Predictions of the trees, shared out among the features."
 
     values: np.ndarray  # (n, features) on the head's scale
-    base: np.ndarray  # (n,) what the trees say of a flight that they know nothing about
-    said: np.ndarray  # (n,) what they say of this one: base plus values
+    base: np.ndarray  # (n,) what the trees say on average
+
+    @property
+    def said(self) -> np.ndarray:
+        "What they say of each (n,)."
+        return self.base + self.values.sum(axis=1)
 
 
 def trees_of(model: DelayModel, band: int, head: str):  # xgboost.Booster
@@ -39,7 +43,7 @@ def trees_of(model: DelayModel, band: int, head: str):  # xgboost.Booster
         raise NotReady(f"an explanation needs the model's trees; {model.version} has none for {name}; train it again.")
     return model.trees[name]
 
-
+# %% ../nbs/07_explanation.ipynb #2670853d
 def explain(
     model: DelayModel,
     X: pl.DataFrame,  # features of some questions
@@ -49,15 +53,14 @@ def explain(
     import xgboost  # plain predictions do without
 
     bands = model.answers_for[bands_of(X)]
-    shares, said = np.zeros((X.height, len(model.features) + 1)), np.zeros(X.height)
+    shares = np.zeros((X.height, len(model.features) + 1))
     for band in np.unique(bands):
         rows, asked, offset = bands == band, X.filter(bands == band), OFFSET[BANDS[band].stage]
         data = xgboost.DMatrix(as_matrix(model.features, asked))
         shares[rows] = trees_of(model, band, head).predict(data, pred_contribs=True)
         if head == "minutes" and offset is not None:
             shares[rows, model.features.index(offset)] += asked[offset].to_numpy()
-        said[rows] = heads(model, asked, band)[:, list(HEADS).index(head)]
-    return Explained(shares[:, :-1], shares[:, -1], said)
+    return Explained(shares[:, :-1], shares[:, -1])
 
 # %% ../nbs/07_explanation.ipynb #562f17d2
 THEMES = {  # theme -> what is not known while none of its features is
@@ -124,9 +127,25 @@ def slack(minutes: float) -> str:
 
 def made_up(where: str) -> Callable[[float], str]:
     "A phrase about time won or lost between departure and arrival."
-    return lambda value: f"flights {where} {'make up' if value <= 0 else 'lose'} {abs(value):.0f} minutes on the way"
+
+    def said(value: float) -> str:
+        n, does = round(abs(value)), "make up" if value < 0 else "lose"
+        return (
+            f"flights {where} {does} {n} minute{'s' * (n != 1)} on the way"
+            if n
+            else f"flights {where} keep their time on the way"
+        )
+
+    return said
 
 
+def overdue(whose: str) -> Callable[[float], str]:
+    "A phrase about departures that should have gone."
+    return lambda value: (
+        f"overdue now {whose}: {value:.0f} departure{'s' * (value != 1)}" if value else f"nothing is overdue {whose}"
+    )
+
+# %% ../nbs/07_explanation.ipynb #e60855fc
 def day_part(hour: float) -> str:
     "A local hour in words."
     part = "early in the day" if hour < 9 else "late in the day" if hour >= 17 else "in the middle of the day"
@@ -175,23 +194,23 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "origin_late_share_3h": "{:.0%} of departures at the origin were late over three hours".format,
     "origin_late_share_24h": "{:.0%} of departures at the origin were late over a day".format,
     "origin_cancellation_rate_24h": "{:.0%} of flights at the origin were cancelled over a day".format,
-    "origin_overdue": "{:.0f} departures at the origin are overdue".format,
+    "origin_overdue": overdue("at the origin"),
     "origin_waiting": "overdue departures at the origin have waited {:.0f} minutes".format,
     "airline_origin_departure_delay_1h": late("the airline's departures here are running {}"),
     "airline_origin_departure_delay_3h": late("the airline's departures here ran {} over three hours"),
     "airline_departure_delay_3h": late("the airline's departures everywhere ran {} over three hours"),
     "airline_origin_late_share_3h": "{:.0%} of the airline's departures here were late over three hours".format,
     "airline_origin_departure_delay_24h": late("the airline's departures here ran {} over a day"),
-    "airline_origin_overdue": "{:.0f} of the airline's departures here are overdue".format,
+    "airline_origin_overdue": overdue("for the airline at the origin"),
     "airline_avg_delay_24h": late("the airline's flights landed {} over a day"),
-    "network_overdue": "{:.0f} departures at all airports are overdue".format,
+    "network_overdue": overdue("at all airports"),
     "network_late_share_6h": "{:.0%} of departures at all airports were late over six hours".format,
     "network_arrival_delay_3h": late("flights everywhere landed {} over three hours"),
     "network_departure_delay_1h": late("departures at all airports are running {}"),
     "network_departure_delay_3h": late("departures at all airports ran {} over three hours"),
     "dest_arrival_delay_3h": late("flights to the destination landed {} over three hours"),
     "dest_arrival_delay_24h": late("flights to the destination landed {} over a day"),
-    "dest_overdue": "{:.0f} departures to the destination are overdue".format,
+    "dest_overdue": overdue("to the destination"),
     "dest_departure_delay_3h": late("flights to the destination left {} over three hours"),
     "dest_departure_delay_24h": late("flights to the destination left {} over a day"),
     "dest_on_time_percentage_3h": "{:.0%} of flights to the destination landed on time over three hours".format,
@@ -321,15 +340,16 @@ def reasons(
 ) -> list[Why]:  # one for each row
     "Why each prediction is what it is."
     explained, found = explain(model, X, head), []
+    all_said = explained.said
     for i, row in enumerate(X.iter_rows(named=True)):
-        usual, said, scale = explained.base[i], explained.said[i], 1.0
+        usual, said, scale = explained.base[i], all_said[i], 1.0
         if head == "late":
             odds, (usual, said) = said - usual, 1 / (1 + np.exp(-np.array([usual, said])))
             scale = (said - usual) / odds if abs(odds) > 1e-6 else said * (1 - said)
         because = reasons_of(row, dict(zip(model.features, explained.values[i].tolist(), strict=True)), float(scale))
         unknown = [THEMES.get(reason.theme, reason.theme) for reason in because if not reason.known]
         unit = "min" if head == "minutes" else "share"
-        found.append(Why(unit, float(usual), float(said), [r for r in because if r.known or r.push], unknown))
+        found.append(Why(unit, float(usual), float(said), [r for r in because if r.push], unknown))
     return found
 
 # %% ../nbs/07_explanation.ipynb #975879df

@@ -36,6 +36,11 @@ def test_a_refusal_is_one_line_and_an_exit_code(home):
         (["predict", "JFK", "AA", "2013-11-15T14:30"], 2, "route must be"),
         (["models", "promote", "v7"], 2, "got 'v7'"),
         (["reports", "path", "train"], 2, "has not"),
+        (["run", "train", "--notify", "pigeon"], 2, "got 'pigeon'"),
+        (["schedule", "fire", "dance"], 2, "(train, monitor); got 'dance'"),
+        (["schedule", "fire", "train", "--slot", "2013-11-05"], 2, "slot must be one of train's"),
+        (["schedule", "export", "--to", "abacus"], 2, "cron, airflow or kubernetes; got 'abacus'"),
+        (["schedule", "export", "--to", "cron", "--zone", "Mars/Base"], 2, "got 'Mars/Base'"),
     ]:
         found = flight_delay(*words)
         assert found.returncode == code and said in found.stderr and "Traceback" not in found.stderr, (words, found.stderr)

@@ -190,3 +190,10 @@ def test_a_backfill_reads_its_bounds_where_the_entry_is():
     daily = Entry(name="x", cron="0 6 * * *")
     with pytest.raises(BadInput, match=r"like 2026-03-04T06:00:00\+00:00 or 2026-03-05T06:00:00\+00:00; got '2026-03-05'"):
         slot_at(daily, "2026-03-05")
+
+
+def test_a_slot_of_the_first_pass_does_not_come_again_for_one_who_looks_in_the_second():
+    entry = Entry(name="x", cron="30 1 * * *", timezone="America/New_York")
+    second_pass = datetime(2013, 11, 3, 6, 10, tzinfo=UTC)  # 01:10 EST; the slot was at 01:30 EDT
+    assert next(due(entry, second_pass)) == datetime(2013, 11, 4, 6, 30, tzinfo=UTC)
+    assert last_due(entry, second_pass) == datetime(2013, 11, 3, 5, 30, tzinfo=UTC)

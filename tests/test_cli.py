@@ -11,8 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from flight_delay import history
-from flight_delay.config import BadInput, settings
+from flight_delay.config import BadInput
 
 
 def flight_delay(*words, **environment):
@@ -36,11 +35,20 @@ def test_a_refusal_is_one_line_and_an_exit_code(home):
         (["predict", "JFK-LAX", "AA", "2013-11-15T14:30"], 4, "train one"),
         (["predict", "JFK", "AA", "2013-11-15T14:30"], 2, "route must be"),
         (["models", "promote", "v7"], 2, "got 'v7'"),
-        (["reports", "path", "monitor"], 2, "has not"),
-        (["reports", "diff", "no", "run"], 2, "fits one run alone"),
+        (["reports", "path", "train"], 2, "has not"),
+        (["schedule", "fire", "train", "--slot", "2013-11-05"], 2, "slot must be one of train's"),
     ]:
         found = flight_delay(*words)
         assert found.returncode == code and said in found.stderr and "Traceback" not in found.stderr, (words, found.stderr)
+
+
+def test_an_unknown_channel_engine_or_zone_is_refused(home):
+    with pytest.raises(BadInput, match="got 'pigeon'"):
+        run("train", notify=["pigeon"])
+    with pytest.raises(BadInput, match="cron, airflow or kubernetes; got 'abacus'"):
+        export("abacus")
+    with pytest.raises(BadInput, match="got 'Mars/Base'"):
+        export("cron", zone="Mars/Base")
 
 
 def test_the_schedule_shows_its_next_slots(home):
@@ -66,6 +74,69 @@ def test_the_base_install_suffices_for_serving():
     code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert set(json.loads(found.stdout.replace("'", '"'))) <= {"pandas"}  # pandera loads pandas where it is installed
+
+
+SCHEDULE = """
+[[job]]
+name = "weekly"
+job = "figure"
+cron = "0 6 * * mon"
+timezone = "America/New_York"
+parameters = { day = "{date}" }
+"""
+FIGURE = """
+import matplotlib.pyplot as plt
+from pathlib import Path
+from flight_delay.config import settings
+from flight_delay.reports import finish
+
+figure, axes = plt.subplots()
+axes.plot([len(day), 2, 3])
+axes.set_title(day)
+"""
+
+
+def outputs_of(path):
+    "What the code cells show, without who drew it when."
+    import nbformat
+
+    return [
+        [(o.get("text"), o.get("data")) for o in cell.outputs if o.get("name") != "stderr"]
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+@pytest.fixture
+def figure_project(tmp_path):
+    "A project with one scheduled notebook, which draws."
+    import nbformat
+
+    (tmp_path / "scheduled").mkdir()
+    (tmp_path / "settings.ini").touch()
+    (tmp_path / "scheduled" / "schedule.toml").write_text(SCHEDULE)
+    code = nbformat.v4.new_code_cell
+    first = code("day = '2026-03-09'", metadata={"tags": ["parameters"]})
+    cells = [first, code(FIGURE.strip()), code("Path.cwd().name, settings().root.name"), code("finish(facts={'day': day})")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "scheduled" / "figure.ipynb")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_scheduled_notebook_gives_the_same_figures_by_hand_and_by_its_schedule(figure_project):
+    root = figure_project
+    words = [sys.executable, "-m", "flight_delay.cli", "schedule", "fire", "weekly", "--slot", "2026-03-09T06:00"]
+    fired = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False, timeout=240)
+    assert fired.returncode == 0 and "ok: weekly for 2026-03-09T10:00:00" in fired.stdout, fired.stderr
+    (record,) = (root / "reports" / "figure").glob("*/run.json")
+    assert json.loads(record.read_text())["parameters"] == {"day": "2026-03-09"}
+    by_hand = ["nbconvert", "--to", "notebook", "--execute", "--output", "by_hand.ipynb", "figure.ipynb"]
+    subprocess.run(
+        [sys.executable, "-m", "jupyter", *by_hand], cwd=root / "scheduled", capture_output=True, check=True, timeout=240
+    )
+    shown = outputs_of(root / "scheduled" / "by_hand.ipynb")
+    assert shown == outputs_of(record.parent / "notebook.ipynb")
+    assert "image/png" in str(shown) and f"('scheduled', '{root.name}')" in str(shown)
 
 
 def champion_of(home):
@@ -112,6 +183,6 @@ def test_a_training_job_killed_at_any_moment_leaves_the_champion(served, small_s
             assert champion_of(tmp_path / "home") == before
         else:
             before = champion_of(tmp_path / "home")
-    assert flight_delay("reports", "index", **places).returncode == 0
-    kept = history.runs(settings(reports=tmp_path / "reports"))
-    assert kept and {made.failure for made in kept} <= {None, "interrupted"}
+    shown = flight_delay("reports", "list", **places)
+    assert shown.returncode == 0
+    assert "fail" not in shown.stdout

@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 
 from .config import BadInput
-from .features import HORIZONS, SEVERITY
+from .features import SEVERITY
 from .models import CLOSE_MINUTES, THRESHOLDS, DelayModel, answers, exceedances
 from .tables import LATE_MINUTES
 
@@ -320,6 +320,11 @@ class Outcomes:
         left = "local_departure" if "local_departure" in self.flights.columns else "scheduled_departure"
         return self.flights[left].dt.date().to_physical().to_numpy()
 
+    @property
+    def departed(self) -> bool:
+        "Whether they were asked about after they had left."
+        return "departure_delay" in self.X.columns and self.X["departure_delay"].is_not_null().any()
+
 # %% ../nbs/06_evaluation.ipynb #0ea77999
 def baselines(
     asked: Outcomes,
@@ -362,7 +367,7 @@ def evaluate(
     "The model beside its baselines."
     found = []
     for horizon, asked in test.items():
-        beside = baselines(asked, HORIZONS[horizon].stage != "scheduled", past, champion)
+        beside = baselines(asked, asked.departed, past, champion)
         to_beat = "rule" if "rule" in beside else "constant"
         rows, formulas = losses(judged(model, asked.X, asked.delay), asked.delay), {k: m.of for k, m in METRICS.items()}
         figures: dict[str, Any] = {"horizon": horizon, "baseline": beside[to_beat].name}
@@ -449,7 +454,7 @@ def segments(
         weather = asked.X["weather_severity"] if "weather_severity" in asked.X.columns else pl.lit(None, pl.Float64)
         flights = asked.flights.with_columns(weather_severity=weather)
         for kind in kinds:
-            table = by_segment(answer, flights, kind, HORIZONS[horizon].stage != "scheduled")
+            table = by_segment(answer, flights, kind, asked.departed)
             key = {"horizon": pl.lit(horizon), "kind": pl.lit(kind), "segment": pl.col("segment").cast(pl.String)}
             found.append(table.select(**key, **{name: pl.col(name) for name in table.columns[1:]}))
     return pl.concat(found)

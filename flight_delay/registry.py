@@ -85,13 +85,19 @@ def versions(config: Settings | None = None) -> list[str]:
     names = [path.name for path in folder.iterdir() if VERSION.match(path.name)] if folder.exists() else []
     return sorted(names, key=lambda name: int(name[1:]))
 
-
-def register(model: models.DelayModel, config: Settings | None = None) -> str:  # its version
+# %% ../nbs/09_registry.ipynb #1a1cc0d9
+def register(
+    model: models.DelayModel,
+    config: Settings | None = None,
+    pages: Mapping[str, str] | None = None,  # what lies beside it for readers: file name -> text
+) -> str:  # its version
     "Keep a model as the next version."
     folder = registry_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
     models.save(model, unfinished)
+    for name, text in (pages or {}).items():
+        (unfinished / name).write_text(text)
     (unfinished / DIGESTS).write_text(json.dumps(digests_of(unfinished), indent=2) + "\n")
     unfinished.chmod(0o755)
     while True:

@@ -4,16 +4,16 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES', 'STALE_HOURS',
-           'STALE_SHARE', 'NETWORK_SHARES', 'CHOOSERS', 'EXPLAINED_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS',
-           'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'FAR_BEHIND', 'Split', 'instant', 'landed', 'split', 'held_out',
-           'leads_of', 'at_leads', 'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said',
-           'best_shares', 'errors', 'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train',
-           'staleness', 'timetable_auc', 'commit', 'without_nan', 'card', 'Decision', 'first_of_its_kind',
-           'shortcomings', 'decide', 'gain_over', 'left_behind', 'keep']
+           'STALE_SHARE', 'NETWORK_SHARES', 'CHOOSERS', 'EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS',
+           'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'FAR_BEHIND', 'Split',
+           'instant', 'landed', 'past_of', 'split', 'held_out', 'leads_of', 'at_lead', 'at_leads', 'asked_about',
+           'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors', 'compared',
+           'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'staleness', 'cancellations',
+           'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision', 'first_of_its_kind',
+           'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
 import hashlib
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,8 +25,18 @@ import xgboost
 from sklearn.metrics import roc_auc_score
 
 from . import __version__, features, models, registry
-from .config import BadInput, FlightDelayError, Settings, project_root
-from .evaluation import Outcomes, day_block_interval, evaluate, judged, metrics, segments, worst
+from .config import BadInput, FlightDelayError, Settings, commit
+from flight_delay.evaluation import (
+    Outcomes,
+    card_sections,
+    day_block_interval,
+    evaluate,
+    evaluate_cancellation,
+    judged,
+    metrics,
+    segments,
+    worst,
+)
 from .explanation import importance
 from .tables import INSTANT, LATE_MINUTES, Tables
 
@@ -60,6 +70,12 @@ def landed(flights: pl.DataFrame) -> pl.DataFrame:
     return flights.filter(pl.col("arrival_delay").is_not_null()).sort("scheduled_departure", "flight_id")
 
 # %% ../nbs/10_training.ipynb #bb48ddcd
+def past_of(tables: Tables, until: datetime) -> pl.DataFrame:
+    "Landed flights scheduled before an instant, with local time: what baselines rest on."
+    before = landed(tables.flights).filter(pl.col("scheduled_departure") < until)
+    return features.with_local_time(before.drop("taxi_out"), tables.airports)
+
+
 def split(
     flights: pl.DataFrame,
     train_until: str | datetime | None = None,  # UTC; None: by SHARES
@@ -105,6 +121,14 @@ def leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
     return leads[bands == own].min(), leads[bands == own].max()
 
 
+def at_lead(flights: pl.DataFrame, minutes: pl.Expr) -> pl.DataFrame:  # flight_id, as_of, stage
+    "Flights asked so long before their scheduled departure, but for those that have left by then."
+    as_of = (pl.col("scheduled_departure") - pl.duration(minutes=minutes)).cast(INSTANT)
+    asked = flights.with_columns(as_of=as_of, stage=pl.lit("scheduled"))
+    there = asked.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
+    return there.select("flight_id", "as_of", "stage")
+
+
 def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
     "Each flight asked once: half of them at a horizon, half at a random lead (log-uniform) of the horizon's band."
     if features.HORIZONS[horizon].stage != "scheduled":
@@ -113,10 +137,8 @@ def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  #
     shortest, longest = np.log(leads_of(horizon))
     leads = pl.Series(np.exp(random.uniform(shortest, longest, flights.height)).astype(int))
     named = pl.Series(random.random(flights.height) < 0.5)
-    as_of = (pl.col("scheduled_departure") - pl.duration(minutes=leads)).cast(INSTANT)
-    there = flights.with_columns(as_of=as_of, stage=pl.lit("scheduled")).filter(~named)
-    there = there.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
-    return pl.concat([features.at_horizon(flights.filter(named), horizon), there.select("flight_id", "as_of", "stage")])
+    others = at_lead(flights.with_columns(lead=leads).filter(~named), pl.col("lead"))
+    return pl.concat([features.at_horizon(flights.filter(named), horizon), others])
 
 # %% ../nbs/10_training.ipynb #bb970caa
 def asked_about(
@@ -237,8 +259,8 @@ def best_shares(said: Said, slope: float) -> tuple[float, float]:  # of the netw
 
 def errors(said: Said, calibration: Said, shares: Sequence[float]) -> np.ndarray:  # minutes (n,)
     "Absolute errors of the median, once what is said is calibrated on other flights."
-    made = models.calibrate_band(calibration.together(shares), calibration.delay)
-    median = models.quantile(models.distributions(said.together(shares), *made), 0.5)
+    made = models.calibrate(calibration.together(shares), calibration.delay)
+    median = models.quantile(models.distributions(said.together(shares), made), 0.5)
     return np.abs(median - said.delay)
 
 # %% ../nbs/10_training.ipynb #d966388d
@@ -292,6 +314,7 @@ class Trained:
     outcomes: dict[str, Outcomes]  # the test block's questions, by horizon
     importance: dict[str, pl.DataFrame]  # by stage
     timetable_auc: float  # of a model that sees the timetable alone
+    cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
 
 
 def block(tables: Tables, start: datetime, end: datetime, horizons: Sequence[str]) -> dict[str, Outcomes]:
@@ -311,8 +334,7 @@ def choose(
     later = block(tables, blocks.train_until, blocks.validate_until, horizons)
     ensemble = weigh(chooser, given.held_out, later)
     models.calibrate_model(chooser, given.held_out.X, given.held_out.delay, shares_of(ensemble))
-    past = landed(tables.flights).filter(pl.col("scheduled_departure") < blocks.train_until)
-    return ensemble, evaluate(chooser, later, past)
+    return ensemble, evaluate(chooser, later, past_of(tables, blocks.train_until))
 
 # %% ../nbs/10_training.ipynb #6323f7e5
 EXPLAINED_FLIGHTS = 2_000  # a sample is enough for a mean
@@ -325,24 +347,43 @@ def train(
     seed: int = 0,
     refit: bool = False,  # register a model that has also learned from the test block
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default
+    champion: models.DelayModel | None = None,  # one more baseline; see `rival_of`
 ) -> Trained:
     "Choose, learn, measure, explain."
     for name in horizons:
         if name not in features.HORIZONS:
             raise features.UnknownHorizon(f"horizons must be among {', '.join(features.HORIZONS)}; got {name!r}.", horizon=name)
-    past = landed(tables.flights).filter(pl.col("scheduled_departure") < blocks.train_until)
     ensemble, validation = choose(tables, blocks, horizons, seed, params)
     shares = shares_of(ensemble)
     measured = learn(tables, blocks.validate_until, horizons, seed, params, shares=shares)
     outcomes = block(tables, blocks.validate_until, blocks.test_until, horizons)
-    test = evaluate(measured, outcomes, past)
+    test = evaluate(measured, outcomes, past_of(tables, blocks.train_until), champion)
     model = learn(tables, blocks.test_until, horizons, seed, params, shares=shares) if refit else measured
     samples: dict[str, list[pl.DataFrame]] = {}
     for name, asked in outcomes.items():
         stage = features.HORIZONS[name].stage
         samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
     explained = {stage: importance(measured, pl.concat(xs)) for stage, xs in samples.items()}
-    return Trained(model, measured, ensemble, validation, test, outcomes, explained, timetable_auc(tables, blocks, seed))
+    suspect, cancelled = timetable_auc(tables, blocks, seed), cancellations(measured, tables, blocks, horizons)
+    return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled)
+
+# %% ../nbs/10_training.ipynb #32252029
+CURVE_HOURS = (168, 120, 72, 48, 24, 18, 12, 8, 6, 4, 3, 2, 1, 0.5)
+CURVE_FLIGHTS = 12_000  # a sample is enough for a curve
+
+
+def by_lead(
+    model: models.DelayModel, tables: Tables, blocks: Split, seed: int = 0
+) -> pl.DataFrame:  # lead_minutes (0: push-back), + as `evaluate` gives it
+    "How good the answers are at any time before departure, on a sample of the test block."
+    departures = pl.col("scheduled_departure")
+    later = landed(tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until))
+    some = later.sample(min(CURVE_FLIGHTS, later.height), seed=seed)
+    asks = {60 * hours: at_lead(some, pl.lit(int(60 * hours))) for hours in CURVE_HOURS}
+    asks[0] = features.at_horizon(some, "pushback")
+    asked = {str(minutes): asked_about(tables, ask) for minutes, ask in asks.items()}
+    table = evaluate(model, asked, past_of(tables, blocks.train_until))
+    return table.select(pl.col("horizon").cast(pl.Float64).alias("lead_minutes"), pl.exclude("horizon"))
 
 # %% ../nbs/10_training.ipynb #5ddbeb6b
 STALE_ASKED = 8_000  # flights; a sample is enough for a curve
@@ -368,6 +409,23 @@ def staleness(
             found.append(row | {"mae": own["mae"], "auc": own["auc_15"], "brier": own["brier_15"]})
     return pl.DataFrame(found)
 
+# %% ../nbs/10_training.ipynb #d3cdc6f2
+def cancellations(
+    model: models.DelayModel, tables: Tables, blocks: Split, horizons: Sequence[str]
+) -> pl.DataFrame:  # a row per horizon before departure, as evaluate_cancellation gives it
+    "How good the probabilities of cancellation are on the test block, diverted flights left out."
+    departures = pl.col("scheduled_departure")
+    later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
+    base = tables.flights.filter(departures < blocks.train_until)["cancelled"].mean()
+    found = []
+    for horizon in horizons:
+        if features.HORIZONS[horizon].stage != "scheduled":
+            continue
+        asked = asked_about(tables, features.at_horizon(later, horizon), cancelled=True)
+        p, cancelled = model.predict(asked.X)["p_cancelled"].to_numpy(), asked.flights["cancelled"].to_numpy()
+        found.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, asked.day, float(base))})
+    return pl.DataFrame(found)
+
 # %% ../nbs/10_training.ipynb #f5b1eb54
 TIMETABLE_GROUPS = ("calendar", "schedule", "identity", "aircraft")
 SUSPICIOUS_AUC = 0.70
@@ -386,31 +444,35 @@ def timetable_auc(tables: Tables, blocks: Split, seed: int = 0) -> float:
     )
     names = [feature.name for feature in features.LEDGER if feature.group in TIMETABLE_GROUPS]
     x, later = (models.as_matrix(names, asked.X) for asked in (before, after))
-    trees = models.fit_trees("late", xgboost.QuantileDMatrix(x), before.delay >= LATE_MINUTES, seed, {"rounds": 80})
+    trees = models.fit_trees("late", models.binned(x), before.delay >= LATE_MINUTES, seed, {"rounds": 80})
     return float(roc_auc_score(after.delay >= LATE_MINUTES, trees.predict(xgboost.DMatrix(later))))
 
+# %% ../nbs/10_training.ipynb #d5529fae
+def suspicion(trained: Trained) -> list[str]:  # empty: none
+    "Why a run cannot be trusted."
+    if trained.timetable_auc <= SUSPICIOUS_AUC:
+        return []
+    return [
+        f"a model that sees the timetable alone ranks late flights with an AUC of {trained.timetable_auc:.3f}, above "
+        f"{SUSPICIOUS_AUC}: something that it sees has most likely been filled in afterwards; find out what"
+    ]
+
 # %% ../nbs/10_training.ipynb #49df374c
-def commit() -> str | None:
-    "The commit that the code stands at, marked where it has been changed since."
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=project_root(), capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
 def without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     "JSON has no NaN: null says that a figure does not exist."
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 # %% ../nbs/10_training.ipynb #c17f8aaa
-def card(tables: Tables, blocks: Split, trained: Trained, horizons: Sequence[str], seed: int, refit: bool) -> dict[str, Any]:
-    "The model's card."
+def card(
+    tables: Tables,
+    blocks: Split,
+    trained: Trained,
+    horizons: Sequence[str],
+    seed: int,
+    refit: bool,
+    params: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    "The model's card: what it is and where it comes from; see `measured` for how good it is."
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "library_version": __version__,
@@ -418,22 +480,33 @@ def card(tables: Tables, blocks: Split, trained: Trained, horizons: Sequence[str
         "source": tables.source,
         "source_digest": tables.digest,
         "ledger_digest": hashlib.sha256(features.ledger().write_csv().encode()).hexdigest(),
+        "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
         "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
-        "train_until": blocks.train_until.isoformat(),
-        "validate_until": blocks.validate_until.isoformat(),
-        "test_until": blocks.test_until.isoformat(),
+        **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
         "refit": refit,
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
         "horizons": list(horizons),
         "seed": seed,
-        "trees": {head: models.TREES | settings for head, settings in models.HEADS.items()},
-        "network": dict(models.NETWORK),
+        "trees": {head: {**models.of(models.TREES, params), **own} for head, own in models.HEADS.items()},
+        "network": models.of(models.NETWORK, params),
+    } | measured(trained)
+
+# %% ../nbs/10_training.ipynb #c61ecaea
+TABLES = ("flights", "weather", "aircraft", "airports", "carriers")
+
+
+def measured(trained: Trained) -> dict[str, Any]:
+    "How good it is, for a card."
+    return {
         "ensemble": without_nan(trained.ensemble.to_dicts()),
         "test": without_nan(trained.test.to_dicts()),
         "validation": without_nan(trained.validation.to_dicts()),
+        "cancellation": without_nan(trained.cancellation.to_dicts()),
+        "timetable_auc": trained.timetable_auc,
         "importance": {
             stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
         },
+        **card_sections(trained.measured, trained.outcomes),
     }
 
 # %% ../nbs/10_training.ipynb #4b405539
@@ -460,22 +533,39 @@ def shortcomings(trained: Trained) -> list[str]:
     ]
 
 # %% ../nbs/10_training.ipynb #8896e9f1
-def decide(trained: Trained, blocks: Split, config: Settings | None = None) -> Decision:
-    "Compare with the champion."
+@dataclass(frozen=True)
+class Rival:
+    "The champion, as a challenger meets it."
+
+    model: models.DelayModel | None  # None: there is no comparing with it
+    reason: str = ""  # why not
+    stays: bool = False  # whether it stays although it was not compared
+
+
+def rival_of(blocks: Split, config: Settings | None = None) -> Rival:
+    "The champion, if it can be compared on the test block."
     try:
         champion = registry.load("champion", config)
     except registry.NoModel:
-        return first_of_its_kind(trained, "there was no champion")
+        return Rival(None, "there was no champion")
     except FlightDelayError as error:  # it cannot serve either
-        return first_of_its_kind(trained, f"the champion cannot be loaded: {error}")
+        return Rival(None, f"the champion cannot be loaded: {error}")
     if set(champion.features) - {f.name for f in features.LEDGER}:
-        return first_of_its_kind(trained, f"champion {champion.version} reads features that are no longer made")
-    learned_until = instant(champion.card["learned_until"])
-    if learned_until > blocks.validate_until:
-        return Decision(
-            False,
-            f"champion {champion.version} has learned until {learned_until:%Y-%m-%d} from flights that it would be compared on",
-        )
+        return Rival(None, f"champion {champion.version} reads features that are no longer made")
+    until = instant(champion.card["learned_until"])
+    if until > blocks.validate_until:
+        said = f"champion {champion.version} has learned until {until:%Y-%m-%d} from flights that it would be compared on"
+        return Rival(None, said, stays=True)
+    return Rival(champion)
+
+# %% ../nbs/10_training.ipynb #db94aa18
+def decide(trained: Trained, rival: Rival) -> Decision:
+    "Compare with the champion."
+    if leaks := suspicion(trained):
+        return Decision(False, leaks[0])
+    if rival.model is None:
+        return Decision(False, rival.reason) if rival.stays else first_of_its_kind(trained, rival.reason)
+    champion = rival.model
     low, high, gain = gain_over(champion, trained)
     figures = f"CRPS {gain:+.3f} min, interval {low:+.3f} to {high:+.3f} (gain over champion {champion.version})"
     if low <= 0:
@@ -510,10 +600,17 @@ def left_behind(champion: models.DelayModel, trained: Trained) -> str:  # empty:
     )
 
 # %% ../nbs/10_training.ipynb #4f526291
-def keep(model: models.DelayModel, described: Mapping[str, Any], decision: Decision, config: Settings | None = None) -> str:
+def keep(
+    model: models.DelayModel,
+    described: Mapping[str, Any],  # its card
+    decision: Decision,
+    config: Settings | None = None,
+    page: Callable[[Mapping[str, Any]], str] | None = None,  # the card as a page for readers
+) -> str:
     "Register a model as challenger; gives its version. The champion moves when the run is complete, not before."
     model.card = dict(described) | {"promotion": {"decided": decision.promoted, "reason": decision.reason}}
-    version = registry.register(model, config)
+    pages = {"card.html": page({**model.card, "features": model.features})} if page else {}
+    version = registry.register(model, config, pages)
     registry.set_alias("challenger", version, "newest", config)
     model.version = version
     return version

@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['log', 'CONTESTED', 'Heads', 'FAMILIES', 'SPACES', 'DEFAULTS', 'TUNABLE', 'Contest', 'contest', 'Family',
            'space_of_trees', 'fit_xgboost', 'space_of_network', 'fit_network', 'space_of_lightgbm', 'space_of_forest',
-           'space_of_ridge', 'fit_pair', 'fit_lightgbm', 'fit_forest', 'fit_ridge', 'judge', 'study_of', 'tune',
-           'finished', 'compared', 'best_settings', 'write_settings', 'read_settings', 'plot_history', 'plot_settings']
+           'space_of_ridge', 'fit_pair', 'fit_lightgbm', 'fit_forest', 'fit_ridge', 'judge', 'study_of', 'finished',
+           'spent_seconds', 'tune', 'compared', 'best_settings', 'gains', 'storage_for', 'write_settings',
+           'read_settings', 'plot_history', 'plot_settings']
 
 # %% ../nbs/11_tuning.ipynb #d455c135
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ import polars as pl
 from scipy.special import logit
 
 from . import models
-from .config import BadInput
+from .config import BadInput, Settings, settings
 from .evaluation import BLUE, GREY, LOOK, ORANGE, Outcomes, Picture, crps, metrics
 from .registry import write_atomically
 from .tables import LATE_MINUTES, Tables
@@ -78,7 +80,7 @@ def fit_xgboost(features, x, delay, offset, stage, seed, settings) -> Heads:
     "The trees of this project."
     import xgboost
 
-    data = xgboost.QuantileDMatrix(x, max_bin=models.of(models.TREES, settings)["max_bin"])
+    data = models.binned(x, settings)
     late = models.fit_trees("late", data, delay >= LATE_MINUTES, seed, settings)
     slope = models.SLOPE[stage]
     minutes = models.fit_trees("minutes", data, models.target(delay, offset), seed, settings, huber_slope=slope)
@@ -204,8 +206,8 @@ def judge(contest: Contest, family: Family, settings: Mapping[str, Any], horizon
         odds, minutes = say(x).astype(float).T
         return np.column_stack([odds, minutes + offset, np.zeros(len(x))])
 
-    made = models.calibrate_band(heads(x_held, offset_held), delay_held)
-    exceedance = models.distributions(heads(x_later, offset_later), *made)
+    made = models.calibrate(heads(x_held, offset_held), delay_held)
+    exceedance = models.distributions(heads(x_later, offset_later), made)
     own = metrics(models.answers(exceedance), delay_later)
     return {"crps": float(crps(exceedance, delay_later).mean()), **{k: own[k] for k in ("mae", "r2", "auc_15", "brier_15")}}
 
@@ -215,17 +217,28 @@ def study_of(family: str, storage: Path, seed: int = 0) -> optuna.Study:
     if family not in FAMILIES:
         raise BadInput(f"family must be one of {', '.join(FAMILIES)}; got {family!r}; mend its spelling.")
     storage.parent.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
+    study = optuna.create_study(
         study_name=family,
         storage=f"sqlite:///{storage}",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
     )
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))  # resumed, it draws other candidates
+    return study
 
 
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    "The candidates that were asked everything."
+    return study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+
+
+def spent_seconds(study: optuna.Study) -> float:
+    "How long its candidates have taken, over all runs."
+    return sum(trial.duration.total_seconds() for trial in study.trials if trial.duration)
+
+# %% ../nbs/11_tuning.ipynb #b46b8de4
 def tune(contest: Contest, family: str, storage: Path, budget_minutes: float, trials: int | None = None) -> optuna.Study:
-    "Look for better settings until the budget is spent; at least one candidate is tried."
+    "Look for better settings until the study's budget is spent, in this run and those before it; at least one candidate is tried."
     study, own = study_of(family, storage, contest.seed), FAMILIES[family]
     if not study.trials and family in DEFAULTS:
         study.enqueue_trial(DEFAULTS[family])
@@ -241,10 +254,12 @@ def tune(contest: Contest, family: str, storage: Path, budget_minutes: float, tr
                 raise optuna.TrialPruned
         return total
 
-    study.optimize(cost, n_trials=trials, timeout=60 * budget_minutes)
+    left_seconds = 60 * budget_minutes - spent_seconds(study)
+    if left_seconds > 0 or not finished(study):
+        study.optimize(cost, n_trials=trials, timeout=max(left_seconds, 1))
     return study
 
-# %% ../nbs/11_tuning.ipynb #b46b8de4
+# %% ../nbs/11_tuning.ipynb #ef658eff
 SPACES = {
     "xgboost": ("max_depth", "learning_rate", "rounds", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda")
 }
@@ -252,11 +267,6 @@ DEFAULTS = {
     "xgboost": {name: models.TREES[name] for name in SPACES["xgboost"]},
     "network": {name: models.NETWORK[name] for name in ("dropout", "peak_learning_rate", "weight_decay", "steps", "batch")},
 }
-
-
-def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    "The candidates that were asked everything."
-    return study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
 
 
 def compared(
@@ -267,10 +277,10 @@ def compared(
     for family, study in studies.items():
         if not (done := finished(study)):
             continue
-        best, spent = min(done, key=lambda trial: trial.value or np.inf), [t.duration for t in study.trials if t.duration]
+        best = min(done, key=lambda trial: trial.value or np.inf)
         figures = {f"{h}_{name}": value for h in CONTESTED for name, value in best.user_attrs[h].items()}
-        seconds = sum(duration.total_seconds() for duration in spent)
-        rows.append({"family": family, "trials": len(study.trials), "seconds": seconds, "crps": best.value, **figures})
+        told = {"family": family, "trials": len(study.trials), "seconds": spent_seconds(study), "crps": best.value}
+        rows.append(told | figures)
     return pl.DataFrame(rows).sort("crps")
 
 # %% ../nbs/11_tuning.ipynb #67b6a4b1
@@ -279,7 +289,24 @@ TUNABLE = {**models.TREES, **models.NETWORK}
 
 def best_settings(studies: Mapping[str, optuna.Study]) -> dict[str, Any]:
     "The best settings of the trees and the network, where they were studied."
-    return {k: v for family in DEFAULTS if family in studies for k, v in studies[family].best_params.items()}
+    studied = [studies[family] for family in DEFAULTS if family in studies and finished(studies[family])]
+    return {name: value for study in studied for name, value in study.best_params.items()}
+
+# %% ../nbs/11_tuning.ipynb #e20a9b21
+def gains(studies: Mapping[str, optuna.Study]) -> pl.DataFrame:  # family, crps of the first and of the best candidate, gain
+    "What the search has found beyond the library's own settings, which are the first candidate of trees and network."
+    rows = []
+    for family in DEFAULTS:
+        if family in studies and (done := finished(studies[family])) and done[0].number == 0:
+            first, best = float(done[0].value or np.inf), studies[family].best_value
+            rows.append({"family": family, "crps_library": first, "crps_best": best, "gain": first - best})
+    return pl.DataFrame(rows, schema={"family": pl.String, **dict.fromkeys(("crps_library", "crps_best", "gain"), pl.Float64)})
+
+
+def storage_for(tables: Tables, blocks: Split, every: int, config: Settings | None = None) -> Path:
+    "Where the studies of one contest are kept unless another place is named."
+    same = f"{tables.digest} {blocks.train_until} {blocks.validate_until} {every}"
+    return (config or settings()).home / "tuning" / hashlib.sha256(same.encode()).hexdigest()[:12] / "study.db"
 
 
 def write_settings(settings: Mapping[str, Any], path: Path) -> None:

@@ -47,12 +47,13 @@ def winter(nyc):
 
 
 HORIZONS_TRIED = ["day", "two_hours", "pushback"]
+SMALL = {"rounds": 80, "steps": 200}  # enough to learn something, in a tenth of the time
 
 
 @pytest.fixture(scope="module")
 def trained(winter):
     blocks = split(winter.flights)
-    return blocks, train(winter, blocks, HORIZONS_TRIED, seed=1)
+    return blocks, train(winter, blocks, HORIZONS_TRIED, seed=1, params=SMALL)
 
 
 @pytest.mark.model
@@ -81,6 +82,7 @@ def test_the_future_cannot_change_what_was_learned(winter, trained):
         blocks.validate_until,
         HORIZONS_TRIED,
         seed=1,
+        params=SMALL,
         shares=shares_of(found.ensemble),
     )
     assert again.graphs == found.model.graphs
@@ -91,14 +93,27 @@ def test_the_future_cannot_change_what_was_learned(winter, trained):
 @pytest.mark.slow
 def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
     blocks, found = trained
-    first = decide(found, blocks)
+    first = decide(found, rival_of(blocks))
     assert first.promoted
     version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), first)
     assert aliases() == {"challenger": "v1"}  # the champion moves when the run is complete
     set_alias("champion", version, first.reason)
-    second = decide(found, blocks)
+    second = decide(found, rival_of(blocks))
     assert not second.promoted
     assert "no better on the same flights" in second.reason
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_later_questions_and_fresher_feeds_are_answered_better(winter, trained):
+    blocks, found = trained
+    curve = by_lead(found.measured, winter, blocks)
+    assert curve["lead_minutes"].to_list() == [*(60 * hours for hours in CURVE_HOURS), 0]
+    skill = dict(curve.select("lead_minutes", "mae_skill").iter_rows())
+    assert skill[10080] < skill[60] and skill[0] > 0
+    stale = staleness(found.measured, winter, {"two_hours": found.outcomes["two_hours"]})
+    auc = dict(stale.select("age_hours", "auc").iter_rows())
+    assert auc[0] > auc[72] and auc[None] > 0.5
 
 
 @pytest.mark.model
@@ -107,7 +122,7 @@ def test_a_champion_that_has_seen_the_test_flights_is_not_compared(winter, train
     blocks, found = trained
     seen = card(winter, blocks, found, HORIZONS_TRIED, 1, refit=True)
     set_alias("champion", keep(found.model, seen, Decision(True, "first")), "first")
-    verdict = decide(found, blocks)
+    verdict = decide(found, rival_of(blocks))
     assert not verdict.promoted
     assert "has learned until" in verdict.reason
 
@@ -119,9 +134,27 @@ def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
     version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first"))
     set_alias("champion", version, "first")
     (registry_folder() / version / "departed_late.onnx").write_bytes(b"")
-    verdict = decide(found, blocks)
+    verdict = decide(found, rival_of(blocks))
     assert verdict.promoted
     assert "cannot be loaded" in verdict.reason
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_timetable_that_knows_too_much_is_not_promoted(winter, trained, home):
+    blocks, found = trained
+    assert suspicion(found) == []
+    flights = winter.flights.with_columns(  # a schedule that was written after the fact
+        scheduled_arrival=pl.when(pl.col("arrival_delay") >= 15)
+        .then(pl.col("scheduled_arrival") - pl.duration(minutes=30))
+        .otherwise("scheduled_arrival")
+    )
+    written_late = Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers)
+    leaking = replace(found, timetable_auc=timetable_auc(written_late, blocks))
+    assert leaking.timetable_auc > SUSPICIOUS_AUC
+    verdict = decide(leaking, rival_of(blocks))
+    assert not verdict.promoted
+    assert "the timetable alone" in verdict.reason
 
 
 @pytest.mark.model
@@ -129,6 +162,6 @@ def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
 def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
     blocks, found = trained
     useless = replace(found, test=found.test.with_columns(mae_skill=pl.lit(-0.1)))
-    verdict = decide(useless, blocks)
+    verdict = decide(useless, rival_of(blocks))
     assert not verdict.promoted
     assert "no better than the baseline" in verdict.reason

@@ -48,6 +48,17 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(small, tmp_path):
     assert again.trials[0].params == first.trials[0].params
     assert again.best_value <= first.best_value
     assert compared({"ridge": again})["trials"].item() == 2
+    spent = tune(small, "ridge", tmp_path / "study.db", 1e-6)
+    assert len(spent.trials) == 2  # its budget is gone
+    assert gains({"ridge": spent}).height == 0 and best_settings({"ridge": spent}) == {}
+
+
+@pytest.mark.model
+def test_the_library_s_own_settings_are_the_first_candidate(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(DEFAULTS, "xgboost", CHEAP["xgboost"])
+    study = tune(small, "xgboost", tmp_path / "study.db", 5, trials=1)
+    assert study.trials[0].params == CHEAP["xgboost"] == best_settings({"xgboost": study})
+    assert gains({"xgboost": study})["gain"].to_list() == [0.0]
 
 
 def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):

@@ -14,8 +14,9 @@ from typing import Any
 import jinja2
 import polars as pl
 
-from .evaluation import METRICS, Picture, beside_baselines, plot_skill, words
+from .evaluation import METRICS, beside_baselines
 from .features import HORIZONS, ledger
+from .figures import Picture, plot_skill, words
 from .rendering import STYLE, Table
 
 # %% ../nbs/14_cards.ipynb #57fa9cd3

@@ -4,21 +4,18 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'OF_GROUP', 'OF_FEATURE', 'WINDOWED', 'STRONG_WIND_KT', 'LOW_VISIBILITY_MI', 'WEEKDAYS', 'PHRASES',
-           'MEANING', 'FACTS', 'Explained', 'trees_of', 'explain', 'themes', 'lateness', 'late', 'slack', 'made_up',
-           'overdue', 'day_part', 'holiday', 'wind', 'visibility', 'sky', 'phrase', 'Reason', 'Why', 'sentence',
-           'reasons_of', 'reasons', 'importance', 'by_group', 'plot_importance']
+           'MEANING', 'FACTS', 'Explained', 'reader', 'trees_of', 'explain', 'themes', 'lateness', 'late', 'slack',
+           'made_up', 'overdue', 'day_part', 'holiday', 'wind', 'visibility', 'sky', 'coded', 'phrase', 'Reason', 'Why',
+           'sentence', 'reasons_of', 'reasons', 'importance', 'by_group']
 
 # %% ../nbs/08_explanation.ipynb #f851d9e6
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
 from .config import NotReady
-from .evaluation import BLUE, LOOK, Picture
 from .features import LEDGER, SEVERITY, WEEK, ledger
 from .models import BANDS, GRAPH, OFFSET, DelayModel, as_matrix, bands_of
 
@@ -36,12 +33,26 @@ class Explained:
         return self.base + self.values.sum(axis=1)
 
 
+def reader():  # the module xgboost
+    "What reads the trees; plain predictions do without it."
+    try:
+        import xgboost
+    except ImportError as error:
+        raise NotReady(
+            "an explanation needs the package xgboost; it is not installed here; install it beside this one."
+        ) from error
+    return xgboost
+
+
 def trees_of(model: DelayModel, band: int, head: str):  # xgboost.Booster
     "The trees behind a band's answers."
     name = GRAPH.format(band=BANDS[band].name, head=head)
-    if name not in model.trees:
-        raise NotReady(f"an explanation needs the model's trees; {model.version} has none for {name}; train it again.")
-    return model.trees[name]
+    try:
+        return model.trees[name]
+    except (KeyError, reader().core.XGBoostError) as error:  # of a model in memory; of one in a folder
+        raise NotReady(
+            f"an explanation needs the model's trees; {model.version} has none for {name}; train it again."
+        ) from error
 
 # %% ../nbs/08_explanation.ipynb #2670853d
 def explain(
@@ -50,9 +61,7 @@ def explain(
     head: str = "late",  # a key of HEADS
 ) -> Explained:
     "What each feature adds to each prediction."
-    import xgboost  # plain predictions do without
-
-    bands = model.answers_for[bands_of(X)]
+    xgboost, bands = reader(), model.answers_for[bands_of(X)]
     shares = np.zeros((X.height, len(model.features) + 1))
     for band in np.unique(bands):
         rows, asked, offset = bands == band, X.filter(bands == band), OFFSET[BANDS[band].stage]
@@ -81,6 +90,7 @@ OF_GROUP = {
     "stage": "departure",
     "calendar": "time",
     "schedule": "plan",
+    "identity": "usual",
     "route": "usual",
     "flight": "usual",
     "staleness": "freshness",
@@ -177,6 +187,11 @@ def sky(place: str) -> Callable[[float], str]:
     return lambda value: f"{named.get(value, 'unnamed')} weather at the {place}"
 
 
+def coded(text: str) -> Callable[[float], str]:
+    "A phrase about a code that the ledger reads as a number in base 36."
+    return lambda value: text.format(np.base_repr(int(value), 36))
+
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 # %% ../nbs/08_explanation.ipynb #6e30e7aa
@@ -243,6 +258,9 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "departures_planned_1h": "{:.0f} departures are planned at the origin around then".format,
     "departures_planned_3h": "{:.0f} departures are planned at the origin around then".format,
     "planned_slack_minutes": "planned with {:.0f} minutes beyond the plain flying time".format,
+    "airline_code": coded("it is flown by {}"),
+    "origin_code": coded("it leaves from {}"),
+    "dest_code": coded("it goes to {}"),
     "seats": "an aircraft of {:.0f} seats".format,
     "aircraft_age_years": "an aircraft {:.0f} years old".format,
     "distance_mi": "a flight of {:,.0f} miles".format,
@@ -368,19 +386,3 @@ def by_group(table: pl.DataFrame) -> pl.DataFrame:  # group, share of all import
     "The same by the ledger's groups."
     total = table.group_by("group").agg(share=pl.sum("importance") / table["importance"].sum())
     return total.sort("share", descending=True)
-
-# %% ../nbs/08_explanation.ipynb #3a7209f8
-@mpl.rc_context(LOOK)
-def plot_importance(
-    table: pl.DataFrame,  # as importance gives it
-    stage: str,
-    most: int = 15,  # how many features to show
-) -> Picture:
-    "The features that a stage leans on most."
-    shown = table.head(most).reverse()
-    figure, axes = plt.subplots(figsize=(7, 0.25 * most + 0.8))
-    axes.barh(shown["feature"], shown["importance"], color=BLUE)
-    axes.set(xlabel="mean absolute SHAP value")
-    axes.grid(visible=False, axis="y")
-    leading = by_group(table).head(3)["group"].to_list()
-    return Picture(figure, f"What predictions lean on at stage {stage}: most of all {', '.join(leading)}.")

@@ -25,7 +25,8 @@ from scipy.special import logit
 
 from . import models
 from .config import BadInput, Settings, settings
-from .evaluation import BLUE, GREY, LOOK, ORANGE, Outcomes, Picture, crps, metrics
+from .evaluation import Outcomes, crps, metrics
+from .figures import BLUE, GREY, LOOK, ORANGE, Picture
 from .registry import write_atomically
 from .tables import LATE_MINUTES, Tables
 from .training import Lessons, Split, block, lessons

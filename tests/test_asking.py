@@ -2,8 +2,12 @@
 
 from flight_delay.asking import *
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from flight_delay.config import BadInput, NotReady, settings
 from hypothesis import HealthCheck, given
@@ -30,6 +34,7 @@ def test_the_seed_question_gets_a_whole_answer(desk):
     found = desk.answer(question(SEED))
     assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
     assert 1 >= found["p_15"] >= found["p_30"] >= found["p_60"] >= found["p_120"] >= 0
+    assert 0 <= found["p_cancelled"] < 0.5 and "reasons" not in found
     assert 0 < found["confidence"] < 1 and found["model_version"] == "v1" and found["stage"] == "scheduled"
     assert found["as_of"] == "2013-11-15T19:30:00+00:00"  # the departure: it is long past
     assert found["basis"]["route"]["state"] == "fresh" and found["basis"]["weather"]["state"] == "given"
@@ -43,6 +48,55 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
     late = desk.answer(question(SEED | {"departure_delay_minutes": 120}))
     assert late["stage"] == "departed" and late["delay_minutes"] > 60 and late["p_60"] > 0.9
     assert late["interval"]["high"] - late["interval"]["low"] < 90
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_reasons_lead_from_the_usual_to_what_is_explained(desk):
+    left_late = SEED | {"departure_delay_minutes": 120, "explain": True}
+    found = desk.answer(question(left_late))
+    pushes = [reason["minutes"] for reason in found["reasons"]]
+    assert found["usual"]["minutes"] + sum(pushes) == pytest.approx(found["explained"]["minutes"], abs=0.1)
+    assert found["reasons"][0]["theme"] == "departure" and found["reasons"][0]["direction"] == "later"
+    assert found["reasons"][0]["sentence"] == "it left 120 minutes late" and pushes[0] > 60
+    assert "where its aircraft is" in desk.answer(question(SEED | {"explain": True}))["not_known"]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_an_explanation_says_where_a_network_speaks_too(desk):
+    asked, shares = question(SEED | {"explain": True}), desk.model.arrays["shares"]
+    before = shares.copy()
+    try:
+        shares[:] = 0
+        assert desk.answer(asked)["explained"]["is"] == TREES_ALONE
+        with pytest.MonkeyPatch.context() as patch:  # the small model has no network to ask
+            patch.setattr("flight_delay.models.network_says", lambda model, x, offset, band: np.zeros((len(x), 2)))
+            shares[:] = 0.5
+            assert desk.answer(asked)["explained"]["is"] == WITH_NETWORK
+    finally:
+        shares[:] = before
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_only_an_explanation_needs_xgboost(served):
+    code = """
+import sys
+sys.modules["xgboost"] = None
+from flight_delay.asking import Desk, question
+from flight_delay.config import NotReady
+desk, asked = Desk(), {"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:30:00"}
+print("p_15" in desk.answer(question(asked)))
+try:
+    desk.answer(question(asked | {"explain": True}))
+except NotReady as error:
+    print(error.http_status, error)
+"""
+    places = os.environ | {"FLIGHT_DELAY_HOME": str(served.home)}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=places)
+    plain, refused = found.stdout.splitlines()
+    assert plain == "True" and refused.startswith("503 an explanation needs the package xgboost; it is not installed here; ")
 
 
 @pytest.mark.model
@@ -62,6 +116,7 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
         ({"distance_mi": -5}, "distance_mi must be a positive number.*-5"),
         ({"airline": "American"}, "airline must be an IATA code.*'AMERICAN'"),
         ({"weather_condition": "hail"}, "one of clear, cloudy.*'hail'"),
+        ({"explain": "yes"}, "explain must be true or false.*'yes'"),
         ({"colour": "red"}, "takes route, airline.*'colour'"),
         ({"departure_delay_minutes": 30, "as_of": "2013-11-15T12:00:00Z"}, "can only be known once the flight has left"),
         ({"as_of": "2013-12-15T12:00:00Z"}, "more than 2 days after"),

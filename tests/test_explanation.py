@@ -2,6 +2,8 @@
 
 from flight_delay.explanation import *
 
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,7 +11,7 @@ import shap
 import xgboost
 from flight_delay.config import NotReady
 from flight_delay.features import LEDGER
-from flight_delay.models import BANDS, GRAPH, HEADS, as_matrix, bands_of, fit, heads
+from flight_delay.models import BANDS, GRAPH, HEADS, as_matrix, bands_of, fit, heads, load, save
 
 
 def test_every_feature_of_the_ledger_has_a_theme_and_a_phrase():
@@ -29,6 +31,7 @@ def test_no_phrase_says_late_of_what_is_early_or_early_of_what_is_late():
                 assert ("more to fly" in said) <= (value < 0), (name, value, said)
     assert "strong" not in PHRASES["wind_speed_kt"](STRONG_WIND_KT - 1) and "low" in PHRASES["visibility_mi"](0.5)
     assert "before" in PHRASES["days_to_holiday"](-2.0) and "late in the day" in PHRASES["hour_of_day"](20.0)
+    assert PHRASES["origin_code"](float(int("EWR", 36))) == "it leaves from EWR"
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,19 @@ def test_a_model_without_its_trees_says_what_to_do(known_truth):
             explain(model, X[:1])
     finally:
         model.trees = trees
+
+
+def test_a_saved_model_explains_as_before_and_says_what_to_do_where_its_trees_or_xgboost_are_gone(
+    known_truth, tmp_path, monkeypatch
+):
+    model, X = known_truth
+    save(model, tmp_path / "v1")
+    assert np.array_equal(explain(load(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
+    for path in (tmp_path / "v1").glob("*.ubj"):
+        path.unlink()
+    with pytest.raises(NotReady, match="train it again"):
+        explain(load(tmp_path / "v1"), X[:1])
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    assert model.predict(X[:1]).height == 1
+    with pytest.raises(NotReady, match="needs the package xgboost"):
+        explain(model, X[:1])

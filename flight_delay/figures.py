@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREY', 'LOOK', 'ABOVE', 'LEAD_TICKS_HOURS', 'LEAD_LINES', 'Picture', 'words', 'shades',
-           'bars_beside', 'plot_skill', 'plot_errors', 'plot_reliability', 'plot_coverage', 'plot_residuals',
+           'bars_beside', 'plot_skill', 'plot_errors', 'plot_reliability', 'plot_over_time', 'plot_residuals',
            'plot_segment', 'plot_lead', 'plot_staleness', 'plot_delays', 'plot_importance']
 
 # %% ../nbs/07_figures.ipynb #90765498
@@ -120,20 +120,25 @@ def plot_reliability(curves: Mapping[str, pl.DataFrame]) -> Picture:  # horizon 
 
 # %% ../nbs/07_figures.ipynb #84a1b9d7
 @mpl.rc_context(LOOK)
-def plot_coverage(weeks: Mapping[str, pl.DataFrame]) -> Picture:  # horizon -> as by_segment gives it for "week"
-    "Whether the interval holds week after week."
+def plot_over_time(
+    tables: Mapping[str, pl.DataFrame],  # horizon -> segment (a week or a month), metric, metric_low, metric_high
+    metric: str = "coverage_80",  # or another share
+    unit: str = "week",
+) -> Picture:
+    "Whether a share holds week after week, or month after month."
     figure, axes = plt.subplots()
-    axes.axhline(80, color=GREY, linestyle=":")
-    for i, (name, colour) in enumerate(shades(list(weeks))):
-        table = weeks[name]
-        share = 100 * table["coverage_80"]
-        spread = [share - 100 * table["coverage_80_low"], 100 * table["coverage_80_high"] - share]
-        place = np.arange(table.height) + 0.12 * (i - (len(weeks) - 1) / 2)
+    said, level = {"coverage_80": ("delays inside the 80 % interval", 80)}.get(metric, (words(metric), 0))
+    axes.axhline(level, color=GREY, linestyle=":")
+    for i, (name, colour) in enumerate(shades(list(tables))):
+        table = tables[name]
+        share = 100 * table[metric]
+        spread = [share - 100 * table[f"{metric}_low"], 100 * table[f"{metric}_high"] - share]
+        place = np.arange(table.height) + 0.12 * (i - (len(tables) - 1) / 2)
         axes.errorbar(place, share, spread, fmt="o-", markersize=4, linewidth=1, color=colour, label=words(name))
-    axes.set_xticks(range(table.height), [week[5:] for week in table["segment"]])
-    axes.set(xlabel="week of the year", ylabel="delays inside the interval (%)")
+    axes.set_xticks(range(table.height), [when[5:] for when in table["segment"]])
+    axes.set(xlabel=f"{unit} of the year", ylabel=f"{said} (%)")
     axes.legend(**ABOVE)
-    return Picture(figure, "Coverage of the 80 % interval by week; it should stay near the dotted line.")
+    return Picture(figure, f"{said.capitalize()}, by {unit} and horizon, with 95 % intervals; dotted: {level} %.")
 
 # %% ../nbs/07_figures.ipynb #1177f4ed
 @mpl.rc_context(LOOK)

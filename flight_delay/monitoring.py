@@ -20,7 +20,7 @@ from .evaluation import Outcomes, evaluate
 from .features import at_horizon, build, ledger
 from .models import DelayModel
 from .tables import Tables
-from .training import block, instant, landed
+from .training import block, instant, landed, past_of
 
 # %% ../nbs/12_monitoring.ipynb #1af6a51f
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def monitor(
         reason = f"{found['landed']} flights landed from {start:%Y-%m-%d} until {end:%Y-%m-%d}; {limits.min_flights} are needed"
         return Monitored("fail", [reason], found, pl.DataFrame(), pl.DataFrame(), {})
     outcomes = block(tables, start, end, model.card["horizons"])
-    past = landed(tables.flights).filter(pl.col("scheduled_departure") < instant(model.card["train_until"]))
     then = {row["horizon"]: row["mae_skill"] for row in model.card["test"]}
+    past = past_of(tables, instant(model.card["train_until"]))
     performance = evaluate(model, outcomes, past).with_columns(
         skill_then=pl.col("horizon").replace_strict(then, default=None, return_dtype=pl.Float64)
     )

@@ -8,15 +8,16 @@ __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'SHORTEST_LEAD_MINUTE
            'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'FAR_BEHIND', 'Split',
            'instant', 'landed', 'past_of', 'split', 'held_out', 'leads_of', 'at_lead', 'at_leads', 'asked_about',
            'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors', 'compared',
-           'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'staleness', 'cancellations',
-           'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision', 'first_of_its_kind',
-           'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
+           'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest',
+           'staleness', 'cancellations', 'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision',
+           'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -384,6 +385,31 @@ def by_lead(
     asked = {str(minutes): asked_about(tables, ask) for minutes, ask in asks.items()}
     table = evaluate(model, asked, past_of(tables, blocks.train_until))
     return table.select(pl.col("horizon").cast(pl.Float64).alias("lead_minutes"), pl.exclude("horizon"))
+
+# %% ../nbs/10_training.ipynb #9cbfeaf3
+def origins_of(flights: pl.DataFrame, first_months: int = 3) -> list[datetime]:  # first_months: only to learn from
+    "The first of each month that comes after some to learn from, and the end."
+    departures = landed(flights)["scheduled_departure"]
+    months = departures.dt.truncate("1mo").unique().sort().to_list()[first_months:]
+    if not months:
+        raise BadInput(f"a backtest needs flights of more than {first_months} months; got fewer; lower learn_months.")
+    return [*months, departures[-1] + timedelta(minutes=1)]
+
+
+def backtest(
+    tables: Tables,
+    horizons: Sequence[str],
+    origins: Sequence[datetime],  # as origins_of gives them
+    seed: int = 0,
+    params: Mapping[str, Any] | None = None,  # as in `train`
+) -> pl.DataFrame:  # segment (the origin's month), + as `evaluate` gives it
+    "Learn until each origin, answer about the flights from there until the next."
+    found = []
+    for origin, end in pairwise(origins):
+        model = learn(tables, origin, horizons, seed, params)
+        table = evaluate(model, block(tables, origin, end, horizons), past_of(tables, origin))
+        found.append(table.select(pl.lit(f"{origin:%Y-%m}").alias("segment"), pl.all()))
+    return pl.concat(found, how="diagonal")
 
 # %% ../nbs/10_training.ipynb #5ddbeb6b
 STALE_ASKED = 8_000  # flights; a sample is enough for a curve

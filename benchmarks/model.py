@@ -45,11 +45,11 @@ def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Call
     "What one answer is made of."
     rows, none = [X[i : i + 1] for i in range(ROWS)], np.zeros(1)
     matrices = [models.as_matrix(model.features, row) for row in rows]
-    made = [model.arrays[name][band] for name in ("weights", "edges", "knots", "table")]
+    made = models.calibration_of(model, band)
     found = {
         "frame to float32 row": (models.as_matrix, [(model.features, row) for row in rows]),
         "trees": (models.trees_say, [(model, x, none, band) for x in matrices]),
-        "heads to distribution": (models.distributions, [(models.heads(model, row, band), *made) for row in rows]),
+        "heads to distribution": (models.distributions, [(models.heads(model, row, band), made) for row in rows]),
         "distribution to answers": (models.answers, [(models.exceedances(model, row),) for row in rows]),
         "cancellation": (models.p_cancelled, [(model, row) for row in rows]),
     }

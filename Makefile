@@ -56,7 +56,7 @@ unit: $(STAMP)
 	@python -m pytest --cov --cov-report=term:skip-covered
 
 lab: $(STAMP) ## JupyterLab on the notebooks
-	@jupyter lab nbs
+	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb
 
 serve: $(STAMP) ## the API on http://127.0.0.1:9696
 	@flight-delay serve

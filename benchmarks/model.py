@@ -49,9 +49,9 @@ def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Call
     found = {
         "frame to float32 row": (models.as_matrix, [(model.features, row) for row in rows]),
         "trees": (models.trees_say, [(model, x, none, band) for x in matrices]),
-        "heads to distribution": (models.distributions, [(models.heads(model, row, band), made) for row in rows]),
-        "distribution to answers": (models.answers, [(models.exceedances(model, row),) for row in rows]),
-        "cancellation": (models.p_cancelled, [(model, row) for row in rows]),
+        "heads to distribution": (models.distributions, [(models.heads(model, x, band), made) for x in matrices]),
+        "distribution to answers": (models.answers, [(models.exceedances(model, x),) for x in matrices]),
+        "cancellation": (models.p_cancelled, [(model, x) for x in matrices]),
     }
     if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
         found["network"] = (models.network_says, [(model, x, none, band) for x in matrices])

@@ -21,7 +21,7 @@ import polars as pl
 
 from .config import BadInput
 from .features import SEVERITY
-from .models import CLOSE_MINUTES, THRESHOLDS, DelayModel, answers, exceedances
+from .models import CLOSE_MINUTES, THRESHOLDS, DelayModel, answers, as_matrix, exceedances
 from .tables import LATE_MINUTES
 
 # %% ../nbs/06_evaluation.ipynb #e01a7a06
@@ -46,7 +46,7 @@ def judged(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.DataFram
     "The answers, + crps: what the whole distribution is worth."
     parts = []
     for i in range(0, X.height, JUDGED_ROWS):
-        found = exceedances(model, X[i : i + JUDGED_ROWS])
+        found = exceedances(model, as_matrix(model.features, X[i : i + JUDGED_ROWS]))
         parts.append(answers(found).with_columns(crps=pl.Series(crps(found, delay[i : i + JUDGED_ROWS]))))
     return pl.concat(parts)
 

@@ -148,7 +148,12 @@ def test_the_network_is_heard_where_it_has_a_share(made_up):
     rows = X.filter(bands_of(X) == 1)
     x = as_matrix(model.features, rows)
     trees, network = trees_say(model, x, np.zeros(len(x)), 1), network_says(model, x, np.zeros(len(x)), 1)
-    assert np.abs(heads(model, rows, 1)[:, :2] - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))).max() < 1e-9
+    assert (
+        np.abs(
+            heads(model, as_matrix(model.features, rows), 1)[:, :2] - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))
+        ).max()
+        < 1e-9
+    )
     assert set(model.graphs) >= {"network_near", "network_departed"}
     assert not model.arrays["shares"][4].any()
 

@@ -32,7 +32,7 @@ from pydantic import BaseModel
 from .config import BadData, BadInput, FlightDelayError, Settings, settings
 from .notifications import tell
 from .registry import write_atomically
-from .reports import FAILURES, Run, runs
+from .history import FAILURES, Run, runs
 from .schedule import PATIENCE_SECONDS, Entry, due, entry_of, newest_slot, places, resolve
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from flight_delay import features
-from flight_delay.config import BadInput, FlightDelayError, settings
+from flight_delay import kernels
+from flight_delay.config import BadInput, settings
 from flight_delay.history import FAILURES, runs, write_index
+from flight_delay.jobs import UnknownJob
+from flight_delay.reports import run
 
-FINISH = "from flight_delay.reports import finish\nfinish(metrics={'mae': 1.5}, facts={'model': 'v1'})"
+FINISH = "from flight_delay.jobs import finish\nfinish(metrics={'mae': 1.5}, facts={'model': 'v1'})"
 
 
 @pytest.fixture
@@ -147,8 +149,6 @@ def test_children_of_the_kernel_end_with_it_and_so_does_a_run_that_takes_too_lon
 
 @pytest.mark.slow
 def test_a_kernel_that_does_not_start_is_tried_again_and_a_cell_never(house, monkeypatch):
-    from flight_delay import reports
-
     schedule(house, "good", FINISH)
     tried = []
 
@@ -156,8 +156,8 @@ def test_a_kernel_that_does_not_start_is_tried_again_and_a_cell_never(house, mon
         tried.append(1)
         return RuntimeError("Kernel died before replying to kernel_info")
 
-    monkeypatch.setattr(reports, "execute", no_kernel)
-    monkeypatch.setattr(reports.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(kernels, "execute", no_kernel)
+    monkeypatch.setattr(kernels.time, "sleep", lambda seconds: None)
     made = run("good", config=house)
     assert (made.failure, made.attempts, len(tried)) == ("no kernel", 3, 3)
 
@@ -211,47 +211,6 @@ def test_an_unknown_job_is_refused_with_the_choice(house):
     schedule(house, "good", FINISH)
     with pytest.raises(UnknownJob, match=r"\(good\); got 'god'"):
         run("god", config=house)
-
-
-@pytest.mark.parametrize("job", sorted(PARAMETERS))
-def test_a_jobs_model_says_what_its_parameters_cell_says(job):
-    takes = declared(read_notebook(job, settings()))
-    assert PARAMETERS[job]().model_dump() == takes
-    assert set(SPANS[job]) <= set(takes)
-
-
-@pytest.mark.parametrize(
-    ("job", "given", "sentence"),
-    [
-        ("train", {"horizons": ["dya"]}, "horizons.0: Input should be 'week', 'day'"),
-        ("train", {"horizons": []}, "horizons: List should have at least 1 item"),
-        ("train", {"seed": -1}, "seed: Input should be greater than or equal to 0"),
-        ("train", {"train_until": "soon"}, "train_until: Value error"),
-        ("train", {"tracking": "sometimes"}, "tracking: Input should be 'online'"),
-        ("monitor", {"alias": "No Such"}, "alias: String should match"),
-    ],
-)
-def test_a_value_that_a_job_does_not_allow_is_refused(job, given, sentence):
-    with pytest.raises(BadInput, match=sentence):
-        check_parameters(given, declared(read_notebook(job, settings())), job)
-
-
-def test_the_horizons_that_train_allows_are_those_that_there_are():
-    allowed = TrainParameters.model_fields["horizons"].annotation.__args__[0].__args__
-    assert set(allowed) == set(features.HORIZONS)
-
-
-def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():
-    secrets = secrets_of({"MY_KEY": 'a"b<c>d/e', "OTHER_TOKEN": "abc", "KEYBOARD": "querty-uiop", "SSH_KEY": "/"})
-    assert secrets == ['a"b<c>d/e']
-    said = {"one": ['a"b<c>d/e', 'a\\"b<c>d/e'], "two": "a&quot;b&lt;c&gt;d/e or a%22b%3Cc%3Ed%2Fe", "n": 3}
-    assert masked(said, secrets) == {"one": ["•••", "•••"], "two": "••• or •••", "n": 3}
-
-
-def test_nan_cannot_become_a_metric():
-    for value in (float("nan"), float("inf"), None, "1.5"):
-        with pytest.raises(NotANumber, match="mae is"):
-            finish(metrics={"mae": value})
 
 
 def begin(house, job, *given, **environment):

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from flight_delay import kernels
+from flight_delay import kernels, reports
 from flight_delay.config import BadInput, settings
 from flight_delay.history import FAILURES, runs, write_index
 from flight_delay.jobs import UnknownJob
+from flight_delay.registry import aliases, set_alias
 from flight_delay.reports import run
 
 FINISH = "from flight_delay.jobs import finish\nfinish(metrics={'mae': 1.5}, facts={'model': 'v1'})"
@@ -213,17 +214,12 @@ def test_an_unknown_job_is_refused_with_the_choice(house):
         run("god", config=house)
 
 
-def begin(house, job, *given, **environment):
-    "A run in a process of its own."
+def begin(house, job, first=""):
+    "A run in a process of its own, which may do something first."
     places = {"FLIGHT_DELAY_ROOT": house.root, "FLIGHT_DELAY_HOME": house.home, "FLIGHT_DELAY_REPORTS": house.reports}
-    code = f"import sys, json; from flight_delay.reports import run; sys.exit(run({job!r}, json.loads(sys.argv[1])).exit_code)"
-    command = [sys.executable, "-c", code, json.dumps(dict(given))]
-    return subprocess.Popen(
-        command,
-        env=os.environ | {k: str(v) for k, v in places.items()} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    code = f"import os, sys; from flight_delay import reports; {first}; sys.exit(reports.run({job!r}).exit_code)"
+    environment = os.environ | {name: str(place) for name, place in places.items()}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(found, seconds=60):
@@ -308,3 +304,61 @@ def test_a_runner_killed_at_any_moment_loses_only_its_run(house, moment):
     made = run("brief", config=house)
     assert made.verdict == "ok" and "brief/" in write_index(house).read_text()
     assert not list(house.reports.glob(".unfinished-*"))
+
+
+def a_version(house, name):
+    "Something that the registry takes for a model."
+    folder = house.home / "registry" / name
+    folder.mkdir(parents=True)
+    (folder / "digests.json").write_text("{}")
+
+
+def promotions(house):
+    "How often the champion moved."
+    return len((house.home / "registry" / "history.jsonl").read_text().splitlines())
+
+
+@pytest.mark.slow
+def test_a_promotion_outlives_a_runner_that_is_killed_just_before_it(house):
+    a_version(house, "v1")
+    schedule(house, "good", FINISH.replace("finish(", "finish(promote='v1', "))
+    process = begin(house, "good", "reports.set_alias = lambda *_: os.kill(os.getpid(), 9)")
+    process.communicate(timeout=60)
+    assert process.returncode == -9 and runs(house)[0].verdict == "ok" and aliases(house) == {}
+    recover(house)
+    assert aliases(house) == {"champion": "v1"}
+    recover(house)
+    assert promotions(house) == 1 and not list((house.reports / ".locks").glob(".unfinished-*"))
+
+
+@pytest.mark.slow
+def test_a_registry_that_cannot_be_written_delays_a_promotion_and_a_champion_chosen_since_stays(house, monkeypatch):
+    for version in ("v1", "v2"):
+        a_version(house, version)
+    schedule(house, "good", FINISH.replace("finish(", "finish(promote='v2', "))
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "set_alias", full)
+        made = run("good", config=house)
+    assert made.verdict == "ok" and aliases(house) == {}
+    pending = made.path.parent / PENDING
+    set_alias("champion", "v1", "by hand", house)
+    os.utime(pending, ns=(0, 0))  # long before
+    recover(house)
+    assert aliases(house) == {"champion": "v1"} and not pending.exists()
+    pending.write_text("v2")
+    os.utime(pending, (time.time() + 60, time.time() + 60))  # the run came later
+    recover(house)
+    assert aliases(house) == {"champion": "v2"} and promotions(house) == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_moves_no_champion(house):
+    a_version(house, "v1")
+    schedule(house, "bad", FINISH.replace("finish(", "finish('fail', promote='v1', "))
+    assert run("bad", config=house).failure == "judged"
+    recover(house)
+    assert aliases(house) == {}

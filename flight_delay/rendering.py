@@ -63,26 +63,28 @@ main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.2rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem; } h3 { font-size: 1.05rem; }
 a { color: var(--link); } a.anchor-link { display: none; } p { max-width: 46rem; } .note { color: var(--soft); font-size: .9rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1rem; padding-bottom: 1rem; }
-.verdict { display: inline-block; padding: .1rem .7rem; border-radius: 1rem; color: var(--paper); font-weight: 600; }
+.verdict { display: inline-block; padding: 0 .6rem; border-radius: 1rem; line-height: 1.4; white-space: nowrap; color: var(--paper); font-weight: 600; }
 .verdict.ok { background: var(--ok); } .verdict.warn { background: var(--warn); } .verdict.fail { background: var(--fail); }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.5rem; margin: 1rem 0 0; }
 dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; overflow-wrap: anywhere; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; text-align: left; vertical-align: bottom; } th.number { text-align: right; } th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
-.number { text-align: right; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child { color: var(--warn); }
+.number { text-align: right; white-space: nowrap; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child { color: var(--warn); }
 tr.fail td:first-child { color: var(--fail); font-weight: 600; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: var(--soft); font-size: .85rem; }
 pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem; border-radius: .3rem; white-space: pre-wrap; }
 details { margin: .3rem 0; } summary { color: var(--soft); cursor: pointer; font-size: .8rem; }
 .failure { border-left: 4px solid var(--fail); padding-left: 1rem; margin: 1.2rem 0; }
 .good { color: var(--ok); } .bad { color: var(--fail); } img { max-width: 100%; height: auto; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem; margin: 1rem 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); align-items: start; gap: 1rem; margin: 1rem 0; }
 .card { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; } .card h2 { margin: 0 0 .4rem; }
 .card table { width: 100%; } .card td { padding-right: .3rem; } .card .verdict { font-size: .9rem; vertical-align: middle; } .short { white-space: nowrap; } .card svg { vertical-align: middle; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .filters { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0 .5rem; } .filters[hidden] { display: none; }
 select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .2rem; }
-.reason { overflow-wrap: anywhere; min-width: 14rem; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .8rem 3rem; } .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; } }
+.reason { overflow-wrap: anywhere; min-width: 14rem; } .value { overflow-wrap: anywhere; min-width: 5rem; }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .8rem 3rem; } .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; }
+  table:has(tr[data-job]) thead { display: none; } tr[data-job]:not([hidden]) { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
+  tr[data-job] td { border: 0; } tr[data-job] .reason { flex-basis: 100%; padding-top: 0; color: var(--soft); } }
 @media print { .filters { display: none; } details:not([open]) { display: none; } main { max-width: none; } figure, tr { break-inside: avoid; } }
 """
 

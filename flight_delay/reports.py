@@ -189,7 +189,7 @@ def log_of(notebook: nbformat.NotebookNode | None, kernel_log: str, most: int = 
     cells = [cell for cell in notebook.cells if not is_bookkeeping(cell)] if notebook else []
     for i, cell in enumerate(cells, 1):
         text = "".join(output.text for output in cell.get("outputs", []) if output.output_type == "stream")
-        lines += [f"cell {i}: {shorter(line, 400)}" for line in text.splitlines()[-most:]]
+        lines += [f"cell {i}: {shorter(line, 400)}" for line in text.splitlines()[-most:] if line.strip()]
     noise = ("WARNING | Kernel is running", "[IPKernelApp]")
     lines += [
         f"kernel: {shorter(line, 400)}"

@@ -99,7 +99,7 @@ def to_cron(entries: Sequence[Entry], config: Settings, zone: str) -> str:
 def patience_seconds(entry: Entry, entries: Sequence[Entry]) -> int:
     "The longest that firing an entry can take, with retries and what follows."
     waits = sum(entry.retry_after_seconds * 2**number for number in range(entry.retries))
-    own = (entry.retries + 1) * (entry.time_limit_seconds + PATIENCE_SECONDS) + int(waits)
+    own = (entry.retries + 1) * (entry.time_limit_seconds + 2 * PATIENCE_SECONDS) + int(waits)
     return own + sum(patience_seconds(entry_of(name, entries), entries) for name in entry.then) + 60
 
 # %% ../nbs/22_exports.ipynb #d95d4819

@@ -223,7 +223,7 @@ CHANGES = """
 <td>{{ {true: "yes", false: "no"}.get(c.beyond, "no interval") }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}
 {% if others %}<div class="table"><table><thead><tr><th>what</th><th>name</th><th>then</th><th>now</th></tr></thead><tbody>
 {% for c in others %}<tr><td>{{ c.kind.replace("_", " ") }}</td><td>{{ c.name.replace("_", " ") if c.kind in ("fact", "parameter") else c.name }}</td>
-<td class="reason">{{ c.before }}</td><td class="reason">{{ c.now }}</td></tr>{% endfor %}</tbody></table></div>
+<td class="value">{{ c.before }}</td><td class="value">{{ c.now }}</td></tr>{% endfor %}</tbody></table></div>
 {% else %}<p class="note">Parameters, data and features are the same.</p>{% endif %}
 """
 

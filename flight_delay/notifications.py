@@ -24,7 +24,8 @@ from pydantic import Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .config import BadInput, Settings, settings
-from .reports import FAILURES, Run, failing_cell, runs
+from .history import FAILURES, Run, runs
+from .rendering import failing_cell
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,14 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from . import models
 from .config import BadInput, FlightDelayError, NotReady, Settings, settings
+
+if TYPE_CHECKING:  # who only moves an alias, like a runner, need not wait two seconds for what a model is made of
+    from flight_delay.models import DelayModel
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +89,13 @@ def versions(config: Settings | None = None) -> list[str]:
 
 # %% ../nbs/09_registry.ipynb #1a1cc0d9
 def register(
-    model: models.DelayModel,
+    model: "DelayModel",
     config: Settings | None = None,
     pages: Mapping[str, str] | None = None,  # what lies beside it for readers: file name -> text
 ) -> str:  # its version
     "Keep a model as the next version."
+    from flight_delay import models
+
     folder = registry_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
@@ -139,8 +143,10 @@ class NoModel(NotReady):
 def load(
     name: str = "champion",  # an alias or a version
     config: Settings | None = None,
-) -> models.DelayModel:
+) -> "DelayModel":
     "A registered model, every byte verified."
+    from flight_delay import models
+
     version = aliases(config).get(name, name)
     if version not in versions(config):
         known = ", ".join([*aliases(config), *versions(config)]) or "none yet"

@@ -22,7 +22,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .config import BadInput, Settings, settings
-from .reports import check_parameters, declared, jobs, read_notebook
+from .jobs import check_parameters, declared, jobs, read_notebook
 
 # %% ../nbs/20_schedule.ipynb #6ce79568
 TERM = r"(\*|{one}(-{one})?)"

@@ -32,7 +32,7 @@ from pydantic import BaseModel
 from .config import BadData, BadInput, FlightDelayError, Settings, settings
 from .notifications import tell
 from .registry import write_atomically
-from .reports import FAILURES, Run, runs
+from .history import FAILURES, Run, runs
 from .schedule import PATIENCE_SECONDS, Entry, due, entry_of, newest_slot, places, resolve
 
 log = logging.getLogger(__name__)
@@ -129,10 +129,11 @@ def command(entry: Entry, slot: datetime) -> list[str]:
 
 
 def attend(entry: Entry, slot: datetime, config: Settings, lock: int, stop: Event) -> int:  # exit code
-    "Run a slot's job to its end, its time limit, or until stopped."
-    options: dict[str, Any] = {"cwd": config.root, "env": os.environ | places(config), "start_new_session": True}
+    "Run a slot's job to its end, or until stopped. It keeps its time limit itself, and is asked to end if it does not."
+    limit = {"FLIGHT_DELAY_RUN_TIMEOUT_SECONDS": str(entry.time_limit_seconds)}
+    options: dict[str, Any] = {"cwd": config.root, "env": os.environ | places(config) | limit, "start_new_session": True}
     with subprocess.Popen(command(entry, slot), pass_fds=[lock], **options) as process:
-        deadline = time.monotonic() + entry.time_limit_seconds
+        deadline = time.monotonic() + entry.time_limit_seconds + PATIENCE_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             if stop.wait(POLL_SECONDS):
                 break

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from aiosmtpd.smtp import AuthResult
 from flight_delay.config import BadInput
-from flight_delay.reports import Run
+from flight_delay.history import Run
 
 
 def free_port():

@@ -37,7 +37,10 @@ def end(code, verdict, failure):
     os._exit(code)
 reports.mkdir(exist_ok=True)
 write("start")
-time.sleep(given.get("seconds", 0))
+limit, seconds = float(os.environ["FLIGHT_DELAY_RUN_TIMEOUT_SECONDS"]), given.get("seconds", 0)
+time.sleep(seconds if given.get("deaf") else min(seconds, limit))
+if seconds > limit:
+    end(5, "fail", "timed out")
 plan = reports / f"plan-{job}.txt"  # a line for each run that is not to end well
 lines = plan.read_text().splitlines() if plan.exists() else []
 plan.write_text("\\n".join(lines[1:]))
@@ -126,8 +129,10 @@ def test_what_follows_runs_after_success_for_the_same_slot(cheap):
     assert diary(cheap)[3:] == ["daily 2026-03-06"]
 
 
-def test_a_run_over_its_time_limit_is_ended_and_called_so(cheap):
-    entry = daily(parameters={"day": "{date}", "seconds": 60}, time_limit_seconds=1)
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_run_over_its_time_limit_ends_itself_or_is_ended_and_called_so(cheap, monkeypatch, deaf):
+    monkeypatch.setattr(slots, "PATIENCE_SECONDS", 1 if deaf else 30)
+    entry = daily(parameters={"day": "{date}", "seconds": 60, "deaf": deaf}, time_limit_seconds=1)
     (record,) = fire(entry, [entry], SLOT, cheap)
     assert (record.state, record.failure, record.exit_code) == ("fail", "timed out", 5)
     assert diary(cheap, "end") == ["daily 2026-03-05"]  # it was asked, and could write its verdict

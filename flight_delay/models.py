@@ -7,7 +7,7 @@ __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'BANDS', 'NEAR_LATE
            'OFFSET', 'TREES', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH', 'NETWORK_GRAPH',
            'CANCELLED', 'CHUNK_ROWS', 'LANDED_PER_SAMPLE', 'quantile', 'reaching', 'mean', 'answers', 'Band', 'band_of',
            'bands_of', 'Calibration', 'mixture', 'calibrate', 'distributions', 'target', 'offset_of', 'device', 'of',
-           'binned', 'fit_trees', 'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of', 'encoded', 'layers',
+           'binned', 'merged', 'fit_trees', 'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of', 'encoded', 'layers',
            'loss_of', 'fit_network', 'descend', 'folded', 'network_graph', 'trained', 'DelayModel', 'blank',
            'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads', 'calibration_of', 'exceedances', 'p_cancelled',
            'predict', 'fit', 'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model', 'KeptTrees',
@@ -137,7 +137,7 @@ class Calibration(NamedTuple):
     weights: np.ndarray  # (2,) how much late and minutes count in the mixture
     knots: np.ndarray  # (knots,) of the mixture
     table: np.ndarray  # (knots, near late) exceedances there
-    edges: np.ndarray  # (classes - 1,) of the expected minutes
+    centres: np.ndarray  # (classes,) of the expected minutes
     residuals: np.ndarray  # (classes, knots) quantiles of how far flights strayed, in units of the expected spread
 
 
@@ -166,20 +166,21 @@ def calibrate(
     knots, regression = np.quantile(index, KNOTS), IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     table = [regression.fit(index, delay >= threshold).predict(knots) for threshold in THRESHOLDS[NEAR_LATE]]
     strayed = (delay - said[:, 1]) / np.exp(said[:, 2])
-    edges = np.quantile(said[:, 1], np.arange(1, CLASSES) / CLASSES)
-    own = np.searchsorted(edges, said[:, 1]) == np.arange(CLASSES)[:, None]
-    residuals = [np.quantile(strayed[rows] if rows.sum() >= FEWEST else strayed, KNOTS) for rows in own]
-    return Calibration(weights, knots, np.column_stack(table), edges, np.stack(residuals))
+    classes = np.array_split(np.argsort(said[:, 1], kind="stable"), CLASSES)
+    centres = [np.median(said[rows, 1]) for rows in classes]
+    residuals = [np.quantile(strayed[rows] if len(rows) >= FEWEST else strayed, KNOTS) for rows in classes]
+    return Calibration(weights, knots, np.column_stack(table), np.array(centres), np.stack(residuals))
 
 
 def distributions(said: np.ndarray, calibration: Calibration) -> np.ndarray:  # (n, 3) late, minutes, spread -> (n, thresholds)
     "The distribution of each flight: never more likely to reach a longer delay."
-    weights, knots, table, edges, residuals = calibration
-    scaled, classes = (THRESHOLDS - said[:, 1:2]) / np.exp(said[:, 2:3]), np.searchsorted(edges, said[:, 1])
-    found = np.empty(scaled.shape)
-    for own in np.unique(classes):
-        rows = classes == own
-        found[rows] = 1 - np.interp(scaled[rows], residuals[own], KNOTS)
+    weights, knots, table, centres, residuals = calibration
+    scaled = (THRESHOLDS - said[:, 1:2]) / np.exp(said[:, 2:3])
+    place, found = np.interp(said[:, 1], centres, np.arange(len(centres))), np.zeros(scaled.shape)
+    for i, own in enumerate(residuals):
+        share = np.maximum(1 - np.abs(place - i), 0)[:, None]
+        rows = share[:, 0] > 0
+        found[rows] += share[rows] * (1 - np.interp(scaled[rows], own, KNOTS))
     index = said[:, :2] @ weights
     for place, exceedance in zip(NEAR_LATE, table.T, strict=True):
         found[:, place] = np.interp(index, knots, exceedance)
@@ -189,14 +190,15 @@ def distributions(said: np.ndarray, calibration: Calibration) -> np.ndarray:  # 
 HEADS: dict[str, dict[str, Any]] = {
     "late": {"objective": "binary:logistic", "base_score": 0.5},
     "minutes": {"objective": "reg:pseudohubererror"},
-    "spread": {"objective": "reg:squarederror", "max_depth": 4, "rounds": 60},
+    "spread": {"objective": "reg:squarederror", "max_depth": 4, "rounds": 30, "bags": 1},
 }
 SLOPE = {"scheduled": 40.0, "departed": 10.0}  # minutes up to which the loss is quadratic, by stage
 OFFSET = {"scheduled": None, "departed": "departure_delay"}  # what `minutes` starts from, by stage
 TREES = {
-    "max_depth": 6,
-    "learning_rate": 0.05,
-    "rounds": 250,
+    "max_depth": 7,
+    "learning_rate": 0.15,
+    "rounds": 80,
+    "bags": 3,  # boosters whose mean is taken
     "min_child_weight": 50,
     "subsample": 0.7,
     "colsample_bytree": 0.4,
@@ -234,6 +236,23 @@ def binned(x: np.ndarray, params: Mapping[str, Any] | None = None):  # xgboost.Q
 
     return xgboost.QuantileDMatrix(x, max_bin=of(TREES, params)["max_bin"])
 
+# %% ../nbs/05_models.ipynb #15a2237f
+def merged(boosters: Sequence[Any]):  # xgboost.Boosters -> xgboost.Booster
+    "Boosters that learned the same from the same flights as one that says their mean."
+    import xgboost
+
+    texts = [json.loads(booster.save_raw("json")) for booster in boosters]
+    own = [text["learner"]["gradient_booster"]["model"] for text in texts]
+    trees = [tree for part in own for tree in part["trees"]]
+    for place, tree in enumerate(trees):
+        leaves, tree["id"] = np.array(tree["left_children"]) == -1, place
+        share = np.where(leaves, 1 / len(boosters), 1)
+        tree["split_conditions"] = (np.array(tree["split_conditions"]) * share).tolist()
+        tree["base_weights"] = (np.array(tree["base_weights"]) / len(boosters)).tolist()
+    own[0] |= {"trees": trees, "tree_info": [0] * len(trees), "iteration_indptr": list(range(len(trees) + 1))}
+    own[0]["gbtree_model_param"]["num_trees"] = str(len(trees))
+    return xgboost.Booster(model_file=bytearray(json.dumps(texts[0]).encode()))
+
 
 def fit_trees(
     head: str,  # a key of HEADS
@@ -246,9 +265,10 @@ def fit_trees(
     "Train one head of one band."
     import xgboost
 
-    settings = {**of(TREES, params), **HEADS[head], **more, "seed": seed, "device": device()}
+    settings = {**of(TREES, params), **HEADS[head], **more, "device": device()}
+    rounds, bags = settings.pop("rounds"), settings.pop("bags")
     data.set_label(y)
-    return xgboost.train({name: value for name, value in settings.items() if name != "rounds"}, data, settings["rounds"])
+    return merged([xgboost.train({**settings, "seed": bags * seed + i}, data, rounds) for i in range(bags)])
 
 # %% ../nbs/05_models.ipynb #ea96f4ad
 def fit_band(band: Band, X: pl.DataFrame, delay: np.ndarray, seed: int, params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -507,7 +527,7 @@ def blank() -> dict[str, np.ndarray]:
         "weights": np.zeros((bands, 2)),
         "knots": np.zeros((bands, knots)),
         "table": np.zeros((bands, knots, len(NEAR_LATE))),
-        "edges": np.full((bands, CLASSES - 1), np.inf),
+        "centres": np.zeros((bands, CLASSES)),
         "residuals": np.zeros((bands, CLASSES, knots)),
         "cancelled": np.zeros((2, knots)),  # log-odds as the trees say them, and the probability
     }

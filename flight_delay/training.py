@@ -6,9 +6,9 @@
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES', 'STALE_HOURS',
            'STALE_SHARE', 'NETWORK_SHARES', 'CHOOSERS', 'EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS',
            'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'FAR_BEHIND', 'Split',
-           'instant', 'landed', 'past_of', 'split', 'held_out', 'leads_of', 'at_lead', 'at_leads', 'asked_about',
-           'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors', 'compared',
-           'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest',
+           'instant', 'landed', 'past_of', 'split', 'held_out', 'band_at', 'leads_of', 'at_lead', 'at_leads',
+           'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors',
+           'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest',
            'staleness', 'cancellations', 'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision',
            'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
 
@@ -114,12 +114,17 @@ def held_out() -> pl.Expr:
     return pl.col("scheduled_departure").dt.epoch("d") // 7 % HELD_OUT_WEEK == 2
 
 
+def band_at(horizon: str) -> int:  # a place in BANDS
+    "The band in which a horizon lies."
+    named = features.HORIZONS[horizon]
+    return int(models.band_of(np.array([named.stage != "scheduled"]), np.array([named.lead_minutes]))[0])
+
+
 def leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
-    "The leads of the band in which a horizon lies."
+    "The leads of the band in which a horizon before departure lies."
     leads = np.arange(SHORTEST_LEAD_MINUTES, LONGEST_LEAD_MINUTES + 1.0)
-    bands = models.band_of(np.zeros(len(leads), dtype=bool), leads)
-    own = models.band_of(np.zeros(1, dtype=bool), np.array([features.HORIZONS[horizon].lead_minutes]))
-    return leads[bands == own].min(), leads[bands == own].max()
+    own = leads[models.band_of(np.zeros(len(leads), dtype=bool), leads) == band_at(horizon)]
+    return own.min(), own.max()
 
 
 def at_lead(flights: pl.DataFrame, minutes: pl.Expr) -> pl.DataFrame:  # flight_id, as_of, stage
@@ -310,7 +315,7 @@ class Trained:
     model: models.DelayModel  # what is to be registered
     measured: models.DelayModel  # what was measured on the test block: the same, unless refitted
     ensemble: pl.DataFrame  # as weigh gives it
-    validation: pl.DataFrame  # metrics per horizon of a model that learned from half of the training block alone
+    validation: pl.DataFrame  # metrics of a model that learned from half of the training block, where a network may speak
     test: pl.DataFrame  # metrics per horizon of `measured`
     outcomes: dict[str, Outcomes]  # the test block's questions, by horizon
     importance: dict[str, pl.DataFrame]  # by stage
@@ -328,17 +333,18 @@ def block(tables: Tables, start: datetime, end: datetime, horizons: Sequence[str
 def choose(
     tables: Tables, blocks: Split, horizons: Sequence[str], seed: int = 0, params: Mapping[str, Any] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:  # the ensemble, and the validation block's metrics
-    "Decide on the validation block, with members that have learned from the training block."
-    given = lessons(tables, blocks.train_until, horizons, seed, every=CHOOSERS)
+    "Decide where there is something to decide, with members that have learned from the training block."
+    deciding = [name for name in horizons if models.BANDS[band_at(name)].network] or horizons
+    given = lessons(tables, blocks.train_until, deciding, seed, every=CHOOSERS)
     networks = sorted({band.network for band in models.BANDS if band.network})
     chooser = models.fit_heads(given.seen.X, given.seen.delay, given.held_out.X, seed, params, networks)
-    later = block(tables, blocks.train_until, blocks.validate_until, horizons)
+    later = block(tables, blocks.train_until, blocks.validate_until, deciding)
     ensemble = weigh(chooser, given.held_out, later)
     models.calibrate_model(chooser, given.held_out.X, given.held_out.delay, shares_of(ensemble))
     return ensemble, evaluate(chooser, later, past_of(tables, blocks.train_until))
 
 # %% ../nbs/10_training.ipynb #6323f7e5
-EXPLAINED_FLIGHTS = 2_000  # a sample is enough for a mean
+EXPLAINED_FLIGHTS = 1_000  # a sample is enough for a mean
 
 
 def train(
@@ -370,7 +376,7 @@ def train(
 
 # %% ../nbs/10_training.ipynb #32252029
 CURVE_HOURS = (168, 120, 72, 48, 24, 18, 12, 8, 6, 4, 3, 2, 1, 0.5)
-CURVE_FLIGHTS = 12_000  # a sample is enough for a curve
+CURVE_FLIGHTS = 6_000  # a sample is enough for a curve
 
 
 def by_lead(
@@ -412,7 +418,7 @@ def backtest(
     return pl.concat(found, how="diagonal")
 
 # %% ../nbs/10_training.ipynb #5ddbeb6b
-STALE_ASKED = 8_000  # flights; a sample is enough for a curve
+STALE_ASKED = 4_000  # flights; a sample is enough for a curve
 STALE_STEPS = (0, 1, 3, 6, 12, 24, 72, None)  # hours; None: no feed at all
 
 

@@ -68,8 +68,9 @@ def space_of_trees(trial: optuna.Trial) -> dict[str, Any]:
     "Where boosted trees may be."
     return {
         "max_depth": trial.suggest_int("max_depth", 4, 9),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.12, log=True),
-        "rounds": trial.suggest_int("rounds", 100, 400, step=50),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.3, log=True),
+        "rounds": trial.suggest_int("rounds", 40, 240, step=20),
+        "bags": trial.suggest_int("bags", 1, 4),
         "min_child_weight": trial.suggest_float("min_child_weight", 5, 200, log=True),
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.8),
@@ -262,7 +263,16 @@ def tune(contest: Contest, family: str, storage: Path, budget_minutes: float, tr
 
 # %% ../nbs/11_tuning.ipynb #ef658eff
 SPACES = {
-    "xgboost": ("max_depth", "learning_rate", "rounds", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda")
+    "xgboost": (
+        "max_depth",
+        "learning_rate",
+        "rounds",
+        "bags",
+        "min_child_weight",
+        "subsample",
+        "colsample_bytree",
+        "reg_lambda",
+    )
 }
 DEFAULTS = {
     "xgboost": {name: models.TREES[name] for name in SPACES["xgboost"]},

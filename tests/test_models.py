@@ -191,6 +191,24 @@ def test_a_million_random_questions_get_answers_that_agree_with_themselves(made_
         assert ((answer["delay_p90"] < minutes - 1e-9) <= (answer[f"p_{minutes}"] <= 0.1 + 1e-9)).all()
 
 
+def test_merged_boosters_say_their_mean():
+    import xgboost
+
+    random = np.random.default_rng(3)
+    x = random.normal(size=(2_000, 4)).astype(np.float32)
+    y = x[:, 0] + random.normal(size=2_000)
+    x[::7, 1] = np.nan
+    for head, target in (("late", y > 0), ("minutes", 10 * y)):
+        data = binned(x)
+        one, two = (fit_trees(head, data, target, seed, {"rounds": 20, "bags": 1}, subsample=0.5) for seed in (1, 2))
+        asked = xgboost.DMatrix(x)
+        mean = (one.predict(asked, output_margin=True) + two.predict(asked, output_margin=True)) / 2
+        assert not np.allclose(one.predict(asked), two.predict(asked))
+        assert np.abs(merged([one, two]).predict(asked, output_margin=True) - mean).max() < 1e-5
+        shares = merged([one, two]).predict(asked, pred_contribs=True)
+        assert np.abs(shares.sum(axis=1) - mean).max() < 1e-4
+
+
 @pytest.mark.model
 def test_the_trees_of_a_saved_model_can_be_explained(made_up, tmp_path):
     import xgboost
@@ -228,11 +246,14 @@ def test_a_band_without_flights_is_answered_by_its_neighbour(made_up):
 @pytest.mark.model
 def test_one_row_gets_the_answer_that_it_gets_among_many(made_up):
     model, X, _ = made_up
-    many = model.predict(X)
-    for i in (0, 1, 1_500, 2_999):
-        assert (
-            np.abs(model.predict(X[i]).to_numpy() - many[i].to_numpy()).max() < 1e-3
-        )  # minutes; the graph's logistic is in float32
+    x, many, bands = as_matrix(model.features, X), model.predict(X).to_numpy(), model.answers_for[bands_of(X)]
+    off = []
+    for i in range(0, X.height, 60):
+        one = as_matrix(model.features, X[i])
+        assert np.array_equal(one[0], x[i], equal_nan=True)
+        assert np.abs(heads(model, one, bands[i]) - heads(model, x[[i, i]], bands[i])[0]).max() < 1e-5  # float32 sums
+        off.append(np.abs(model.predict(X[i]).to_numpy() - many[i]).max())  # minutes
+    assert np.mean(np.array(off) < 1e-3) > 0.9  # the others sit on a step of the isotonic regression
 
 
 @pytest.mark.model

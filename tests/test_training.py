@@ -105,6 +105,13 @@ def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_where_no_network_may_speak_nothing_is_chosen(winter):
+    ensemble, validation = choose(winter, split(winter.flights), ["day"], params={"rounds": 20})
+    assert shares_of(ensemble) == {} and validation["horizon"].to_list() == ["day"]
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_a_backtest_asks_each_month_of_a_model_that_has_not_seen_it(winter):
     origins = origins_of(winter.flights, 2)
     assert origins == [datetime(2013, 3, 1, tzinfo=UTC), winter.flights["scheduled_departure"].max() + timedelta(minutes=1)]

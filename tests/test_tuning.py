@@ -34,7 +34,7 @@ def test_every_family_can_be_asked(small, family):
 CHEAP = {
     "xgboost": {**DEFAULTS["xgboost"], "rounds": 100},
     "network": {**DEFAULTS["network"], "steps": 300, "batch": 256},
-    "lightgbm": {**DEFAULTS["xgboost"], "num_leaves": 31, "n_estimators": 100, "min_child_samples": 50},
+    "lightgbm": {**DEFAULTS["xgboost"], "learning_rate": 0.1, "num_leaves": 31, "n_estimators": 100, "min_child_samples": 50},
     "extra trees": {"n_estimators": 50, "min_samples_leaf": 20, "max_features": 0.3},
     "ridge": {"alpha": 100.0},
 }

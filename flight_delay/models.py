@@ -6,12 +6,12 @@
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'BANDS', 'NEAR_LATE', 'KNOTS', 'FEWEST', 'CLASSES', 'HEADS', 'SLOPE',
            'OFFSET', 'TREES', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH', 'NETWORK_GRAPH',
            'CANCELLED', 'CHUNK_ROWS', 'LANDED_PER_SAMPLE', 'quantile', 'reaching', 'mean', 'answers', 'Band', 'band_of',
-           'bands_of', 'Calibration', 'mixture', 'calibrate', 'distributions', 'target', 'offset_of', 'device', 'of',
-           'binned', 'merged', 'fit_trees', 'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of', 'encoded', 'layers',
-           'loss_of', 'fit_network', 'descend', 'folded', 'network_graph', 'trained', 'DelayModel', 'blank',
-           'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads', 'calibration_of', 'exceedances', 'p_cancelled',
-           'predict', 'fit', 'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model', 'KeptTrees',
-           'save', 'load']
+           'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate', 'distributions', 'target', 'offset_of',
+           'device', 'of', 'binned', 'merged', 'fit_trees', 'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of',
+           'encoded', 'layers', 'loss_of', 'fit_network', 'descend', 'folded', 'network_graph', 'trained', 'DelayModel',
+           'blank', 'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads', 'calibration_of', 'exceedances',
+           'p_cancelled', 'predict', 'fit', 'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model',
+           'KeptTrees', 'save', 'load']
 
 # %% ../nbs/05_models.ipynb #5418f17a
 import json
@@ -154,6 +154,11 @@ def mixture(
     return LogisticRegression(C=1e3).fit(heads / spread, late).coef_[0] / spread
 
 # %% ../nbs/05_models.ipynb #a571970b
+def index_of(said: np.ndarray, weights: np.ndarray) -> np.ndarray:  # (n,)
+    "The mixture, to four digits: behind them float32 sums change with the number of rows, and equal flights would differ."
+    return np.round(said[:, :2] @ weights, 4)
+
+# %% ../nbs/05_models.ipynb #955a6a4b
 def calibrate(
     said: np.ndarray,  # (n, 3) late, minutes, spread, of flights that no head has been trained on
     delay: np.ndarray,  # (n,) what became of them, minutes
@@ -162,7 +167,7 @@ def calibrate(
     from sklearn.isotonic import IsotonicRegression
 
     weights = mixture(said[:, :2], delay)
-    index = said[:, :2] @ weights
+    index = index_of(said, weights)
     knots, regression = np.quantile(index, KNOTS), IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     table = [regression.fit(index, delay >= threshold).predict(knots) for threshold in THRESHOLDS[NEAR_LATE]]
     strayed = (delay - said[:, 1]) / np.exp(said[:, 2])
@@ -181,7 +186,7 @@ def distributions(said: np.ndarray, calibration: Calibration) -> np.ndarray:  # 
         share = np.maximum(1 - np.abs(place - i), 0)[:, None]
         rows = share[:, 0] > 0
         found[rows] += share[rows] * (1 - np.interp(scaled[rows], own, KNOTS))
-    index = said[:, :2] @ weights
+    index = index_of(said, weights)
     for place, exceedance in zip(NEAR_LATE, table.T, strict=True):
         found[:, place] = np.interp(index, knots, exceedance)
     return np.minimum.accumulate(found, axis=1)

@@ -253,7 +253,7 @@ def test_one_row_gets_the_answer_that_it_gets_among_many(made_up):
         assert np.array_equal(one[0], x[i], equal_nan=True)
         assert np.abs(heads(model, one, bands[i]) - heads(model, x[[i, i]], bands[i])[0]).max() < 1e-5  # float32 sums
         off.append(np.abs(model.predict(X[i]).to_numpy() - many[i]).max())  # minutes
-    assert np.mean(np.array(off) < 1e-3) > 0.9  # the others sit on a step of the isotonic regression
+    assert max(off) < 1e-3
 
 
 @pytest.mark.model

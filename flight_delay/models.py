@@ -200,10 +200,10 @@ HEADS: dict[str, dict[str, Any]] = {
 SLOPE = {"scheduled": 40.0, "departed": 10.0}  # minutes up to which the loss is quadratic, by stage
 OFFSET = {"scheduled": None, "departed": "departure_delay"}  # what `minutes` starts from, by stage
 TREES = {
-    "max_depth": 7,
+    "max_depth": 6,
     "learning_rate": 0.15,
     "rounds": 80,
-    "bags": 3,  # boosters whose mean is taken
+    "bags": 2,  # boosters whose mean is taken
     "min_child_weight": 50,
     "subsample": 0.7,
     "colsample_bytree": 0.4,
@@ -315,7 +315,7 @@ NETWORK = {
     "hidden": (256, 128, 64),
     "dropout": 0.2,
     "batch": 1024,
-    "steps": 1200,
+    "steps": 600,
     "most_epochs": 12,
     "peak_learning_rate": 3e-3,
     "weight_decay": 1e-2,

@@ -219,7 +219,7 @@ def learn(
 
 # %% ../nbs/10_training.ipynb #ed75bd8c
 NETWORK_SHARES = np.arange(0, 0.61, 0.1)  # of the network
-CHOOSERS = 2  # the members that decide learn from one flight in so many: half the time
+CHOOSERS = 3  # the members that decide learn from one flight in so many: a third of the time
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ class Trained:
     model: models.DelayModel  # what is to be registered
     measured: models.DelayModel  # what was measured on the test block: the same, unless refitted
     ensemble: pl.DataFrame  # as weigh gives it
-    validation: pl.DataFrame  # metrics of a model that learned from half of the training block, where a network may speak
+    validation: pl.DataFrame  # metrics of a model that learned from a part of the training block, where a network may speak
     test: pl.DataFrame  # metrics per horizon of `measured`
     outcomes: dict[str, Outcomes]  # the test block's questions, by horizon
     importance: dict[str, pl.DataFrame]  # by stage

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'BANDS', 'NEAR_LATE', 'KNOTS', 'FEWEST', 'CLASSES', 'HEADS', 'SLOPE',
            'OFFSET', 'TREES', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH', 'NETWORK_GRAPH',
-           'CANCELLED', 'CHUNK_ROWS', 'LANDED_PER_SAMPLE', 'quantile', 'reaching', 'mean', 'answers', 'Band', 'band_of',
-           'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate', 'distributions', 'target', 'offset_of',
-           'device', 'of', 'binned', 'merged', 'fit_trees', 'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of',
-           'encoded', 'layers', 'loss_of', 'fit_network', 'descend', 'folded', 'network_graph', 'trained', 'DelayModel',
-           'blank', 'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads', 'calibration_of', 'exceedances',
-           'p_cancelled', 'predict', 'fit', 'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model',
-           'KeptTrees', 'save', 'load']
+           'CANCELLED', 'CHUNK_ROWS', 'LANDED_PER_SAMPLE', 'KNOWN_BY_TAIL', 'quantile', 'reaching', 'mean', 'answers',
+           'Band', 'band_of', 'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate', 'distributions', 'target',
+           'offset_of', 'device', 'of', 'binned', 'merged', 'fit_trees', 'without', 'fit_band', 'summed', 'to_onnx',
+           'Inputs', 'inputs_of', 'encoded', 'layers', 'loss_of', 'fit_network', 'descend', 'folded', 'network_graph',
+           'trained', 'DelayModel', 'blank', 'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads',
+           'calibration_of', 'exceedances', 'p_cancelled', 'predict', 'fit', 'fit_heads', 'fit_cancelled',
+           'calibrate_cancelled', 'calibrate_model', 'KeptTrees', 'save', 'load']
 
 # %% ../nbs/05_models.ipynb #5418f17a
 import json
@@ -102,6 +102,7 @@ class Band:
     from_lead_minutes: float  # this lead and longer, up to the next band of the stage
     blind_to: tuple[str, ...] = ()  # groups of the ledger that its trees do not see
     network: str | None = None  # the network that speaks beside its trees
+    bags: int = 2  # boosters whose mean is taken
 
 
 BANDS = (
@@ -110,7 +111,7 @@ BANDS = (
     Band("4h_to_12h", "scheduled", 240, network="near"),
     Band("12h_to_3d", "scheduled", 720),
     Band("over_3d", "scheduled", 4320, blind_to=("weather",)),
-    Band("departed", "departed", -np.inf, network="departed"),
+    Band("departed", "departed", -np.inf, network="departed", bags=4),
 )
 
 
@@ -203,7 +204,7 @@ TREES = {
     "max_depth": 6,
     "learning_rate": 0.15,
     "rounds": 80,
-    "bags": 2,  # boosters whose mean is taken
+    "bags": 2,  # boosters whose mean is taken; a band may have its own number
     "min_child_weight": 50,
     "subsample": 0.7,
     "colsample_bytree": 0.4,
@@ -276,12 +277,16 @@ def fit_trees(
     return merged([xgboost.train({**settings, "seed": bags * seed + i}, data, rounds) for i in range(bags)])
 
 # %% ../nbs/05_models.ipynb #ea96f4ad
+def without(X: pl.DataFrame, hidden: Container[str]) -> pl.DataFrame:
+    "Features with some of them unknown: trees that learn from these never ask for them."
+    return X.with_columns(pl.lit(None, pl.Float64).alias(name) for name in X.columns if name in hidden)
+
+
 def fit_band(band: Band, X: pl.DataFrame, delay: np.ndarray, seed: int, params: Mapping[str, Any] | None) -> dict[str, Any]:
     "The trees of one band, by head."
     hidden = {feature.name for feature in LEDGER if feature.group in band.blind_to}
-    seen = X.with_columns(pl.lit(None, pl.Float64).alias(name) for name in X.columns if name in hidden)
-    data = binned(as_matrix(X.columns, seen), params)
-    minutes = target(delay, offset_of(band.stage, X))
+    data = binned(as_matrix(X.columns, without(X, hidden)), params)
+    minutes, params = target(delay, offset_of(band.stage, X)), {"bags": band.bags, **(params or {})}
     trees = {"late": fit_trees("late", data, delay >= LATE_MINUTES, seed, params)}
     trees["minutes"] = fit_trees("minutes", data, minutes, seed, params, huber_slope=SLOPE[band.stage])
     off = np.log1p(np.abs(minutes - trees["minutes"].predict(data)))
@@ -658,13 +663,14 @@ def fit_heads(
 
 # %% ../nbs/05_models.ipynb #7456e4b5
 LANDED_PER_SAMPLE = 4  # one landed flight in so many is shown to the trees of cancellation
+KNOWN_BY_TAIL = {feature.name for feature in LEDGER if feature.group == "aircraft"} | {"planned_turnaround"}
 
 
 def fit_cancelled(X: pl.DataFrame, cancelled: np.ndarray, seed: int, params: Mapping[str, Any] | None):  # xgboost.Booster
     "Trees that tell who will not go, at any lead."
     waits = X["departure_delay"].is_null().to_numpy()
     rows = waits & (cancelled | (np.arange(X.height) % LANDED_PER_SAMPLE == 0))
-    data = binned(as_matrix(X.columns, X.filter(rows)), params)
+    data = binned(as_matrix(X.columns, without(X.filter(rows), KNOWN_BY_TAIL)), params)
     return fit_trees("late", data, cancelled[rows], seed, params)
 
 

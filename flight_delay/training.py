@@ -375,7 +375,7 @@ def train(
     return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled)
 
 # %% ../nbs/10_training.ipynb #32252029
-CURVE_HOURS = (168, 120, 72, 48, 24, 18, 12, 8, 6, 4, 3, 2, 1, 0.5)
+CURVE_HOURS = (168, 96, 48, 24, 12, 8, 6, 4, 3, 2, 1, 0.5)
 CURVE_FLIGHTS = 6_000  # a sample is enough for a curve
 
 
@@ -419,7 +419,7 @@ def backtest(
 
 # %% ../nbs/10_training.ipynb #5ddbeb6b
 STALE_ASKED = 4_000  # flights; a sample is enough for a curve
-STALE_STEPS = (0, 1, 3, 6, 12, 24, 72, None)  # hours; None: no feed at all
+STALE_STEPS = (0, 1, 3, 12, 48, None)  # hours; None: no feed at all
 
 
 def staleness(

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FILES', 'MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH',
-           'MM_PER_INCH', 'FLIGHT_COLUMNS', 'source_folder', 'read_file', 'digest', 'read_csv', 'clock_minutes',
-           'utc_offset_minutes', 'local_to_utc', 'read_airports', 'read_carriers', 'read_aircraft', 'condition',
-           'read_weather', 'placed_in_time', 'contradictions', 'read_flights', 'convert', 'write_tables', 'read_tables',
-           'conversion_code', 'kept_name', 'load', 'latest']
+           'MM_PER_INCH', 'FLIGHT_COLUMNS', 'source_folder', 'read_file', 'digest', 'file_digests', 'read_csv',
+           'clock_minutes', 'utc_offset_minutes', 'local_to_utc', 'read_airports', 'read_carriers', 'read_aircraft',
+           'condition', 'read_weather', 'placed_in_time', 'contradictions', 'read_flights', 'convert', 'write_tables',
+           'read_tables', 'conversion_code', 'kept_name', 'load', 'latest']
 
 # %% ../nbs/02_sources.ipynb #2a4d2233
 import hashlib
@@ -62,6 +62,12 @@ def digest(files: dict[str, bytes]) -> str:
     for name in sorted(files):
         total.update(name.encode() + hashlib.sha256(files[name]).digest())
     return total.hexdigest()
+
+
+def file_digests(source: str) -> dict[str, str]:  # file -> SHA-256
+    "What a source's files are, one by one: where a model's lineage starts."
+    folder = source_folder(source)
+    return {name: hashlib.sha256(read_file(folder, name)).hexdigest() for name in FILES}
 
 # %% ../nbs/02_sources.ipynb #a7e0a9fa
 def read_csv(

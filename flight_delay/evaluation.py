@@ -196,19 +196,18 @@ def measure(
     formulas: Mapping[str, Callable[[Sums], np.ndarray]],
     day: np.ndarray | None = None,  # (n,) which day each flight left on; None: no intervals
     resamples: int = RESAMPLES,
-) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where there are two days or more
+) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where there are days: NaN if there is only one
     "Each figure, with its day-block bootstrap interval."
     with np.errstate(invalid="ignore", divide="ignore"):  # what cannot be measured is NaN
         once = add_up(rows)
         found = {name: float(of(once)[0]) for name, of in formulas.items()}
         days, place = np.unique([] if day is None else day, return_inverse=True)
-        if len(days) > 1:
-            again = add_up(rows, place, redraw(len(days), resamples))
-            for name in formulas.keys() - set(WITHOUT_INTERVAL):
-                drawn = formulas[name](again)
-                there = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
-                low, high = np.quantile(there, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-                found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+        again = add_up(rows, place, redraw(len(days), resamples)) if len(days) > 1 else {}
+        for name in [name for name in formulas if len(days) and name not in WITHOUT_INTERVAL]:
+            drawn = formulas[name](again) if again else np.array([np.nan])
+            there = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
+            low, high = np.quantile(there, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+            found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
     return found
 
 # %% ../nbs/06_evaluation.ipynb #8e0bbfbf
@@ -438,7 +437,7 @@ def by_segment(
 def segments(
     model: DelayModel,
     test: Mapping[str, Outcomes],
-    kinds: Sequence[str] = ("airline", "origin", "destination", "hour", "month", "weather"),  # keys of SEGMENTS
+    kinds: Sequence[str] = ("airline", "origin", "destination", "route", "hour", "month", "weather"),  # keys of SEGMENTS
 ) -> pl.DataFrame:  # horizon, kind, + as by_segment gives it
     "Every kind of segment at every horizon."
     found = []

@@ -346,7 +346,7 @@ def reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], sca
     found = []
     for theme, names in by_theme.items():
         own, values = {name: shares[name] for name in names}, {name: row[name] for name in names}
-        known = any(value is not None for value in values.values())
+        known = any(values[name] is not None and shares[name] for name in names)  # trees may be blind to what is there
         found.append(Reason(theme, sentence(theme, own, values), scale * sum(own.values()), known, values))
     return sorted(found, key=lambda reason: -abs(reason.push))
 

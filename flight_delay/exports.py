@@ -171,6 +171,7 @@ def pod(entry: Entry, image: str) -> dict[str, Any]:
     }
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "flight-delay"}}
     rest = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 2 * PATIENCE_SECONDS}
+    rest["securityContext"] = {"fsGroup": 1000}  # the image's user may write to a volume that belongs to root
     return {"containers": [container], "volumes": [volume], **rest}
 
 # %% ../nbs/22_exports.ipynb #16af4917

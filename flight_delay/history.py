@@ -24,7 +24,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from .config import BadInput, Settings, settings
-from .registry import write_atomically
+from .registry import aliases, write_atomically
 from .rendering import document, figures_of, filled, spark
 
 log = logging.getLogger(__name__)
@@ -379,8 +379,11 @@ def let_go(config: Settings | None = None, now: datetime | None = None) -> list[
     "Remove the runs that may go; each vanishes from the list in one step."
     config = config or settings()
     gone = []
+    serving = set(aliases(config).values())
     for run in expired(runs(config), now or datetime.now(UTC), config.keep_days, config.keep_runs):
         assert run.path is not None
+        if run.facts.get("model") in serving:
+            continue
         doomed = config.reports / f".expired-{run.job}-{run.run_id}"
         try:
             os.rename(run.path.parent, doomed)

@@ -140,8 +140,13 @@ class Client(PapermillNotebookClient):
 
 # %% ../nbs/17_kernels.ipynb #3deb85f8
 def limit(watch: Watch) -> Callable[[Any], float]:
-    "How long the next cell may run."
-    return lambda cell: max(min(watch.config.cell_timeout_seconds, watch.deadline - time.monotonic()), 0.01)
+    "How long the next cell may run: one with the tag `long` as long as the run."
+
+    def most(cell: Any) -> float:
+        left = watch.deadline - time.monotonic()
+        return max(left if "long" in cell.metadata.get("tags", []) else min(watch.config.cell_timeout_seconds, left), 0.01)
+
+    return most
 
 # %% ../nbs/17_kernels.ipynb #9e9cea15
 QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that spin while they wait slow trees down tenfold where cores are shared

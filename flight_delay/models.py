@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'BANDS', 'NEAR_LATE', 'KNOTS', 'FEWEST', 'CLASSES', 'HEADS', 'SLOPE',
            'OFFSET', 'TREES', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH', 'NETWORK_GRAPH',
-           'CANCELLED', 'CHUNK_ROWS', 'LANDED_PER_SAMPLE', 'KNOWN_BY_TAIL', 'quantile', 'reaching', 'mean', 'answers',
-           'Band', 'band_of', 'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate', 'distributions', 'target',
-           'offset_of', 'device', 'of', 'binned', 'merged', 'fit_trees', 'without', 'fit_band', 'summed', 'to_onnx',
-           'Inputs', 'inputs_of', 'encoded', 'layers', 'loss_of', 'fit_network', 'descend', 'folded', 'network_graph',
-           'trained', 'DelayModel', 'blank', 'as_matrix', 'said_by', 'trees_say', 'network_says', 'heads',
-           'calibration_of', 'exceedances', 'p_cancelled', 'predict', 'fit', 'fit_heads', 'fit_cancelled',
-           'calibrate_cancelled', 'calibrate_model', 'KeptTrees', 'save', 'load']
+           'CANCELLED', 'CHUNK_ROWS', 'MADE_UP_MINUTES', 'LANDED_PER_SAMPLE', 'KNOWN_BY_TAIL', 'quantile', 'reaching',
+           'mean', 'answers', 'Band', 'band_of', 'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate',
+           'distributions', 'target', 'offset_of', 'device', 'of', 'binned', 'merged', 'fit_trees', 'without',
+           'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of', 'encoded', 'layers', 'loss_of', 'fit_network',
+           'descend', 'folded', 'network_graph', 'trained', 'DelayModel', 'blank', 'as_matrix', 'said_by', 'trees_say',
+           'network_says', 'heads', 'calibration_of', 'having_waited', 'exceedances', 'p_cancelled', 'predict', 'fit',
+           'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model', 'KeptTrees', 'save', 'load']
 
 # %% ../nbs/05_models.ipynb #5418f17a
 import json
@@ -204,7 +204,7 @@ TREES = {
     "max_depth": 6,
     "learning_rate": 0.15,
     "rounds": 80,
-    "bags": 2,  # boosters whose mean is taken; a band may have its own number
+    "bags": 2,  # boosters whose mean is taken; each band has its own number
     "min_child_weight": 50,
     "subsample": 0.7,
     "colsample_bytree": 0.4,
@@ -286,7 +286,7 @@ def fit_band(band: Band, X: pl.DataFrame, delay: np.ndarray, seed: int, params: 
     "The trees of one band, by head."
     hidden = {feature.name for feature in LEDGER if feature.group in band.blind_to}
     data = binned(as_matrix(X.columns, without(X, hidden)), params)
-    minutes, params = target(delay, offset_of(band.stage, X)), {"bags": band.bags, **(params or {})}
+    minutes, params = target(delay, offset_of(band.stage, X)), {**(params or {}), "bags": band.bags}
     trees = {"late": fit_trees("late", data, delay >= LATE_MINUTES, seed, params)}
     trees["minutes"] = fit_trees("minutes", data, minutes, seed, params, huber_slope=SLOPE[band.stage])
     off = np.log1p(np.abs(minutes - trees["minutes"].predict(data)))
@@ -346,7 +346,8 @@ def inputs_of(features: Sequence[str], x: np.ndarray) -> Inputs:  # x: float32 (
     columns = np.array([i for i in range(len(features)) if i not in codes])
     numbers = np.ma.masked_invalid(x[:, columns])
     mean, std = (part.filled(0).astype(np.float32) for part in (numbers.mean(axis=0), numbers.std(axis=0)))
-    return Inputs(columns, mean, np.maximum(std, 1e-3), np.flatnonzero(np.ma.getmaskarray(numbers).any(axis=0)), codes)
+    std = np.where(std > 1e-3, std, np.float32(np.inf))  # what never changed says nothing
+    return Inputs(columns, mean, std, np.flatnonzero(np.ma.getmaskarray(numbers).any(axis=0)), codes)
 
 # %% ../nbs/05_models.ipynb #edb97563
 def encoded(inputs: Inputs, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # float32 (n, numbers + flags), int64 (n, codes)
@@ -592,6 +593,16 @@ def calibration_of(model: DelayModel, band: int) -> Calibration:
     return Calibration(*(model.arrays[name][band] for name in Calibration._fields))
 
 
+MADE_UP_MINUTES = 20.0  # what a flight may make up on its way
+
+
+def having_waited(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) since the schedule
+    "The distributions of flights that are still there: none arrives much earlier than it has waited."
+    least = (minutes - MADE_UP_MINUTES)[:, None]
+    there = np.maximum(reaching(exceedance, least[:, 0]), 1e-9)[:, None]
+    return np.where(least >= THRESHOLDS, 1.0, np.minimum(exceedance / there, 1.0))
+
+# %% ../nbs/05_models.ipynb #85e2bb44
 def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
     "The whole distribution of each question."
     left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
@@ -599,6 +610,8 @@ def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, threshol
     for band in np.unique(bands):
         rows = bands == band
         found[rows] = distributions(heads(model, x[rows], band), calibration_of(model, band))
+    late = np.isnan(left) & (lead < 0)
+    found[late] = having_waited(found[late], -lead[late].astype(float))
     return found
 
 
@@ -737,12 +750,14 @@ def load(folder: Path) -> DelayModel:
     "A model as `save` wrote it."
     card, layout = json.loads((folder / "card.json").read_text()), blank()
     arrays = {name: folder / f"{name}.npy" for name in layout}
-    if card["thresholds"] != THRESHOLDS.tolist() or not all(path.exists() for path in arrays.values()):
+    there = {name: np.load(path, allow_pickle=False) for name, path in arrays.items() if path.exists()}
+    fits = {name: array.shape for name, array in there.items()} == {name: array.shape for name, array in layout.items()}
+    if card["thresholds"] != THRESHOLDS.tolist() or not fits:
         raise NotReady("the model's layout must be that of this version of the library; it is not; train it again.")
     return DelayModel(
         features=card["features"],
         graphs={path.stem: path.read_bytes() for path in sorted(folder.glob("*.onnx"))},
-        arrays={name: np.load(path, allow_pickle=False) for name, path in arrays.items()},
+        arrays=there,
         card=card,
         version=folder.name,
         trees=KeptTrees(folder),

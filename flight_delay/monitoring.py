@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOVING_GROUPS', 'REFERENCE_FLIGHTS', 'DRIFT_HORIZON', 'Limits', 'psi', 'drift', 'quality', 'Monitored', 'judge',
-           'reference_features', 'monitor', 'check_span', 'drift_features']
+           'past_with', 'reference_features', 'monitor', 'check_span', 'drift_features']
 
 # %% ../nbs/12_monitoring.ipynb #4b2f2d67
 from collections.abc import Mapping
@@ -124,12 +124,21 @@ REFERENCE_FLIGHTS = 20_000
 DRIFT_HORIZON = "two_hours"
 
 
+def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
+    "The landed flights that a model learned from, for baselines."
+    until = instant(model.card["train_until"])
+    if not (past := past_of(tables, until)).height:
+        reach = f"the source must reach back before {until:%Y-%m-%d}, to what {model.version} learned from"
+        raise BadInput(f"{reach}; {tables.source} does not; use one that holds both.")
+    return past
+
+
 def reference_features(tables: Tables, learned_until: datetime, seed: int = 0) -> pl.DataFrame:
     "Features of a sample of the flights that a model has learned from."
     past = landed(tables.flights).filter(pl.col("scheduled_departure") < learned_until)
     return build(tables, at_horizon(past.sample(min(REFERENCE_FLIGHTS, past.height), seed=seed), DRIFT_HORIZON))
 
-
+# %% ../nbs/12_monitoring.ipynb #fa387423
 def monitor(
     tables: Tables,
     model: DelayModel,
@@ -147,8 +156,7 @@ def monitor(
         return Monitored("fail", [reason], found, pl.DataFrame(), pl.DataFrame(), {})
     outcomes = block(tables, start, end, model.card["horizons"])
     then = {row["horizon"]: row["mae_skill"] for row in model.card["test"]}
-    past = past_of(tables, instant(model.card["train_until"]))
-    performance = evaluate(model, outcomes, past).with_columns(
+    performance = evaluate(model, outcomes, past_with(tables, model)).with_columns(
         skill_then=pl.col("horizon").replace_strict(then, default=None, return_dtype=pl.Float64)
     )
     drifted = drift(reference_features(tables, learned_until), drift_features(tables, outcomes, start, end))

@@ -19,13 +19,11 @@ from dataclasses import asdict, dataclass
 from email.message import EmailMessage
 from typing import Any, ClassVar, Literal
 
-import nbformat
 from pydantic import Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .config import BadInput, Settings, settings
 from .history import FAILURES, Run, runs
-from .rendering import failing_cell
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +83,8 @@ class Links(BaseSettings):
 
 def notice_of(made: Run, event: str) -> Notice:
     "A run as a message."
-    cell, link = None, None
+    cell, link = made.failing, None
     if made.path:
-        notebook = made.path.parent / "notebook.ipynb"
-        cell = failing_cell(nbformat.read(notebook, as_version=4)) if notebook.exists() else None
         base = Links().reports_url
         link = f"{base.rstrip('/')}/{made.job}/{made.run_id}/report.html" if base else made.path.absolute().as_uri()
     source, last_lines = (cell["source"][:MAX_QUOTE], cell["last_lines"][-MAX_QUOTE:]) if cell else (None, None)

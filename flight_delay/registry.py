@@ -64,12 +64,16 @@ def write_atomically(path: Path, text: str) -> None:
     "Replace a file in one step that survives a crash: either the old text or the new."
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(unfinished, 0o644)  # mkstemp is private; another user may serve what this one trained
-    os.replace(unfinished, path)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(unfinished, 0o644)  # mkstemp is private; another user may serve what this one trained
+        os.replace(unfinished, path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
 
 # %% ../nbs/09_registry.ipynb #6c69407b
 ALIAS = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")

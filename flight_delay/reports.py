@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'REPORT', 'BALLAST', 'BALLAST_BYTES', 'PENDING', 'SIGNALS', 'AlreadyRunning', 'span_of', 'unfinished_folder',
-           'held', 'holder', 'fail', 'no_number', 'judge', 'head_of', 'page', 'log_of', 'put', 'hide', 'orphaned',
-           'recover', 'recovered', 'end_left', 'handled', 'interruptible', 'undisturbed', 'carry_out', 'started',
-           'asked_well', 'alone', 'run', 'refuse', 'storable', 'prepare', 'promote', 'settle']
+           'held', 'holder', 'fail', 'no_number', 'judge', 'head_of', 'page', 'log_of', 'writable', 'put', 'hide',
+           'orphaned', 'recover', 'recovered', 'end_left', 'handled', 'interruptible', 'undisturbed', 'carry_out',
+           'started', 'asked_well', 'alone', 'run', 'refuse', 'storable', 'prepare', 'promote', 'settle']
 
 # %% ../nbs/18_reports.ipynb #6735cef2
 import errno
@@ -204,6 +204,11 @@ BALLAST_BYTES = 4_000_000
 PENDING = ".promotes"  # names the version that a complete run makes the champion, until it is
 
 
+def writable(text: str) -> str:
+    "A text that UTF-8 can hold: the bytes of a strange file name become question marks."
+    return text.encode("utf-8", "replace").decode()
+
+# %% ../nbs/18_reports.ipynb #05e00e3f
 def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: str, config: Settings) -> None:
     "Write a run's files and put it among the complete ones. What it is given holds no secret."
     run.state, final = "complete", config.reports / run.job / run.run_id
@@ -213,8 +218,8 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
         (folder / leftover).unlink(missing_ok=True)
     try:
         if notebook is not None:
-            (folder / "notebook.ipynb").write_text(nbformat.writes(notebook))
-        (folder / "report.html").write_text(page(run, notebook, last_good(runs(config, run.job), run), tail))
+            (folder / "notebook.ipynb").write_text(writable(nbformat.writes(notebook)))
+        (folder / "report.html").write_text(writable(page(run, notebook, last_good(runs(config, run.job), run), tail)))
         if run.promotes and run.exit_code == 0:
             (folder / PENDING).write_text(run.promotes)
     except Exception as error:  # the verdict counts more than the page
@@ -224,8 +229,8 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
             fail(run, "out of disk" if full else "broken", f"the report could not be made: {error}")
         for name in ("notebook.ipynb", "report.html", PENDING):
             (folder / name).unlink(missing_ok=True)
-        with suppress(OSError):
-            (folder / "report.html").write_text(page(run, None, None, tail))
+        with suppress(Exception):
+            (folder / "report.html").write_text(writable(page(run, None, None, tail)))
     write_atomically(folder / "run.json", record(run))
     os.rename(folder, final)
     run.path = final / "report.html"
@@ -250,11 +255,14 @@ def orphaned(name: str, config: Settings) -> Iterator[bool]:  # name: of the fol
 def recover(config: Settings) -> list[Run]:
     "Finish what killed runners left: an unfinished run is put among the runs as interrupted, a pending promotion is made."
     found = []
-    for folder in config.reports.glob(".unfinished-*"):
+    for folder in filter(Path.is_dir, config.reports.glob(".unfinished-*")):
         with orphaned(folder.name, config) as gone:
             try:
                 found += [recovered(folder, config)] if gone else []
             except (OSError, ValueError, TypeError, AttributeError, ValidationError) as error:
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # a full disk can pass
+                    log.warning("%s waits for the next run: %s", folder.name, error)
+                    continue
                 log.warning("%s cannot be recovered and is removed: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
     for pending in sorted(config.reports.glob(f"*/*/{PENDING}"), key=lambda path: path.parent.name, reverse=True):
@@ -312,14 +320,16 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    "While a verdict is settled, a request to end waits; it then comes too late."
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    "While a verdict is settled, a request to end comes too late. (A mask would hold for this thread only.)"
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
     finally:
-        while pending := signal.sigpending() & SIGNALS - before:
-            signal.sigwait(pending)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 # %% ../nbs/18_reports.ipynb #88808623
 def carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, config: Settings) -> None:
@@ -446,5 +456,5 @@ def settle(run: Run, config: Settings) -> None:
     try:
         let_go(config)
         write_index(config)
-    except (OSError, Timeout, ValueError) as error:
+    except Exception as error:
         log.warning("the index could not be renewed: %s", error)

@@ -185,9 +185,8 @@ def read_schedule(config: Settings | None = None) -> list[Entry]:
             raise BadInput(
                 f"schedule.toml, entry {entry.name}: job must be a notebook of scheduled/ ({choice}); got {entry.job!r}."
             )
-        check_parameters(
-            resolve(entry.parameters, datetime.now(UTC), entry.timezone), declared(read_notebook(entry.job, config))
-        )
+        given = resolve(entry.parameters, datetime.now(UTC), entry.timezone)
+        check_parameters(given, declared(read_notebook(entry.job, config)), entry.job)
     return entries
 
 

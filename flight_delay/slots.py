@@ -148,12 +148,13 @@ def attend(entry: Entry, slot: datetime, config: Settings, lock: int, stop: Even
     return FAILURES["timed out"][0] if late else FAILURES["interrupted"][0] if code and stop.is_set() else code
 
 # %% ../nbs/21_slots.ipynb #cb2d9ac1
-def run_of(record: Record, entry: Entry, config: Settings) -> Run | None:
-    "The newest run of the entry's job with the record's parameters since the record's attempt began."
+def run_of(record: Record, entry: Entry, config: Settings, code: int | None = None) -> Run | None:  # code: how it ended
+    "The newest run of the entry's job with the record's parameters since the record's attempt began; not one typed meanwhile."
     since = f"{record.started_at:%Y-%m-%dT%H:%M:%S}"
     for made in runs(config, entry.job):
         same = all(made.parameters.get(name) == value for name, value in record.parameters.items())
-        if same and made.started_at[:19] >= since:
+        ours = made.failure != "already running" if code is None else made.exit_code == code
+        if same and ours and made.started_at[:19] >= since:
             return made
     return None
 
@@ -161,7 +162,7 @@ def run_of(record: Record, entry: Entry, config: Settings) -> Run | None:
 def ended(record: Record, code: int, entry: Entry, config: Settings) -> Record:
     "A record with how its run ended."
     by_code = {number: name for name, (number, _) in FAILURES.items()}
-    made, failure = run_of(record, entry, config), by_code.get(code, "broken") if code else None
+    made, failure = run_of(record, entry, config, code), by_code.get(code, "broken") if code else None
     reason = made.reasons[0] if made and made.reasons else FAILURES[failure][1] if failure else None
     if code == 0 and (made is None or made.exit_code):
         failure, reason = "broken", "the run ended without a record of it"
@@ -228,7 +229,8 @@ def inform(record: Record, entry: Entry, config: Settings) -> Record:
     if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit
         given: dict[str, Any] = {"verdict": verdict_of(record), "failure": record.failure, "reasons": [record.reason or ""]}
         started = (record.started_at or record.slot).isoformat(timespec="seconds")
-        made = Run(entry.job, record.run_id or "", started, record.parameters, path=made.path if made else None, **given)
+        seen: dict[str, Any] = {"path": made.path, "failing": made.failing} if made else {}
+        made = Run(entry.job, record.run_id or "", started, record.parameters, **seen, **given)
     tell(made, chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)), entry.notify)
     return write_record(record.model_copy(update={"told": True}), entry, config)
 
@@ -248,7 +250,8 @@ def fire(
     found = [inform(record, entry, config)]
     if record.state in ("ok", "warn"):
         for name in entry.then:
-            found += fire(entry_of(name, entries), entries, slot, config, redo, True, stop)
+            follower = entry_of(name, entries).model_copy(update={"missed": "run"})  # late because its leader took its time
+            found += fire(follower, entries, slot, config, redo, True, stop)
     return found
 
 # %% ../nbs/21_slots.ipynb #e6a61a45
@@ -263,10 +266,14 @@ class Slots(BaseTrigger):
 
 
 def fire_newest(
-    entry: Entry, entries: Sequence[Entry], config: Settings | None = None, stop: Event | None = None
+    entry: Entry,
+    entries: Sequence[Entry],
+    config: Settings | None = None,
+    stop: Event | None = None,
+    wait: bool = False,  # for a run that another engine has left behind
 ) -> list[Record]:
     "Run the newest slot that is due, unless that was done."
-    return fire(entry, entries, newest_slot(entry), config, stop=stop)
+    return fire(entry, entries, newest_slot(entry), config, wait=wait, stop=stop)
 
 
 def begin(entry: Entry, config: Settings) -> None:
@@ -285,7 +292,7 @@ def keep(entries: Sequence[Entry], config: Settings | None = None, stop: Event |
         begin(entry, config)
         # two at once: the second finds the lock taken and says so in its record
         options = {"max_instances": 2, "coalesce": True, "misfire_grace_time": None, "args": [entry, entries, config, stop]}
-        scheduler.add_job(fire_newest, name=entry.name, **options)
+        scheduler.add_job(fire_newest, name=entry.name, **options, kwargs={"wait": True})
         scheduler.add_job(fire_newest, Slots(entry), name=entry.name, **options)
     log.info("keeping %d entries of schedule.toml", len(timed))
     scheduler.start()

@@ -26,6 +26,7 @@ from scipy.special import logit
 from . import models
 from .config import BadInput, Settings, settings
 from .evaluation import Outcomes, crps, metrics
+from .features import ledger
 from .figures import BLUE, GREY, LOOK, ORANGE, Picture
 from .registry import write_atomically
 from .tables import LATE_MINUTES, Tables
@@ -70,7 +71,6 @@ def space_of_trees(trial: optuna.Trial) -> dict[str, Any]:
         "max_depth": trial.suggest_int("max_depth", 4, 9),
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.3, log=True),
         "rounds": trial.suggest_int("rounds", 40, 240, step=20),
-        "bags": trial.suggest_int("bags", 1, 4),
         "min_child_weight": trial.suggest_float("min_child_weight", 5, 200, log=True),
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.8),
@@ -82,6 +82,7 @@ def fit_xgboost(features, x, delay, offset, stage, seed, settings) -> Heads:
     "The trees of this project."
     import xgboost
 
+    settings = {**settings, "bags": next(band.bags for band in models.BANDS if band.stage == stage)}
     data = models.binned(x, settings)
     late = models.fit_trees("late", data, delay >= LATE_MINUTES, seed, settings)
     slope = models.SLOPE[stage]
@@ -267,7 +268,6 @@ SPACES = {
         "max_depth",
         "learning_rate",
         "rounds",
-        "bags",
         "min_child_weight",
         "subsample",
         "colsample_bytree",
@@ -314,9 +314,9 @@ def gains(studies: Mapping[str, optuna.Study]) -> pl.DataFrame:  # family, crps 
     return pl.DataFrame(rows, schema={"family": pl.String, **dict.fromkeys(("crps_library", "crps_best", "gain"), pl.Float64)})
 
 
-def storage_for(tables: Tables, blocks: Split, every: int, config: Settings | None = None) -> Path:
-    "Where the studies of one contest are kept unless another place is named."
-    same = f"{tables.digest} {blocks.train_until} {blocks.validate_until} {every}"
+def storage_for(tables: Tables, blocks: Split, every: int, seed: int, config: Settings | None = None) -> Path:
+    "Where the studies of one contest are kept unless another place is named: other data or features, another study."
+    same = f"{tables.digest} {ledger().write_csv()} {blocks.train_until} {blocks.validate_until} {every} {seed}"
     return (config or settings()).home / "tuning" / hashlib.sha256(same.encode()).hexdigest()[:12] / "study.db"
 
 

@@ -70,7 +70,7 @@ def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
     asked, bands = X[:300], model.answers_for[bands_of(X[:300])]
     said = explain(model, asked, head).said
     for band in np.unique(bands):
-        served = heads(model, asked.filter(bands == band), band)[:, list(HEADS).index(head)]
+        served = heads(model, as_matrix(model.features, asked.filter(bands == band)), band)[:, list(HEADS).index(head)]
         assert np.abs(said[bands == band] - served).max() < 1e-3
 
 

@@ -42,6 +42,11 @@ def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():
     assert masked(said, secrets) == {"one": ["•••", "•••"], "two": "••• or •••", "n": 3}
 
 
+def test_secrets_are_found_by_their_usual_names_and_shapes():
+    told = {"PGPASSWORD": "hunter22\n", "SMTP_PASS": "letmein99", "REMOTE": "https://ghp_0123456789abcdef@example.org/x"}
+    assert secrets_of(told) == ["ghp_0123456789abcdef", "letmein99", "hunter22"]
+
+
 def test_nan_cannot_become_a_metric():
     for value in (float("nan"), float("inf"), None, "1.5"):
         with pytest.raises(NotANumber, match="mae is"):

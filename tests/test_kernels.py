@@ -3,7 +3,9 @@
 from flight_delay.kernels import *
 
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -28,6 +30,12 @@ def test_every_refusal_of_the_library_is_known_by_name():
 )
 def test_an_error_is_named_by_what_it_means(name, said, failure):
     assert raised(name, said) == failure
+
+
+def test_a_cell_with_the_tag_long_may_take_as_long_as_the_run():
+    watch = SimpleNamespace(config=SimpleNamespace(cell_timeout_seconds=10), deadline=time.monotonic() + 1000)
+    assert limit(watch)(nbformat.v4.new_code_cell("1")) == 10
+    assert 900 < limit(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
 
 
 def test_a_secret_that_was_printed_in_pieces_is_hidden():

@@ -113,6 +113,12 @@ def test_a_tracker_that_cannot_be_reached_costs_nothing_but_a_warning(home, monk
     assert "cannot be reached" in caplog.text
 
 
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(tmp_path / "a.txt", "\udce9")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_key_makes_tracking_online_and_its_absence_offline(monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)

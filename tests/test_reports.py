@@ -355,6 +355,15 @@ def test_a_registry_that_cannot_be_written_delays_a_promotion_and_a_champion_cho
     assert aliases(house) == {"champion": "v2"} and promotions(house) == 2
 
 
+def test_once_a_verdict_is_being_settled_a_request_to_end_comes_too_late():
+    before = signal.getsignal(signal.SIGINT)
+    with reports.undisturbed():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.05)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.slow
 def test_a_run_that_fails_moves_no_champion(house):
     a_version(house, "v1")

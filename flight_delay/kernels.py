@@ -55,6 +55,7 @@ class Watch:
     notebook: nbformat.NotebookNode | None = None
     printed: int = 0
     flooded: bool = False
+    asked_to_end: bool = False
     exit_status: int | None = None  # of the kernel's process
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -255,6 +256,8 @@ def oom_kills() -> int:
 # %% ../nbs/17_kernels.ipynb #e62ad595
 def failure_of(error: BaseException, watch: Watch, kills_before: int) -> tuple[str, str]:  # a key of FAILURES, a sentence
     "The name of what ended a run."
+    if watch.asked_to_end or isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped by hand or by a signal"
     if watch.flooded:
         return "too much output", f"more than {watch.config.output_limit_mb:g} MB; print less, or raise the limit"
     if isinstance(error, PapermillExecutionError):
@@ -275,8 +278,6 @@ def failure_of(error: BaseException, watch: Watch, kills_before: int) -> tuple[s
             else ""
         )
         return "kernel died", f"in cell {watch.run.cell} the kernel's process was ended{how}"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "stopped by hand or by a signal"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "out of disk", str(error)
     return ("no kernel" if watch.run.cell is None else "broken"), f"{type(error).__name__}: {shorter(str(error), 2000)}"

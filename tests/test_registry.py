@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 from flight_delay.config import BadInput
+from flight_delay import features, registry
 from flight_delay.models import fit
 
 
@@ -59,8 +62,201 @@ def test_an_alias_needs_a_version_and_a_name(model, home):
     register(model)
     with pytest.raises(BadInput, match="one of v1; got 'v9'"):
         set_alias("champion", "v9", "no")
-    with pytest.raises(BadInput, match="'../x'"):
-        set_alias("../x", "v1", "no")
+    for alias in ("../x", "v1", "v2", "champion\n", "Champion", ""):
+        with pytest.raises(BadInput, match="an alias must be"):
+            set_alias(alias, "v1", "no")
+    with pytest.raises(BadInput, match="version must be"):
+        set_alias("champion", "v1\n", "no")
+    assert aliases() == {}
+
+
+def test_a_version_s_name_means_that_version_whatever_lies_among_the_aliases(model, home):
+    for _ in range(2):
+        register(model)
+    set_alias("champion", "v2", "first")
+    (registry_folder() / "aliases" / "v1").write_text("v2\n")  # as an older release allowed
+    assert aliases() == {"champion": "v2"} and load("v1").version == "v1"
+    for name in ("champion\n", "v1\n", "../registry/v1", "v0"):
+        with pytest.raises(NoModel):
+            load(name)
+    (registry_folder() / "aliases" / "champion").write_text("v7\n")
+    with pytest.raises(NoModel, match="'champion', which points at 'v7'"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "7", '"x"', "{", "", '{"card.json": null}', '{"card.json": {}}', "[" * 100_000]
+)
+def test_a_list_of_digests_that_is_none_is_refused(model, home, content):
+    version = register(model)
+    (registry_folder() / version / DIGESTS).write_text(content)
+    for use in (load, lambda name: set_alias("champion", name, "no")):
+        with pytest.raises(Tampered, match=DIGESTS):
+            use(version)
+    assert listing().rows()[0][-1] == "torn"
+
+
+@pytest.mark.parametrize(
+    "tear",
+    [
+        lambda folder: (folder / "card.json").unlink(),
+        lambda folder: (folder / "card.json").write_text('{"source": "x'),
+        lambda folder: (folder / "card.json").write_text("[]"),
+        lambda folder: (folder / "table.npy").write_bytes(b""),
+        lambda folder: (folder / "more").mkdir(),
+        lambda folder: (folder / "link").symlink_to("nowhere"),
+        lambda folder: (folder.rename(folder.with_name("old")), folder.write_text("a file")),
+        lambda folder: [path.unlink() for path in folder.iterdir()],
+    ],
+)
+def test_one_torn_version_is_shown_as_torn_among_the_others(model, home, tear):
+    for _ in range(3):
+        register(model)
+    set_alias("champion", "v3", "first")
+    tear(registry_folder() / "v2")
+    table = listing()
+    assert table["version"].to_list() == ["v3", "v2", "v1"] and table["state"].to_list() == ["ok", "torn", "ok"]
+    with pytest.raises(Tampered, match="v2"):
+        load("v2")
+    assert register(model) == "v4"
+
+
+def test_a_torn_line_of_history_is_skipped_and_spoils_no_other(model, home):
+    version = register(model)
+    set_alias("champion", version, "first")
+    path = registry_folder() / "history.jsonl"
+    with path.open("ab") as file:
+        file.write(b'null\n{"at": "2013-01-01T00:00:00", "alias": "cham\xc3')  # killed here
+    set_alias("challenger", version, "second")
+    assert [(move["alias"], move["reason"]) for move in alias_history()] == [("champion", "first"), ("challenger", "second")]
+
+
+def test_a_number_is_given_once(model, home):
+    for _ in range(2):
+        version = register(model)
+    set_alias("challenger", version, "newest")
+    (registry_folder() / version).rename(home.home / "elsewhere")
+    assert register(model) == "v3"
+
+
+def test_a_model_that_cannot_be_saved_leaves_nothing(model, home):
+    with pytest.raises(UnicodeEncodeError):
+        register(model, pages={"card.html": "\udce9"})
+    assert versions() == [] and not list(registry_folder().glob(".unfinished-*"))
+
+
+def test_of_two_that_compared_with_the_same_version_one_moves_the_alias(model, home):
+    for _ in range(3):
+        register(model)
+    set_alias("champion", "v1", "first", expected=None)
+    set_alias("champion", "v2", "better", expected="v1")
+    with pytest.raises(AliasMoved, match="champion must still be v1 to become v3; it is v2; "):
+        set_alias("champion", "v3", "better", expected="v1")
+    with pytest.raises(AliasMoved, match="must still be unset"):
+        set_alias("champion", "v3", "first", expected=None)
+    assert aliases() == {"champion": "v2"} and len(alias_history()) == 2
+    set_alias("champion", "v1", "by hand")  # nobody's comparison: a person decides
+    assert aliases() == {"champion": "v1"}
+
+
+def test_many_at_once_take_turns(model, home):
+    with ThreadPoolExecutor(8) as threads:
+        numbers = list(threads.map(lambda _: register(model), range(8)))
+    assert sorted(numbers) == sorted(versions()) == [f"v{i}" for i in range(1, 9)]
+    set_alias("champion", "v1", "first")
+
+    def promoted(version):
+        try:
+            set_alias("champion", version, "better", expected="v1")
+        except AliasMoved:
+            return None
+        return version
+
+    with ThreadPoolExecutor(8) as threads:
+        (winner,) = filter(None, threads.map(promoted, [f"v{i}" for i in range(2, 9)]))
+    assert aliases() == {"champion": winner} and [move["version"] for move in alias_history()] == ["v1", winner]
+
+
+LOCKED_AND_KILLED = """
+import os
+from flight_delay import registry
+registry.write_atomically = lambda *_: os.kill(os.getpid(), 9)
+registry.set_alias("champion", "v1", "never")
+"""
+
+
+def test_who_dies_with_the_lock_leaves_it_free(model, home):
+    register(model)
+    killed = subprocess.run([sys.executable, "-c", LOCKED_AND_KILLED], check=False, env=os.environ.copy(), timeout=60)
+    assert killed.returncode == -signal.SIGKILL and aliases() == {}
+    set_alias("champion", "v1", "first", expected=None)
+    assert aliases() == {"champion": "v1"}
+
+
+def ledger_with(name, **change):
+    "The ledger with one feature redefined under its name."
+    return tuple(replace(f, **change) if f.name == name else f for f in features.LEDGER)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("avg_delay_7d", {"hours": 8 * 24.0}),
+        ("avg_delay_7d", {"stream": "departures"}),
+        ("avg_delay_7d", {"key": "origin"}),
+        ("avg_delay_7d", {"statistic": "std"}),
+        ("avg_delay_7d", {"unit": "h"}),
+        (
+            "planned_slack_minutes",
+            {"formula": lambda planned_minutes, distance_mi: planned_minutes - distance_mi * 60 / 450 - 30},
+        ),
+    ],
+)
+def test_a_feature_that_is_redefined_under_its_name_has_another_digest(monkeypatch, name, change):
+    before = feature_digests()
+    monkeypatch.setattr(features, "LEDGER", ledger_with(name, **change))
+    monkeypatch.setattr(features, "PAIRS", (*features.PAIRS, ("departures", "route"), ("arrivals", "origin")))
+    after = feature_digests()
+    assert {name} <= {other for other in before if before[other] != after[other]} <= {name}
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "changed"),
+    [
+        ("PEAK_LOCAL_HOURS", (7, 8, 9), {"is_peak_hour"}),
+        ("LATE_MINUTES", 30, {"origin_late_share_3h", "on_time_percentage_7d", "airline_reliability_score"}),
+    ],
+)
+def test_what_a_feature_is_made_of_changes_its_digest(monkeypatch, where, value, changed):
+    before = feature_digests()
+    monkeypatch.setattr(features, where, value)
+    after = feature_digests()
+    different = {name for name in before if before[name] != after[name]}
+    assert changed <= different and "wind_speed_kt" not in different
+
+
+def test_other_words_for_a_feature_leave_its_digest(monkeypatch):
+    before = feature_digests()
+    monkeypatch.setattr(features, "LEDGER", ledger_with("avg_delay_7d", meaning="put better", group="history"))
+    assert feature_digests() == before
+
+
+def test_a_model_whose_features_are_redefined_is_refused_by_their_names(model, home, monkeypatch):
+    made = feature_digests()
+    card = {
+        "feature_digests": {name: made[name] for name in model.features},
+        "ledger_digest": ledger_digest(made, model.features),
+    }
+    register(replace(model, card=card))
+    assert load("v1").features == model.features
+    monkeypatch.setattr(features, "LEDGER", ledger_with("temperature_c", hours=4.0))
+    assert load("v1").features == model.features  # it does not read that one
+    monkeypatch.setattr(features, "LEDGER", ledger_with("lead_minutes", unit="h"))
+    with pytest.raises(FeaturesChanged, match="Model v1 must read features as they were.*; lead_minutes has been redefined"):
+        load("v1")
+    monkeypatch.setattr(features, "LEDGER", tuple(f for f in features.LEDGER if f.name != "lead_minutes"))
+    with pytest.raises(FeaturesChanged, match="lead_minutes is not one"):
+        registry.check_features(model)
 
 
 ENDLESS = """

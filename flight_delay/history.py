@@ -68,6 +68,7 @@ class Run:
     seconds: float = 0.0
     commit: str | None = None
     promotes: str | None = None  # the version that this run makes the champion
+    replaces: str | None = None  # the champion that it was compared with, as `finish` is told
     failing: dict[str, Any] | None = None  # the cell that ended it: cell, source, last_lines
     attempts: int = 1  # kernels started
     state: str = "complete"  # or running: then verdict and exit code are null in the JSON

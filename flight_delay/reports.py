@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'REPORT', 'BALLAST', 'BALLAST_BYTES', 'PENDING', 'SIGNALS', 'WATCHED', 'SWALLOWED_SECONDS', 'AlreadyRunning',
-           'span_of', 'unfinished_folder', 'held', 'holder', 'fail', 'no_number', 'judge', 'head_of', 'page', 'log_of',
-           'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon', 'handled',
-           'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse', 'storable',
-           'prepare', 'promote', 'settle']
+           'span_of', 'unfinished_folder', 'held', 'holder', 'fail', 'no_number', 'give_way', 'judge', 'head_of',
+           'page', 'log_of', 'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon',
+           'handled', 'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse',
+           'storable', 'prepare', 'promote', 'take_back', 'settle']
 
 # %% ../nbs/18_reports.ipynb #6735cef2
 import errno
@@ -38,11 +38,12 @@ from .history import Run as Run
 from .history import changes_html, compare, figures_at, last_good, let_go, lock_folder, pairs_html, read_record
 from .history import record, runs as runs, write_index
 from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_parameters, declared
+from .jobs import expected_champion
 from .jobs import finish as finish
 from .jobs import jobs as jobs
 from .jobs import finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
 from .kernels import Watch, attempt, end_group, failure_of, hidden, lost, oom_kills, unfinished_cells
-from .registry import registry_folder, set_alias, verify, write_atomically
+from .registry import ANY, AliasMoved, aliases, registry_folder, set_alias, verify, write_atomically
 from .rendering import Table as Table
 from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of
 
@@ -101,6 +102,16 @@ def no_number(text: str) -> None:
     "Refuse NaN and Infinity, which Python reads and JSON does not have."
     raise NotANumber(f"a figure of the outcome must be finite; got {text}; end the notebook with finish().")
 
+# %% ../nbs/18_reports.ipynb #399b3870
+def give_way(run: Run, config: Settings) -> None:
+    "Take a promotion back where the champion is another by now than the one that the version was compared with."
+    champion, expected = aliases(config).get("champion"), expected_champion(run.replaces)
+    if expected is ANY or champion in (expected, run.promotes):
+        return
+    was, now = expected or "no champion", f"{champion} is" if champion else "there is none"
+    run.reasons.append(f"{run.promotes} was compared with {was}, but {now} by now: it is not promoted; run again to compare")
+    run.verdict, run.promotes = "warn" if run.verdict == "ok" else run.verdict, None
+
 # %% ../nbs/18_reports.ipynb #ba580733
 def judge(run: Run, watch: Watch, source: Path, error: BaseException | None, kills_before: int) -> None:
     "Settle a run's verdict."
@@ -118,9 +129,10 @@ def judge(run: Run, watch: Watch, source: Path, error: BaseException | None, kil
         run.verdict, run.reasons, run.facts = str(said["verdict"]), list(map(str, said["reasons"])), dict(said["facts"])
         run.metrics = finite(said["metrics"])
         run.intervals = {name: (float(low), float(high)) for name, (low, high) in said.get("intervals", {}).items()}
-        run.promotes = said.get("promote")
+        run.promotes, run.replaces = said.get("promote"), said.get("replaces")
         if run.promotes is not None:
             verify(registry_folder(watch.config) / run.promotes)
+            give_way(run, watch.config)
     except FlightDelayError as wrong:
         return fail(run, "not a number" if isinstance(wrong, NotANumber) else "broken", str(wrong))
     except (ValueError, TypeError, KeyError, AttributeError) as wrong:
@@ -222,7 +234,7 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
             (folder / "notebook.ipynb").write_text(writable(nbformat.writes(notebook)))
         (folder / "report.html").write_text(writable(page(run, notebook, last_good(runs(config, run.job), run), tail)))
         if run.promotes and run.exit_code == 0:
-            (folder / PENDING).write_text(run.promotes)
+            (folder / PENDING).write_text(f"{run.promotes} {run.replaces or ''}")
     except Exception as error:  # the verdict counts more than the page
         log.warning("the page of %s could not be made: %s", run.run_id, error)
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -456,16 +468,30 @@ def prepare(run: Run, folder: Path) -> None:
 def promote(run: Run, config: Settings) -> None:
     "Make a complete run's version the champion, if that is still to be done."
     assert run.path is not None
-    pending, champion = run.path.parent / PENDING, registry_folder(config) / "aliases" / "champion"
+    pending, alias = run.path.parent / PENDING, registry_folder(config) / "aliases" / "champion"
     try:
-        chosen_since = champion.exists() and champion.stat().st_mtime_ns > pending.stat().st_mtime_ns
-        if not chosen_since:
-            set_alias("champion", pending.read_text(), f"run {run.run_id}", config)
+        version, *replaces = pending.read_text().split()
+        chosen_since = not replaces and alias.exists() and alias.stat().st_mtime_ns > pending.stat().st_mtime_ns
+        if not chosen_since and aliases(config).get("champion") != version:
+            try:
+                set_alias("champion", version, f"run {run.run_id}", config, expected_champion(*replaces))
+            except AliasMoved:
+                take_back(run, config)
         pending.unlink()
     except (OSError, FlightDelayError) as error:
         log.warning("the promotion by run %s waits for the next run: %s", run.run_id, error)
 
 
+def take_back(run: Run, config: Settings) -> None:
+    "Note in a complete run's record that its version was not promoted in the end."
+    assert run.path is not None
+    stored = read_record(run.path.with_name("run.json"))
+    give_way(stored, config)
+    write_atomically(run.path.with_name("run.json"), record(stored))
+    run.verdict, run.reasons, run.promotes = stored.verdict, stored.reasons, stored.promotes
+    log.warning("run %s: %s", run.run_id, stored.reasons[-1])
+
+# %% ../nbs/18_reports.ipynb #28d37666
 def settle(run: Run, config: Settings) -> None:
     "After a run is complete: the champion, the index, the old runs. None of them can take the verdict back."
     if run.promotes and run.exit_code == 0:

@@ -371,6 +371,56 @@ def test_a_registry_that_cannot_be_written_delays_a_promotion_and_a_champion_cho
     assert aliases(house) == {"champion": "v2"} and promotions(house) == 2
 
 
+ROLLED_BACK = "from flight_delay.registry import set_alias; set_alias('champion', '{}', 'by hand')"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["v1", None])
+def test_a_champion_that_was_chosen_by_hand_during_a_run_stays(house, monkeypatch, before):
+    monkeypatch.setenv("FLIGHT_DELAY_HOME", str(house.home))
+    for version in ("v1", "v2", "v3"):
+        a_version(house, version)
+    if before:
+        set_alias("champion", before, "first", house)
+    promoting = FINISH.replace("finish(", f"finish(promote='v3', replaces='{before or 'none'}', ")
+    schedule(house, "good", ROLLED_BACK.format("v2"), promoting)
+    made = run("good", config=house)
+    assert aliases(house)["champion"] == "v2" and (made.verdict, made.exit_code, made.promotes) == ("warn", 0, None)
+    assert made.reasons == [
+        f"v3 was compared with {before or 'no champion'}, but v2 is by now: it is not promoted; run again to compare"
+    ]
+    assert "it is not promoted" in made.path.read_text() and runs(house)[0].promotes is None
+
+
+@pytest.mark.slow
+def test_of_two_runs_that_were_compared_with_the_same_champion_one_promotes(house, monkeypatch):
+    for version in ("v1", "v2", "v3"):
+        a_version(house, version)
+    set_alias("champion", "v1", "first", house)
+    schedule(house, "good", FINISH.replace("finish(", "finish(promote='v2', replaces='v1', "))
+    schedule(house, "late", FINISH.replace("finish(", "finish(promote='v3', replaces='v1', "))
+    with monkeypatch.context() as patch:  # both are judged before either promotes
+        patch.setattr(reports, "promote", lambda *_: None)
+        made = [run(name, config=house) for name in ("good", "late")]
+    recover(house)
+    assert promotions(house) == 2 and aliases(house)["champion"] in ("v2", "v3")
+    stored = {name: next(r for r in runs(house) if r.job == name) for name in ("good", "late")}
+    assert sorted(r.promotes is None for r in stored.values()) == [False, True]
+    assert [r.reasons[0].endswith("run again to compare") for r in stored.values() if r.promotes is None] == [True]
+    assert not [r for r in made if (r.path.parent / PENDING).exists()]
+
+
+def test_a_promotion_that_was_made_is_not_taken_back_by_who_finds_it_pending(house, tmp_path):
+    a_version(house, "v1")
+    a_version(house, "v2")
+    made = reports.started("good", {}, house)
+    made.path, made.promotes, made.replaces, made.failure = tmp_path / "report.html", "v2", "v1", None
+    (tmp_path / PENDING).write_text("v2 v1")
+    set_alias("champion", "v2", "by a runner that was killed right after", house)
+    reports.promote(made, house)
+    assert made.promotes == "v2" and not (tmp_path / PENDING).exists() and promotions(house) == 1
+
+
 def test_once_a_verdict_is_being_settled_a_request_to_end_comes_too_late():
     before = signal.getsignal(signal.SIGINT)
     with reports.undisturbed():

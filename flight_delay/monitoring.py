@@ -126,7 +126,7 @@ DRIFT_HORIZON = "two_hours"
 
 def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
     "The landed flights that a model learned from, for baselines."
-    until = instant(model.card["train_until"])
+    until = instant(model.card["learned_until"])
     if not (past := past_of(tables, until)).height:
         reach = f"the source must reach back before {until:%Y-%m-%d}, to what {model.version} learned from"
         raise BadInput(f"{reach}; {tables.source} does not; use one that holds both.")

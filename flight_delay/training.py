@@ -5,17 +5,17 @@
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
            'STALE_HOURS', 'STALE_SHARE', 'NETWORK_SHARES', 'CHOOSERS', 'EXPLAINED_FLIGHTS', 'CURVE_HOURS',
-           'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'FAR_BEHIND',
-           'Split', 'instant', 'landed', 'past_of', 'split', 'held_out', 'band_at', 'leads_of', 'at_lead', 'at_leads',
-           'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors',
-           'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest',
-           'staleness', 'cancellations', 'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision',
-           'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
+           'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'LEAST_DAYS',
+           'COMPARED_KINDS', 'TOGETHER', 'TOLERATED', 'FAR_BEHIND', 'Split', 'instant', 'landed', 'known_by', 'past_of',
+           'split', 'held_out', 'band_at', 'leads_of', 'at_lead', 'at_leads', 'asked_about', 'with_stale_feeds',
+           'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors', 'compared', 'weigh', 'shares_of',
+           'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest', 'staleness', 'cancellations',
+           'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision', 'first_of_its_kind',
+           'shortcomings', 'Rival', 'rival_of', 'unfit', 'decide', 'paired', 'gains', 'left_behind', 'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -28,6 +28,8 @@ from sklearn.metrics import roc_auc_score
 from . import __version__, features, models, registry
 from .config import BadInput, FlightDelayError, Settings, commit
 from flight_delay.evaluation import (
+    LEAST_FLIGHTS,
+    SEGMENTS,
     Outcomes,
     card_sections,
     day_block_interval,
@@ -35,8 +37,6 @@ from flight_delay.evaluation import (
     evaluate_cancellation,
     judged,
     metrics,
-    segments,
-    worst,
 )
 from .explanation import importance
 from .tables import INSTANT, LATE_MINUTES, Tables
@@ -71,12 +71,17 @@ def landed(flights: pl.DataFrame) -> pl.DataFrame:
     return flights.filter(pl.col("arrival_delay").is_not_null()).sort("scheduled_departure", "flight_id")
 
 # %% ../nbs/10_training.ipynb #bb48ddcd
+def known_by(tables: Tables, until: datetime) -> pl.DataFrame:
+    "Flights whose fate was known before an instant: they had landed, or were to leave by then and were cancelled."
+    known = pl.col("cancelled") | (pl.col("actual_arrival") < until).fill_null(False)
+    return tables.flights.filter(pl.col("scheduled_departure") < until, known).sort("scheduled_departure", "flight_id")
+
+
 def past_of(tables: Tables, until: datetime) -> pl.DataFrame:
-    "Landed flights scheduled before an instant, with local time: what baselines rest on."
-    before = landed(tables.flights).filter(pl.col("scheduled_departure") < until)
-    return features.with_local_time(before.drop("taxi_out"), tables.airports)
+    "The landed ones among them, with local time: what baselines rest on."
+    return features.with_local_time(landed(known_by(tables, until)).drop("taxi_out"), tables.airports)
 
-
+# %% ../nbs/10_training.ipynb #95afaf6d
 def split(
     flights: pl.DataFrame,
     train_until: str | datetime | None = None,  # UTC; None: by SHARES
@@ -195,9 +200,7 @@ def lessons(
     every: int = 1,  # one flight in so many
 ) -> Lessons:
     "Questions about all flights whose fate was known before an instant."
-    known = pl.col("cancelled") | (pl.col("actual_arrival") < until).fill_null(False)
-    past = tables.flights.filter(pl.col("scheduled_departure") < until, known).sort("scheduled_departure", "flight_id")
-    past = past.gather_every(every)
+    past = known_by(tables, until).gather_every(every)
     seen, kept_back = (
         pl.concat(ask(part, horizon, seed) for horizon in dict.fromkeys((*horizons, "pushback")))
         for part in (past.filter(~held_out()), past.filter(held_out()))
@@ -323,6 +326,7 @@ class Trained:
     importance: dict[str, pl.DataFrame]  # by stage
     timetable_auc: float  # of a model that sees the timetable alone
     cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
+    source: str = ""  # whose flights it has learned from
 
 
 def block(tables: Tables, start: datetime, end: datetime, horizons: Sequence[str]) -> dict[str, Outcomes]:
@@ -368,7 +372,7 @@ def train(
     shares = shares_of(ensemble)
     measured = learn(tables, blocks.validate_until, horizons, seed, params, shares=shares)
     outcomes = block(tables, blocks.validate_until, blocks.test_until, horizons)
-    test = evaluate(measured, outcomes, past_of(tables, blocks.train_until), champion)
+    test = evaluate(measured, outcomes, past_of(tables, blocks.validate_until), champion)
     model = learn(tables, blocks.test_until, horizons, seed, params, shares=shares) if refit else measured
     samples: dict[str, list[pl.DataFrame]] = {}
     for name, asked in outcomes.items():
@@ -376,7 +380,7 @@ def train(
         samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
     explained = {stage: importance(measured, pl.concat(xs)) for stage, xs in samples.items()}
     suspect, cancelled = timetable_auc(tables, blocks, seed), cancellations(measured, tables, blocks, horizons)
-    return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled)
+    return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled, tables.source)
 
 # %% ../nbs/10_training.ipynb #32252029
 CURVE_HOURS = (168, 96, 48, 24, 12, 8, 6, 4, 3, 2, 1, 0.5)
@@ -393,7 +397,7 @@ def by_lead(
     asks = {60 * hours: at_lead(some, pl.lit(int(60 * hours))) for hours in CURVE_HOURS}
     asks[0] = features.at_horizon(some, "pushback")
     asked = {str(minutes): asked_about(tables, ask) for minutes, ask in asks.items()}
-    table = evaluate(model, asked, past_of(tables, blocks.train_until))
+    table = evaluate(model, asked, past_of(tables, blocks.validate_until))
     return table.select(pl.col("horizon").cast(pl.Float64).alias("lead_minutes"), pl.exclude("horizon"))
 
 # %% ../nbs/10_training.ipynb #9cbfeaf3
@@ -453,7 +457,7 @@ def cancellations(
     "How good the probabilities of cancellation are on the test block, diverted flights left out."
     departures = pl.col("scheduled_departure")
     later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
-    base = tables.flights.filter(departures < blocks.train_until)["cancelled"].mean()
+    base = known_by(tables, blocks.validate_until)["cancelled"].mean()
     found = []
     for horizon in horizons:
         if features.HORIZONS[horizon].stage != "scheduled":
@@ -510,13 +514,15 @@ def card(
     params: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     "The model's card: what it is and where it comes from; see `measured` for how good it is."
+    digests = registry.feature_digests()
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "library_version": __version__,
         "commit": commit(),
         "source": tables.source,
         "source_digest": tables.digest,
-        "ledger_digest": hashlib.sha256(features.ledger().write_csv().encode()).hexdigest(),
+        "ledger_digest": registry.ledger_digest(digests, trained.model.features),
+        "feature_digests": {name: digests[name] for name in trained.model.features},
         "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
         "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
@@ -554,6 +560,7 @@ class Decision:
 
     promoted: bool
     reason: str
+    compared_with: str | None = None  # the version that was champion then; None: there was none
 
 
 def first_of_its_kind(trained: Trained, reason: str) -> Decision:
@@ -578,63 +585,137 @@ class Rival:
     model: models.DelayModel | None  # None: there is no comparing with it
     reason: str = ""  # why not
     stays: bool = False  # whether it stays although it was not compared
+    version: str | None = None  # which version it is; None: there is none
+    card: Mapping[str, Any] = field(default_factory=dict)  # what it serves
 
 
 def rival_of(blocks: Split, config: Settings | None = None) -> Rival:
     "The champion, if it can be compared on the test block."
-    try:
-        champion = registry.load("champion", config)
-    except registry.NoModel:
+    version = registry.aliases(config).get("champion")
+    if version is None:
         return Rival(None, "there was no champion")
+    try:
+        champion = registry.load(version, config)
+        registry.check_features(champion)
     except FlightDelayError as error:  # it cannot serve either
-        return Rival(None, f"the champion cannot be loaded: {error}")
-    if set(champion.features) - {f.name for f in features.LEDGER}:
-        return Rival(None, f"champion {champion.version} reads features that are no longer made")
+        reason = f"the champion cannot be loaded: {str(error).rstrip('.')}"
+        card = registry.trusted_card(registry.registry_folder(config) / version)
+        if card is None:
+            reason += "; nor can its card, which would say what it serves: choose one with `flight-delay models promote`"
+        return Rival(None, reason, stays=card is None, version=version, card=card or {})
+    if "learned_until" not in champion.card:
+        return Rival(None, f"the card of champion {version} does not say what it has learned from", stays=True, version=version)
     until = instant(champion.card["learned_until"])
     if until > blocks.validate_until:
-        said = f"champion {champion.version} has learned until {until:%Y-%m-%d} from flights that it would be compared on"
-        return Rival(None, said, stays=True)
-    return Rival(champion)
+        reason = f"champion {version} has learned until {until:%Y-%m-%d} from flights that it would be compared on"
+        return Rival(None, reason, stays=True, version=version, card=champion.card)
+    return Rival(champion, version=version, card=champion.card)
 
 # %% ../nbs/10_training.ipynb #db94aa18
+LEAST_DAYS = 5  # the fewest whose resamples (126 different ones) can show the ends of a 95 % interval
+
+
+def unfit(trained: Trained, rival: Rival) -> str:  # empty: it may be compared
+    "Why a model cannot take the champion's place, however good it is."
+    short = {name: days for name, asked in trained.outcomes.items() if (days := len(np.unique(asked.day))) < LEAST_DAYS}
+    if leaks := suspicion(trained):
+        return leaks[0]
+    if rival.stays:
+        return rival.reason
+    if short or not trained.outcomes:
+        name, days = next(iter(short.items()), ("any horizon", 0))
+        return f"a test block needs flights of {LEAST_DAYS} days or more to decide; at {name} it has {days}; use a longer one"
+    if rival.version is None:
+        return ""
+    if (source := rival.card.get("source")) != trained.source:
+        served = source or "a source that its card does not name"
+        return f"champion {rival.version} serves {served}; this model has learned from {trained.source}, which is another one"
+    if lacking := [name for name in rival.card.get("horizons", []) if name not in trained.outcomes]:
+        answers = "which it was not measured at; train with all of them"
+        return f"champion {rival.version} answers at {', '.join(lacking)}, {answers}"
+    return ""
+
+# %% ../nbs/10_training.ipynb #f1ec2c34
 def decide(trained: Trained, rival: Rival) -> Decision:
     "Compare with the champion."
-    if leaks := suspicion(trained):
-        return Decision(False, leaks[0])
+    if reason := unfit(trained, rival):
+        return Decision(False, reason, rival.version)
     if rival.model is None:
-        return Decision(False, rival.reason) if rival.stays else first_of_its_kind(trained, rival.reason)
-    champion = rival.model
-    low, high, gain = gain_over(champion, trained)
-    figures = f"CRPS {gain:+.3f} min, interval {low:+.3f} to {high:+.3f} (gain over champion {champion.version})"
-    if gain <= high - low:
-        return Decision(False, f"no better on the same flights: {figures}")
-    if behind := left_behind(champion, trained):
-        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}")
-    return Decision(True, f"better on the same flights: {figures}")
+        first = first_of_its_kind(trained, rival.reason)
+        return Decision(first.promoted, first.reason, rival.version)
+    table = gains(paired(rival.model, trained, rival.card.get("horizons")))
+    total = table.row(0, named=True)
+    figures = f"CRPS {total['gain']:+.3f} min, interval {total['low']:+.3f} to {total['high']:+.3f}"
+    figures += f" (gain over champion {rival.version})"
+    if not total["gain"] > total["high"] - total["low"]:
+        return Decision(False, f"no better on the same flights: {figures}", rival.version)
+    if behind := left_behind(table):
+        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}", rival.version)
+    return Decision(True, f"better on the same flights: {figures}", rival.version)
 
 # %% ../nbs/10_training.ipynb #9d6cae8d
-FAR_BEHIND = 0.05  # of the champion's mean absolute error
+COMPARED_KINDS = ("airline", "origin", "destination")  # of SEGMENTS
 
 
-def gain_over(champion: models.DelayModel, trained: Trained) -> tuple[float, float, float]:  # low, high, mean
-    "How much less the new model's CRPS is on the test block, in minutes; with its day-block interval."
-    gains, days = [], []
-    for asked in trained.outcomes.values():
-        old, new = (judged(model, asked.X, asked.delay)["crps"].to_numpy() for model in (champion, trained.measured))
-        gains.append(old - new)
-        days.append(asked.day)
-    gain = np.concatenate(gains)
-    return *day_block_interval(gain, np.concatenate(days)), float(gain.mean())
+def paired(
+    champion: models.DelayModel,
+    trained: Trained,
+    horizons: Sequence[str] | None = None,  # None: all that were measured
+) -> pl.DataFrame:  # horizon, day, champion, challenger (CRPS in minutes), + a column per kind of segment: a row per answer
+    "What each answer of the test block costs under the champion and under the new model."
+    parts = []
+    for horizon in horizons or trained.outcomes:
+        asked = trained.outcomes[horizon]
+        costs = [judged(model, asked.X, asked.delay)["crps"] for model in (champion, trained.measured)]
+        kinds = {kind: SEGMENTS[kind].cast(pl.String) for kind in COMPARED_KINDS}
+        of_flight = {"horizon": pl.lit(horizon), "day": pl.Series(asked.day), "champion": costs[0], "challenger": costs[1]}
+        parts.append(asked.flights.select(**of_flight, **kinds))
+    return pl.concat(parts)
 
 
-def left_behind(champion: models.DelayModel, trained: Trained) -> str:  # empty: nobody
-    "The segment of size whose error grows most under the new model, if it grows much."
-    kinds = ("airline", "origin", "destination")
-    new, old = (segments(model, trained.outcomes, kinds) for model in (trained.measured, champion))
-    far = worst(new, than=old).filter(pl.col("behind") > FAR_BEHIND)
+def _gain(rows: pl.DataFrame) -> dict[str, Any]:
+    gain, day = (rows["champion"] - rows["challenger"]).to_numpy(), rows["day"].to_numpy()
+    low, high = day_block_interval(gain, day)
+    figures = {"flights": len(gain), "days": len(np.unique(day)), "champion": float(rows["champion"].mean())}
+    return figures | {"gain": float(gain.mean()), "low": low, "high": high}
+
+# %% ../nbs/10_training.ipynb #315643ee
+TOGETHER = "the small ones"  # segments with too few flights or days to be judged alone
+
+
+def gains(
+    pairs: pl.DataFrame,  # as `paired` gives it
+    least_flights: int = LEAST_FLIGHTS,
+) -> (
+    pl.DataFrame
+):  # horizon, kind, segment, flights, days, champion (its CRPS), gain, low, high: all, each horizon, each segment
+    "How much less the new model's answers cost, in minutes of CRPS, with day-block intervals."
+    rows = [{"horizon": "all", "kind": "all", "segment": "all", **_gain(pairs)}]
+    for (horizon,), asked in pairs.group_by("horizon", maintain_order=True):
+        rows.append({"horizon": horizon, "kind": "all", "segment": "all", **_gain(asked)})
+        for kind in COMPARED_KINDS:
+            small = (pl.len().over(kind) < least_flights) | (pl.col("day").n_unique().over(kind) < LEAST_DAYS)
+            pooled = asked.with_columns(pl.when(small).then(pl.lit(TOGETHER)).otherwise(kind).alias("segment"))
+            for (segment,), part in pooled.group_by("segment", maintain_order=True):
+                rows.append({"horizon": horizon, "kind": kind, "segment": segment, **_gain(part)})
+    return pl.DataFrame(rows)
+
+# %% ../nbs/10_training.ipynb #0368cb0e
+TOLERATED = 0.02  # of the champion's CRPS, by which a horizon may be worse as far as the interval can tell
+FAR_BEHIND = 0.05  # of the champion's CRPS, by which no segment may clearly be worse
+
+
+def left_behind(table: pl.DataFrame) -> str:  # table: as `gains` gives it; empty: nobody
+    "The horizons and segments that would be served worse, the worst first."
+    share, whole = pl.col("gain") / pl.col("champion"), pl.col("kind") == "all"
+    worse = (pl.col("high") < 0) | (pl.col("low") < -TOLERATED * pl.col("champion"))
+    far = (pl.col("high") < 0) & (pl.col("days") > 1) & (share < -FAR_BEHIND)  # one day's interval has no width
+    behind = table.slice(1).filter(pl.when(whole).then(worse).otherwise(far)).sort(~whole, share)
     return ", ".join(
-        f"{row['kind']} {row['segment']} at {row['horizon']} {100 * row['behind']:.0f} % worse"
-        for row in far.head(3).to_dicts()
+        f"{row['horizon']} as a whole {100 * row['gain'] / row['champion']:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
+        if row["kind"] == "all"
+        else f"{row['kind']} {row['segment']} at {row['horizon']} {-100 * row['gain'] / row['champion']:.0f} % worse"
+        for row in behind.head(3).to_dicts()
     )
 
 # %% ../nbs/10_training.ipynb #4f526291
@@ -646,7 +727,8 @@ def keep(
     page: Callable[[Mapping[str, Any]], str] | None = None,  # the card as a page for readers
 ) -> str:
     "Register a model as challenger; gives its version. The champion moves when the run is complete, not before."
-    model.card = dict(described) | {"promotion": {"decided": decision.promoted, "reason": decision.reason}}
+    promotion = {"decided": decision.promoted, "reason": decision.reason, "compared_with": decision.compared_with}
+    model.card = dict(described) | {"promotion": promotion}
     pages = {"card.html": page({**model.card, "features": model.features})} if page else {}
     version = registry.register(model, config, pages)
     registry.set_alias("challenger", version, "newest", config)

@@ -28,9 +28,8 @@ from scipy.special import logit
 from . import models
 from .config import BadInput, Settings, settings
 from .evaluation import Outcomes, crps, metrics
-from .features import ledger
 from .figures import ABOVE, BLUE, GREY, LOOK, ORANGE, Picture, words
-from .registry import write_atomically
+from .registry import feature_digests, ledger_digest, write_atomically
 from .tables import LATE_MINUTES, Tables
 from .training import Lessons, Split, block, lessons
 
@@ -308,7 +307,8 @@ def gains(studies: Mapping[str, optuna.Study]) -> pl.DataFrame:  # family, crps 
 
 def storage_for(tables: Tables, blocks: Split, every: int, seed: int, config: Settings | None = None) -> Path:
     "Where the studies of one contest are kept unless another place is named: other data or features, another study."
-    same = f"{tables.digest} {ledger().write_csv()} {blocks.train_until} {blocks.validate_until} {every} {seed}"
+    made = feature_digests()
+    same = f"{tables.digest} {ledger_digest(made, made)} {blocks.train_until} {blocks.validate_until} {every} {seed}"
     return (config or settings()).home / "tuning" / hashlib.sha256(same.encode()).hexdigest()[:12] / "study.db"
 
 

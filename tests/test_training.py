@@ -25,6 +25,14 @@ def test_the_default_blocks_are_60_20_20_in_time(nyc):
 
 
 @pytest.mark.data
+def test_baselines_see_no_flight_that_had_not_landed_by_then(nyc):
+    until = split(nyc.flights).validate_until
+    past, known = past_of(nyc, until), known_by(nyc, until)
+    assert past["actual_arrival"].max() < until and known.filter("cancelled").height > 1_000
+    assert known.filter(pl.col("arrival_delay").is_not_null())["flight_id"].equals(past["flight_id"])
+
+
+@pytest.mark.data
 def test_blocks_in_the_wrong_order_or_without_flights_are_refused(nyc):
     with pytest.raises(BadInput, match="the validate block must hold"):
         split(nyc.flights, train_until="2013-09-01", validate_until="2013-08-01")
@@ -32,6 +40,166 @@ def test_blocks_in_the_wrong_order_or_without_flights_are_refused(nyc):
         split(nyc.flights, test_until="2013-10-20")
     with pytest.raises(BadInput, match="ISO 8601.*'yesterday'"):
         split(nyc.flights, train_until="yesterday")
+
+
+from types import SimpleNamespace
+
+from flight_delay import features, registry, training
+from flight_delay.evaluation import Outcomes
+from flight_delay.models import fit
+
+BOTH = ("day", "pushback")
+CHAMPION = SimpleNamespace(version="v1")
+
+
+def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, source="here"):
+    "A training run whose answers cost so many minutes, and `more` of them where an expression holds."
+    random, daily = np.random.default_rng(seed), 480
+    i = pl.int_range(days * daily)
+    flights = pl.select(
+        carrier=pl.format("A{}", pl.when(i % 16 < 3).then(i % 16).otherwise(3 + i % 2)),
+        origin=pl.when(i % 3 == 0).then(pl.lit("JFK")).otherwise(pl.lit("EWR")),
+        dest=pl.format("D{}", i % 5),
+        scheduled_departure=datetime(2013, 11, 1, 12, tzinfo=UTC) + pl.duration(days=i // daily),
+        arrival_delay=pl.lit(0.0),
+    )
+    outcomes = {}
+    for horizon in horizons:
+        noise = np.repeat(random.normal(0, 0.05, days), daily) + random.normal(0, 1, days * daily)
+        asked = flights.select("carrier", "origin", "dest", horizon=pl.lit(horizon), noise=pl.Series(noise))
+        extra = pl.lit(0.0) if worse is None else pl.when(worse).then(more).otherwise(0.0)
+        outcomes[horizon] = Outcomes(asked.with_columns(cost=costs + pl.col("noise") + extra), flights)
+    test = pl.DataFrame({"horizon": list(horizons), "mae_skill": 0.1, "brier_skill": 0.1})
+    return SimpleNamespace(outcomes=outcomes, test=test, timetable_auc=0.5, source=source, measured=None)
+
+
+@pytest.fixture
+def verdict(monkeypatch):
+    "Decides about a challenger."
+    cost = {True: pl.repeat(10.0, pl.len()), False: pl.col("cost")}
+    monkeypatch.setattr(training, "judged", lambda model, X, delay: X.select(crps=cost[model is CHAMPION]))
+    monkeypatch.setattr(training, "suspicion", lambda trained: [])
+
+    def decided(trained, model=CHAMPION, version="v1", **card):
+        return decide(trained, Rival(model, "why", version=version, card={"horizons": list(BOTH), "source": "here"} | card))
+
+    return decided
+
+
+def test_a_challenger_that_is_better_everywhere_is_promoted_in_place_of_the_one_it_was_compared_with(verdict):
+    decision = verdict(challenger())
+    assert decision.promoted and decision.compared_with == "v1", decision.reason
+
+
+def test_a_challenger_that_lost_a_horizon_is_refused_and_told_which(verdict):
+    decision = verdict(challenger(costs=1.0, horizons=["day"]), horizons=["day", "half_hour", "pushback"])
+    assert not decision.promoted and "answers at half_hour, pushback" in decision.reason
+    assert verdict(challenger(horizons=[*BOTH, "week"])).promoted  # one more does no harm
+
+
+@pytest.mark.parametrize("days", [1, 2, 4])
+@pytest.mark.parametrize("version", ["v1", None])
+def test_a_few_days_promote_nothing(verdict, days, version):
+    decision = verdict(challenger(costs=1.0, days=days), version=version, model=CHAMPION if version else None)
+    assert not decision.promoted and f"5 days or more to decide; at day it has {days}" in decision.reason
+    assert decision.compared_with == version
+
+
+@pytest.mark.parametrize(("pushback", "promoted"), [(9.9, True), (10.1, False), (11.0, False)])
+def test_no_horizon_as_a_whole_may_pay_for_the_others(verdict, pushback, promoted):
+    decision = verdict(challenger(costs=8.0, worse=pl.col("horizon") == "pushback", more=pushback - 8.0))
+    assert decision.promoted == promoted, decision.reason
+    assert promoted or "not for all: pushback as a whole -" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("worse", "who"),
+    [
+        (pl.col("carrier").is_in(["A0", "A1", "A2"]), "airline the small ones"),  # 600 flights each
+        (pl.col("dest") == "D4", "destination D4"),
+        (pl.col("origin") == "JFK", "origin JFK"),
+    ],
+)
+def test_no_segment_may_pay_for_the_others_be_it_small(verdict, worse, who):
+    decision = verdict(challenger(costs=8.0, worse=worse, more=4.0))
+    assert not decision.promoted and f"{who} at " in decision.reason, decision.reason
+
+
+def test_a_model_of_another_source_is_refused(verdict):
+    for model in (CHAMPION, None):  # also where the champion cannot be compared
+        decision = verdict(challenger(costs=1.0, source="elsewhere"), model=model)
+        assert not decision.promoted and "serves here; this model has learned from elsewhere" in decision.reason
+    assert "a source that its card does not name" in verdict(challenger(costs=1.0), source=None).reason
+
+
+def test_a_decision_does_not_hang_on_luck(verdict):
+    assert not any(verdict(challenger(costs=10.0, seed=seed)).promoted for seed in range(20))
+    assert all(verdict(challenger(costs=9.5, seed=seed)).promoted for seed in range(20))
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    "A model of two features, as a champion may be."
+    random = np.random.default_rng(0)
+    left = random.random(2_000) < 0.5
+    X = pl.DataFrame(
+        {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, 5.0, np.nan)}, nan_to_null=True
+    )
+    delay = np.round(random.normal(size=2_000) * 20)
+    return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={"rounds": 2})
+
+
+def serving(tiny, **card):
+    "Make it the champion of flights from here, at both horizons."
+    made = registry.feature_digests()
+    digests = {"feature_digests": made, "ledger_digest": registry.ledger_digest(made, tiny.features)}
+    card = {"source": "here", "horizons": list(BOTH), "learned_until": "2013-10-01T00:00:00+00:00"} | digests | card
+    version = registry.register(replace(tiny, card=card))
+    set_alias("champion", version, "first")
+    return registry_folder() / version
+
+
+BLOCKS = Split(*(datetime(2013, month, 1, tzinfo=UTC) for month in (9, 10, 12)))
+
+
+def test_a_champion_is_met_as_the_version_that_serves(tiny, home, verdict):
+    assert rival_of(BLOCKS).version is None
+    serving(tiny)
+    rival = rival_of(BLOCKS)
+    assert (rival.model.version, rival.version, rival.card["source"]) == ("v1", "v1", "here")
+    serving(tiny, learned_until="2013-11-01T00:00:00+00:00")
+    assert (rival_of(BLOCKS).stays, rival_of(BLOCKS).version) == (True, "v2")
+
+
+def test_a_champion_whose_features_are_redefined_gives_way_to_a_model_of_its_source_and_horizons(
+    tiny, home, monkeypatch, verdict
+):
+    serving(tiny)
+    changed = tuple(replace(f, unit="h") if f.name == "lead_minutes" else f for f in features.LEDGER)
+    monkeypatch.setattr(features, "LEDGER", changed)
+    rival = rival_of(BLOCKS)
+    assert rival.model is None and not rival.stays and "lead_minutes has been redefined" in rival.reason
+    assert decide(challenger(), rival).promoted
+    assert "answers at pushback" in decide(challenger(horizons=["day"]), rival).reason
+    assert "another one" in decide(challenger(source="elsewhere"), rival).reason
+
+
+@pytest.mark.parametrize(
+    ("damage", "stays"),
+    [
+        (lambda folder: (folder / "table.npy").write_bytes(b""), False),
+        (lambda folder: (folder / "card.json").write_text("{}"), True),
+        (lambda folder: (folder / "digests.json").write_text("null"), True),
+        (lambda folder: folder.rename(folder.with_name("gone")), True),
+    ],
+)
+def test_a_champion_that_cannot_be_loaded_gives_way_only_where_its_card_says_what_it_served(tiny, home, damage, stays, verdict):
+    damage(serving(tiny))
+    rival, decision = rival_of(BLOCKS), decide(challenger(), rival_of(BLOCKS))
+    assert (rival.model, rival.version, rival.stays) == (None, "v1", stays)
+    assert decision.promoted is not stays and decision.compared_with == "v1" and "cannot be loaded" in decision.reason
+    assert ("flight-delay models promote" in decision.reason) is stays
+    assert not decide(challenger(source="elsewhere"), rival).promoted
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +235,19 @@ def test_a_small_model_beats_its_baselines(trained):
     assert (found.test["brier_skill"] > 0).all()
     auc = dict(found.test.select("horizon", "auc_15").iter_rows())
     assert 0.5 < auc["day"] < auc["two_hours"] < auc["pushback"]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_baselines_have_the_same_past_as_the_model_beside_them(winter, trained):
+    blocks, found = trained
+    past, delay = past_of(winter, blocks.validate_until), found.outcomes["day"].delay
+    day = found.test.filter(pl.col("horizon") == "day")
+    assert day["constant_mae"].item() == pytest.approx(np.abs(delay - past["arrival_delay"].median()).mean())
+    assert day["constant_rmse"].item() == pytest.approx(np.sqrt(((delay - past["arrival_delay"].mean()) ** 2).mean()))
+    curve = by_lead(found.measured, winter, blocks)
+    leads = [curve.filter(pl.col("lead_minutes") == 1440), day]
+    assert leads[0]["constant_mae"].item() == pytest.approx(leads[1]["constant_mae"].item(), rel=0.1)
 
 
 @pytest.mark.model

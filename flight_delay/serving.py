@@ -77,7 +77,9 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/ready", summary="Can it answer?")
     def ready() -> dict[str, Any]:
-        return {"status": "ready", "model_version": desk.model.version, "flights_known": desk.state.tables.flights.height}
+        model = desk.model
+        about = {"status": "ready", "model_version": model.version, "flights_known": desk.state.tables.flights.height}
+        return about | ({"warning": warning} if (warning := desk.served.warning) else {})
 
     @app.post("/predict", summary="How late will this flight be?")
     def predict(asked: Question) -> dict[str, Any]:

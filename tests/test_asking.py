@@ -3,12 +3,15 @@
 from flight_delay.asking import *
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from flight_delay import registry
 from flight_delay.config import BadInput, NotReady, settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
@@ -169,3 +172,69 @@ def test_a_moved_alias_is_noticed_without_a_restart(served, desk):
     assert desk.model.version == version
     registry.set_alias("champion", "v1", "back", served)
     assert desk.model.version == "v1"
+
+
+@pytest.fixture
+def registered(home, served):
+    "A home of the test's own with the small champion in it."
+    shutil.copytree(served.home / "registry" / "v1", home.home / "registry" / "v1")
+    registry.set_alias("champion", "v1", "first", home)
+    return home
+
+
+def loads(monkeypatch):
+    "Counts how often a model is loaded."
+    made, load = [], registry.load
+    monkeypatch.setattr(registry, "load", lambda *given: made.append(given) or load(*given))
+    return made
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize("alias", ["champion", "v1"])
+def test_a_model_is_loaded_once_also_where_the_alias_is_a_version(registered, monkeypatch, alias):
+    made, desk = loads(monkeypatch), Desk(registered.model_copy(update={"alias": alias}))
+    assert [desk.model.version for _ in range(5)] == ["v1"] * 5 and len(made) == 1
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["a changed file", "a redefined feature", "no version", "no alias"])
+def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_loaded(registered, monkeypatch, caplog, damage):
+    desk, folder = Desk(registered), registered.home / "registry"
+    assert desk.model.version == "v1" and desk.served.warning is None
+    card = desk.model.card | {"ledger_digest": "0" * 64} if damage == "a redefined feature" else desk.model.card
+    registry.set_alias("champion", registry.register(replace(desk.model, card=card), registered), "next", registered)
+    if damage == "a changed file":
+        (folder / "v2" / "card.json").write_text("{}")
+    elif damage == "no version":
+        (folder / "v2").rename(folder / "gone")
+    elif damage == "no alias":
+        (folder / "aliases" / "champion").unlink()
+    made = loads(monkeypatch)
+    assert [desk.model.version for _ in range(5)] == ["v1"] * 5 and len(made) <= 1
+    assert (
+        desk.served.warning.startswith("champion cannot be loaded, so v1 goes on answering: ")
+        and desk.served.warning in caplog.text
+    )
+    assert caplog.text.count("goes on answering") == 1
+    answered = desk.answer(question(SEED))
+    assert (answered["model_version"], answered["status"]) == ("v1", "degraded") and desk.served.warning in answered["warnings"]
+    registry.set_alias("champion", "v1", "back", registered)
+    assert desk.model.version == "v1" and desk.served.warning is None
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_version_that_is_mended_is_tried_again(registered, monkeypatch):
+    desk = Desk(registered)
+    registry.set_alias("champion", registry.register(desk.model, registered), "next", registered)
+    card = registered.home / "registry" / "v2" / "card.json"
+    kept = card.read_text()
+    card.write_text("{}")
+    assert desk.model.version == "v1"
+    card.write_text(kept)
+    assert desk.model.version == "v1"  # not at once
+    monkeypatch.setattr("flight_delay.asking.RETRY_SECONDS", 0.0)
+    desk.served._retry_at = 0.0
+    assert desk.model.version == "v2" and desk.served.warning is None

@@ -321,7 +321,7 @@ class Outcomes:
 def baselines(
     asked: Outcomes,
     departed: bool,  # whether the departure delay is known
-    past: pl.DataFrame,  # landed flights of the training block; with local_hour for `route_hour`
+    past: pl.DataFrame,  # landed flights that the model could learn from; with local_hour for `route_hour`
     champion: DelayModel | None = None,
 ) -> dict[str, Baseline]:
     "Every forecast to compare with, by name."
@@ -353,7 +353,7 @@ def skills(baseline: str) -> dict[str, Callable[[Sums], np.ndarray]]:  # BASELIN
 def evaluate(
     model: DelayModel,
     test: Mapping[str, Outcomes],  # horizon -> questions of the test block
-    past: pl.DataFrame,  # landed flights of the training block, for the baselines
+    past: pl.DataFrame,  # landed flights that the model could learn from, for the baselines
     champion: DelayModel | None = None,  # whose answers are one more baseline
 ) -> pl.DataFrame:  # a row per horizon: METRICS, each baseline's figures and the skill against it; NAME_low and NAME_high
     "The model beside its baselines."
@@ -515,7 +515,7 @@ def evaluate_cancellation(
     p: np.ndarray,  # (n,) p_cancelled
     cancelled: np.ndarray,  # (n,) bool
     day: np.ndarray,  # (n,) which day each was to leave on
-    base_rate: float,  # of the training block
+    base_rate: float,  # of what the model could learn from
 ) -> dict[str, float]:  # EVENT, brier_skill, observed_rate, expected_rate, each with _low and _high; flights
     "How good are the probabilities of being cancelled?"
     rows = of_event(p, cancelled) | {"base": (base_rate - cancelled) ** 2}

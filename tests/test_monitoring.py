@@ -2,7 +2,7 @@
 
 from flight_delay.monitoring import *
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -45,6 +45,15 @@ def test_each_limit_warns_with_its_reason(table, drifted, found, reason):
 def test_nothing_wrong_is_ok_and_the_weather_may_drift():
     moving = STEADY.with_columns(psi=pl.lit(9.0), group=pl.lit("weather"))
     assert judge(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
+
+
+def test_the_baselines_of_a_monitor_have_the_past_of_its_model(nyc):
+    from types import SimpleNamespace
+
+    card = {"train_until": "2013-08-08T00:00:00+00:00", "learned_until": "2013-10-19T00:00:00+00:00"}
+    until = datetime(2013, 10, 19, tzinfo=UTC)
+    past = past_with(nyc, SimpleNamespace(card=card, version="v1"))
+    assert until - timedelta(hours=12) < past["actual_arrival"].max() < until
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .config import BadData, BadInput, Settings, settings
 from .registry import set_alias, write_atomically
@@ -243,15 +243,29 @@ class TrainParameters(BlockParameters):
     promote: bool = True
     tracking: Literal["online", "offline", "disabled"] | None = None
 
-
+# %% ../nbs/16_jobs.ipynb #44f3f923
 class MonitorParameters(JobParameters):
-    "What `monitor` takes."
+    "What `monitor` takes; the limits mean what `monitoring.Limits` says."
 
     span_start: str = "2013-12-01"
     span_end: str = "2014-01-01"
     alias: str = Field("champion", pattern="^[a-z][a-z0-9_-]{0,39}$")
+    max_skill_loss: float = Field(0.05, ge=0, le=1)
+    min_coverage_80: float = Field(0.72, ge=0, le=1)
+    max_coverage_80: float = Field(0.88, ge=0, le=1)
+    max_psi: float = Field(0.25, ge=0)
+    max_drifted_share: float = Field(0.25, ge=0, le=1)
+    max_missing_weather_share: float = Field(0.1, ge=0, le=1)
+    min_flights: int = Field(500, ge=1)
 
     _instants = field_validator("span_start", "span_end")(instant)
+
+    @field_validator("max_coverage_80")
+    @classmethod
+    def _above_the_lower_limit(cls, upper: float, info: ValidationInfo) -> float:
+        if upper < (lower := info.data.get("min_coverage_80", 0)):
+            raise ValueError(f"max_coverage_80 must not be below min_coverage_80, {lower}")
+        return upper
 
 # %% ../nbs/16_jobs.ipynb #771aa9bb
 class TuneParameters(BlockParameters):

@@ -23,6 +23,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def text_of(output: Mapping[str, Any]) -> str:
     text = data[kind] if kind else output.get("text", "") if output.get("name") == "stdout" else ""
     return ADDRESS.sub("", DRAWING.sub("", text if isinstance(text, str) else "".join(text))).strip()
 
-
+# %% ../nbs/26_gates.ipynb #0169f04b
 def alike(saved: str, now: str) -> bool:
     "Whether two texts say the same: equal words, equal whole numbers, nearly equal other numbers."
     numbers = NUMBER.findall(saved), NUMBER.findall(now)
@@ -276,7 +277,7 @@ def stale_outputs(path: Path, root: Path) -> list[str]:
                 problems.append(f"{path.name} cell {i} {difference(before, after)}; run the notebook and save it")
     return problems
 
-
+# %% ../nbs/26_gates.ipynb #43c68fd1
 def difference(saved: str, now: str) -> str:
     "The first place where two texts part."
     words = [re.sub(r"<[^>]*>", " ", text).split() for text in (saved, now)]
@@ -419,6 +420,5 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
 
 
 if __name__ == "__main__" and "__file__" in globals():  # a notebook has no file of its own
-    from flight_delay.gates import main as imported  # worker processes find by this name what a notebook's __main__ hides
-
-    sys.exit(imported())
+    # by its own name, under which worker processes find what a notebook's __main__ hides
+    sys.exit(import_module("flight_delay.gates").main())

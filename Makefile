@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lab serve export clean-notebooks gates unit readme clean
+.PHONY: help install run test lab serve export example clean-notebooks gates unit readme clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,8 @@ gates: $(STAMP) ## the notebooks and what is made from them
 	@ruff format --quiet --check nbs scheduled setup.py
 	@echo "[5/7] types"
 	@mypy
-	@echo "[6/7] every cell of the notebooks runs"
-	@nbdev_test --n_workers 2
+	@echo "[6/7] every cell of the notebooks runs, and shows what is saved below it"
+	@python -m flight_delay.gates outputs
 
 unit: $(STAMP)
 	@echo "[7/7] tests"
@@ -65,6 +65,11 @@ export: $(STAMP) ## notebooks -> flight_delay/, tests/, README.md
 	@nbdev_export
 	@python -m flight_delay.gates tests
 	@python -m flight_delay.gates readme
+
+example: $(STAMP) ## reports/example/ and the figures of README and CHANGELOG, from the newest make run
+	@python -m flight_delay.gates example
+	@jupyter nbconvert --log-level WARN --to notebook --execute --inplace nbs/index.ipynb
+	@$(MAKE) --no-print-directory clean-notebooks export
 
 clean-notebooks: $(STAMP) ## strip what differs between machines from the notebooks
 	@nbdev_clean --fname nbs

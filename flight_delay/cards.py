@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['INTENDED', 'MISUSE', 'HEADLINES', 'CARD', 'PARAMETERS', 'FAIR', 'lineage', 'not_seen', 'shown', 'by_horizon', 'gone',
-           'skill_table', 'calibration_table', 'fairness_table', 'segment_table', 'section', 'flat', 'data_sections',
-           'quality_sections', 'segment_sections', 'card_page']
+           'skill_table', 'calibration_table', 'fairness_table', 'segment_table', 'section', 'feature_table', 'flat',
+           'data_sections', 'quality_sections', 'segment_sections', 'card_page']
 
 # %% ../nbs/14_cards.ipynb #15d1c014
 from collections.abc import Mapping, Sequence
@@ -195,6 +195,20 @@ def section(title: str, said: str = "", points: Sequence[str] = (), parts: Seque
     key = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
     return {"title": title, "key": key, "said": said, "points": points, "parts": parts, "folded": folded.get("folded", folded)}
 
+# %% ../nbs/14_cards.ipynb #e8c7daad
+def feature_table(
+    features: Sequence[str],  # as the model reads them
+    importance: Mapping[str, pl.DataFrame] | None = None,  # stage -> feature, importance; a column each
+) -> pl.DataFrame:  # a row per feature, in the model's order
+    "What each feature of a model means, when it is known, and how much answers lean on it."
+    columns = ["group", "unit", "meaning", "known_when", "window_hours"]
+    table = pl.DataFrame({"feature": list(features)}, schema={"feature": pl.String})
+    table = table.join(ledger().select("feature", *columns), on="feature", how="left", maintain_order="left")
+    for stage, sizes in (importance or {}).items():
+        column = sizes.select("feature", pl.col("importance").alias(f"importance, {words(stage)}"))
+        table = table.join(column, on="feature", how="left", maintain_order="left")
+    return table
+
 # %% ../nbs/14_cards.ipynb #cf7fbd5d
 def flat(settings: Any, name: str = "") -> list[tuple[str, str]]:  # name, value
     "Nested settings as rows."
@@ -209,14 +223,10 @@ PARAMETERS = ("seed", "horizons", "train_until", "validate_until", "test_until",
 def data_sections(card: Mapping[str, Any], version: str, digests: Mapping[str, str] | None) -> list[dict[str, Any]]:
     "Data, lineage, parameters, features."
     settings = pl.DataFrame(flat({k: card[k] for k in PARAMETERS if k in card}), schema=["parameter", "value"], orient="row")
-    own = (
-        ledger()
-        .filter(pl.col("feature").is_in(card.get("features", [])))
-        .select("feature", "group", "unit", "meaning", "known_when")
-    )
+    own = feature_table(card.get("features", []))
     learned = f"It has learned from {card.get('source')} until {str(card.get('learned_until'))[:10]}; {card.get('metrics_are_of')} was measured"
     measured = f"{learned} on the flights from {str(card.get('validate_until'))[:10]} until {str(card.get('test_until'))[:10]}."
-    folded = {"Parameters": Table(settings, rows=200), f"The {own.height} features": Table(own, rows=300)}
+    folded = {"Parameters": Table(settings, rows=200), f"The {own.height} features": Table(own, rows=own.height)}
     return [section("Data and lineage", measured, parts=[Table(lineage(card, version, digests), rows=60)], folded=folded)]
 
 # %% ../nbs/14_cards.ipynb #0255b90b

@@ -86,6 +86,8 @@ def run(
         raise
     notifications.tell(made, notifications.earlier_verdicts(made), channels)
     typer.echo(f"{made.verdict}: {job} took {made.seconds:.0f} s; {made.path}")
+    if made.metrics:
+        typer.echo("  " + " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in made.metrics.items()))
     for reason in made.reasons:
         typer.echo(f"  {reason}", err=made.verdict == "fail")
     raise typer.Exit(made.exit_code)

@@ -5,12 +5,19 @@ from flight_delay.cards import *
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
+from flight_delay import cards
+from flight_delay import features as ledgers
+from flight_delay.config import settings
 from flight_delay.evaluation import Outcomes, card_sections, evaluate, plain
+from flight_delay.figures import plot_importance
+from flight_delay.jobs import read_notebook
 from flight_delay.models import fit
+from flight_delay.rendering import Table
 
 
 class Outline(HTMLParser):
@@ -102,3 +109,29 @@ def test_a_card_of_an_older_version_still_has_a_page(card):
     }
     text = " ".join(Outline(card_page(old)).text)
     assert "How good it is" in text and "Who gets worse predictions?" not in text
+
+
+def report_table(features, importance):
+    "What the training report shows below `The ledger`, of a model with these features."
+    cells = read_notebook("train", settings()).cells
+    [heading] = [i for i, cell in enumerate(cells) if cell.source.startswith("## The ledger")]
+    shown = next(cell.source for cell in cells[heading:] if cell.cell_type == "code")
+    trained = SimpleNamespace(model=SimpleNamespace(features=features), importance=importance)
+    modules = {"cards": cards, "features": ledgers, "Table": Table}
+    return eval(shown, modules | {"trained": trained})._repr_html_()
+
+
+def test_the_training_report_lists_every_feature_and_so_each_one_that_the_charts_of_importance_name():
+    features = [*ledgers.ledger()["feature"], "a_feature_of_tomorrow"]
+    sizes = {"feature": features[::-1], "group": "route", "importance": np.linspace(1, 0.5, len(features))}
+    importance = {"scheduled": pl.DataFrame(sizes)}
+    chart, table = plot_importance(importance["scheduled"], "scheduled").svg, report_table(features, importance)
+    listed = re.findall(r"<tr><td>(\w+)</td>", table)
+    assert listed == features and "more rows" not in table
+    charted = {name for name in features if f">{name}<" in chart}
+    assert "a_feature_of_tomorrow" in charted and len(charted) == 15 and charted <= set(listed)
+
+
+def test_the_card_lists_every_feature_of_its_model(card):
+    many = card | {"features": [f"feature_{i}" for i in range(400)]}
+    assert {f"feature_{i}" for i in range(400)} <= set(re.findall(r"feature_\d+", card_page(many)))

@@ -11,7 +11,9 @@ from flight_delay.config import project_root
 
 def write_notebook(path, *cells):
     "A small notebook of code cells."
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    cells = [nbformat.v4.new_code_cell(source) for source in cells]
+    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     return path
@@ -102,3 +104,117 @@ def test_a_command_that_changes_a_generated_file_is_caught(tmp_path):
 
 def test_this_house_keeps_its_rules():
     assert complaints(project_root()) == []
+
+
+@pytest.mark.parametrize("kernel", [None, "ir", "myenv"])
+@pytest.mark.parametrize("folder", ["nbs", "nbs/research", "scheduled"])
+def test_a_notebook_that_names_no_kernel_or_another_one_is_named(tmp_path, folder, kernel):
+    path = write_notebook(tmp_path / folder / "a.ipynb", "x = 1")
+    notebook = json.loads(path.read_text())
+    notebook["cells"][0]["metadata"] = {"tags": ["parameters"]}
+    notebook["metadata"] = {"kernelspec": {"name": kernel, "display_name": kernel}} if kernel else {}
+    path.write_text(json.dumps(notebook))
+    assert complaints(tmp_path) == [f"a.ipynb must name the kernel 'python3'; got {kernel!r}; save it with that kernel"]
+
+
+def saved(path, *texts, kind="text/plain"):
+    "Give each cell of a notebook a saved output."
+    notebook = json.loads(path.read_text())
+    for cell, text in zip(notebook["cells"], texts, strict=True):
+        result = {"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": {kind: text}}
+        cell["outputs"] = [result] if text else []
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "problem"),
+    [
+        ("len(range(117))", "114", "shows '114' where running it shows '117'"),
+        ("'a b'", "'a c'", 'shows "c\'" where running it shows "b\'"'),
+        ("[0.5, 2.25]", "[0.5, 2.5]", "shows '2.5]' where running it shows '2.25]'"),
+        ("'seen'", "", "shows 'nothing'"),
+        ("None", "'gone'", "where running it shows 'nothing'"),
+        ("1 / 0", "1.0", "does not run"),
+    ],
+)
+def test_a_stale_saved_output_is_named(tmp_path, source, output, problem):
+    saved(write_notebook(tmp_path / "nbs/01_a.ipynb", "x = 1", source), "", output)
+    (complaint,) = outputs(tmp_path)
+    assert complaint.startswith("01_a.ipynb") and problem in complaint
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("len(range(117))", "117"),
+        ("[0.5, 2.2501]", "[0.5, 2.2502]"),
+        ("object()", "<object at 0x7f00>"),
+        ("#| varies\nimport os; os.getpid()", "1"),
+        ("display_nothing = 1", ""),
+    ],
+)
+def test_an_output_that_is_as_saved_or_varies_by_nature_is_not_named(tmp_path, source, output):
+    saved(write_notebook(tmp_path / "nbs/01_a.ipynb", source), output)
+    assert outputs(tmp_path) == []
+
+
+def test_a_drawing_is_compared_by_its_words():
+    drawing = "<figure aria-label='late by {}'><svg><path d='{}'/></svg>late by {}</figure>"
+    before, after, other = (drawing.format(*words) for words in (("hour", 1, "hour"), ("hour", 2, "hour"), ("day", 1, "day")))
+    as_shown = [text_of({"output_type": "display_data", "data": {"text/html": text}}) for text in (before, after, other)]
+    assert alike(*as_shown[:2]) and not alike(*as_shown[1:])
+
+
+def test_a_notebook_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(Unreadable, match="there is no 02_b.ipynb"):
+        outputs(tmp_path, ["02_b.ipynb"])
+
+
+from flight_delay import asking, history
+from flight_delay.config import settings
+from flight_delay.jobs import PARAMETERS
+
+OLD_FIGURES = "| two hours | 18.73 | 18.70 | 0.775 | 0.776 |\n"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    "A checkout after three training runs: one with the defaults, then one on other data and one that failed."
+    committed = project_root() / "reports/example"
+    config = settings(root=tmp_path, home=tmp_path / "home", reports=tmp_path / "reports")
+    (tmp_path / "nbs").mkdir()
+    (tmp_path / "nbs/index.ipynb").write_bytes((project_root() / "nbs/index.ipynb").read_bytes())
+    (tmp_path / "CHANGELOG.md").write_text(OLD_FIGURES * 2)
+    (tmp_path / EXAMPLE).mkdir(parents=True)
+    card = json.loads((committed / "card.json").read_text())
+    card["test"] = [row | {"mae": 17.0, "auc_15": 0.8} for row in card["test"] if row["horizon"] == "two_hours"]
+    (tmp_path / "home/registry/v7").mkdir(parents=True)
+    (tmp_path / "home/registry/v7/card.json").write_text(json.dumps(card))
+    (tmp_path / "home/registry/v7/card.html").write_text("the card of v7")
+    defaults = PARAMETERS["train"]().model_dump()
+    for number, parameters, verdict in ((1, defaults, "ok"), (2, defaults | {"source": "small"}, "ok"), (3, defaults, "fail")):
+        folder = tmp_path / "reports/train" / str(number)
+        folder.mkdir(parents=True)
+        failure = None if verdict == "ok" else "broken"
+        run = history.Run("train", str(number), "2026-01-01", parameters, verdict, failure, facts={"model": "v7"})
+        run.state = "complete"
+        (folder / "run.json").write_text(history.record(run))
+        (folder / "report.html").write_text(f"<h1>report {number}</h1>")
+    monkeypatch.setattr(asking.Desk, "answer", lambda desk, asked: {"of": desk.config.alias, "route": asked.route})
+    return config
+
+
+def test_the_example_is_made_from_the_newest_good_run_with_the_defaults(checkout):
+    folder = example(checkout)
+    assert (folder / "train.html").read_text() == "<h1>report 1</h1>"
+    assert (folder / "card.html").read_text() == "the card of v7"
+    assert json.loads((folder / "answer.json").read_text()) == {"of": "v7", "route": "JFK-LAX"}
+    assert json.loads((folder / "card.json").read_text())["test"][0]["mae"] == 17.0
+    now = "| two hours | 18.73 | 17.00 | 0.775 | 0.800 |\n"
+    assert (checkout.root / "CHANGELOG.md").read_text() == now + OLD_FIGURES
+
+
+def test_without_a_run_there_is_no_example(tmp_path):
+    with pytest.raises(NoRun, match="make run"):
+        example(settings(root=tmp_path, home=tmp_path / "home", reports=tmp_path / "reports"))

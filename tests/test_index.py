@@ -19,6 +19,36 @@ ROOT = project_root()
 NOT_HERE = {"make test", "cd flight-delay"}  # this is make test; the clone's folder is checked where it is cloned
 
 
+TOLERANCES = {  # between machines, for what the README says
+    "mae": 0.03,
+    "baseline_mae": 0.01,
+    "rmse": 0.1,
+    "baseline_rmse": 0.01,
+    "r2": 0.005,
+    "auc_15": 0.002,
+    "brier_15": 0.0005,
+    "baseline_brier_15": 0.0001,
+    "coverage_80": 0.005,
+}
+
+
+def table(name, columns, first="asked"):
+    "The numbers of a document's first table of figures: horizon -> figure -> value."
+    rows = {}
+    for line in (ROOT / name).read_text().split(f"| {first} |", 1)[1].splitlines()[2:]:
+        if not line.startswith("|"):
+            break
+        horizon, *_ = cells = line.strip("| ").split(" | ")
+        numbers = [float(number) / (100 if unit else 1) for number, unit in re.findall(r"(-?[\d.]+)(%?)", " ".join(cells[1:]))]
+        rows[horizon.replace(" ", "_")] = dict(zip(columns, numbers, strict=True))
+    return rows
+
+
+def readme_figures():
+    "What the README says of each horizon."
+    return table("README.md", list(TOLERANCES))
+
+
 def commands():
     "Every command of the README, in order."
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
@@ -70,6 +100,20 @@ def test_make_run_leaves_a_champion_reports_and_the_next_three_steps(newcomer):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_make_run_prints_and_registers_the_figures_of_the_readme(newcomer):
+    (card,) = (newcomer.place / "home" / "registry").glob("v*/card.json")
+    measured, figures = {row["horizon"]: row for row in json.loads(card.read_text())["test"]}, readme_figures()
+    assert measured.keys() == figures.keys()
+    for horizon, row in figures.items():
+        for name, value in row.items():
+            assert measured[horizon][name] == pytest.approx(value, abs=TOLERANCES[name]), (horizon, name)
+    for name in ("mae", "auc_15"):
+        printed = re.search(rf"two hours {name.replace('_', ' ')} ([\d.]+)", newcomer.made.stdout)
+        assert float(printed.group(1)) == pytest.approx(figures["two_hours"][name], abs=TOLERANCES[name] + 0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_command_of_the_readme_runs(newcomer, tmp_path):
     said = commands()
     assert "make run" in said and "make serve" in said and any(line.startswith("curl") for line in said)
@@ -111,6 +155,21 @@ def test_every_make_target_of_the_readme_and_contributing_is_there():
     text = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     rules = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(rules)
+
+
+def test_the_readme_and_the_changelog_say_what_the_examples_card_says():
+    rows = json.loads((ROOT / "reports/example/card.json").read_text())["test"]
+    measured, said = {row["horizon"]: row for row in rows}, readme_figures()
+    assert said.keys() == measured.keys()
+    for horizon, row in said.items():
+        for name, value in row.items():
+            digits = {"r2": 3, "auc_15": 3, "brier_15": 4, "baseline_brier_15": 4, "coverage_80": 3}.get(name, 2)
+            assert value == pytest.approx(round(measured[horizon][name], digits), abs=1e-9), (horizon, name)
+    columns = ["mae_before", "mae", "auc_15_before", "auc_15"]
+    changed = table("CHANGELOG.md", columns)
+    assert changed.keys() == measured.keys()
+    for horizon, row in changed.items():
+        assert row["mae"] == round(measured[horizon]["mae"], 2) and row["auc_15"] == round(measured[horizon]["auc_15"], 3)
 
 
 def test_every_link_of_the_readme_leads_somewhere():

@@ -23,6 +23,9 @@ def test_a_jobs_model_says_what_its_parameters_cell_says(job):
         ("train", {"train_until": "soon"}, "train_until: Value error"),
         ("train", {"tracking": "sometimes"}, "tracking: Input should be 'online'"),
         ("monitor", {"alias": "No Such"}, "alias: String should match"),
+        ("monitor", {"max_drifted_share": 1.5}, "max_drifted_share: Input should be less than or equal to 1"),
+        ("monitor", {"max_psi": "high"}, "max_psi must be float"),
+        ("monitor", {"max_coverage_80": 0.5}, "max_coverage_80: Value error, max_coverage_80 must not be below"),
     ],
 )
 def test_a_value_that_a_job_does_not_allow_is_refused(job, given, sentence):

@@ -2,6 +2,7 @@
 
 from flight_delay.schedule import *
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -21,8 +22,8 @@ def write_schedule(root, text):
     return settings(root=root)
 
 
-def test_the_projects_own_schedule_is_valid():
-    assert {entry.job for entry in read_schedule()} == {"train", "monitor"}
+def test_the_shipped_schedule_is_valid():
+    read_schedule()  # whatever a user has made of it
 
 
 ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
@@ -45,7 +46,19 @@ ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
         ('[[job]]\nname = "Train!"\ncron = "0 3 * * *"', "entry Train!: name"),
         (ONE + 'timezone = "Mars/Base"', "IANA name"),
         (ONE + "parameters = { sed = 1 }", "got 'sed'"),
-        (ONE + 'parameters = { train_until = "{dote}" }', "{slot}, {date}.*got '{dote}'"),
+        ('[[job]]\nname = "train"\ncron = "*/90 * * * *"', "step.*'\\*/90 "),
+        ('[[job]]\nname = "train"\ncron = "0 */24 * * *"', "step"),
+        ('[[job]]\nname = "train"\ncron = "0-20/30 * * * *"', "step"),
+        ('[[job]]\nname = "train"\ncron = "0 0 */31 * *"', "step"),
+        ('[[job]]\nname = "train"\ncron = "*/0 * * * *"', "step"),
+        *(
+            (ONE + f'parameters = {{ train_until = "{text}" }}', f"{{slot}}, {{date}}.*got '{re.escape(text)}'")
+            for text in ("{dote}", "{Date}", "{date-7d}", "{date - 7}", "{slot-1}", "{}", "{")
+        ),
+        *(
+            (ONE + f'parameters = {{ train_until = "{text}" }}', f"years 1 to 9999; got '{re.escape(text)}'")
+            for text in ("{date-99999999}", "{yesterday+9999999999}", "{month_start-99999}", "{year_start+" + "9" * 5000 + "}")
+        ),
         (ONE + "retrys = 1", "entry train: retrys: must be one of name, job, cron"),
         (ONE + 'retries = "1"', "retries: .*integer"),
         (ONE + 'missed = "later"', "missed: .*'run' or 'skip'"),
@@ -66,9 +79,9 @@ def test_a_broken_schedule_is_refused_in_one_sentence(tmp_path, text, sentence):
 
 def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
     slot = datetime(2013, 3, 1, 2, 30, tzinfo=UTC)  # still February in New York
-    text = "{date} {yesterday} {date+1} {week_start} {month_start} {month_start-2} {month_start+1} {year_start} {slot} {} {A}"
-    said = "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {} {A}"
-    assert resolve(text, slot, "America/New_York") == said
+    text = "{date} {yesterday} {date+1} {week_start} {month_start} {month_start-2} {month_start+1} {year_start} {slot} {{A}}"
+    filled = "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {A}"
+    assert resolve(text, slot, "America/New_York") == filled
     assert resolve({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
 
 
@@ -181,12 +194,29 @@ def test_the_newest_slot_is_found_however_long_ago():
     assert last_due(hourly, datetime(2027, 5, 1, 4, 30, tzinfo=UTC)) == datetime(2027, 5, 1, 4, 30, tzinfo=UTC)
 
 
+def test_a_month_is_judged_by_a_model_that_was_trained_before_it():
+    monitor = {"span_start": "{month_start-1}", "span_end": "{month_start}"}
+    judged = Entry(name="monitor", cron="0 6 1 * *", timezone="America/New_York", parameters=monitor)
+    trained = Entry(name="train", cron="0 6 2 * *", timezone="America/New_York", parameters={"test_until": "{month_start}"})
+    for slot in slots_between(judged.cron, judged.timezone, datetime(2024, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
+        last_training = last_due(trained, slot)
+        known_until = resolve(trained.parameters, last_training, trained.timezone)["test_until"]
+        assert known_until == resolve(judged.parameters, slot, judged.timezone)["span_start"]
+
+
+def test_a_template_is_no_upcoming_slot():
+    entries = parse('[[job]]\nname = "train"\ncron = "0 3 * * *"\nenabled = false\nnote = "frozen data"\n')
+    assert (upcoming(entries).height, entries[0].note) == (0, "frozen data")
+
+
 def test_a_backfill_reads_its_bounds_where_the_entry_is():
     assert instant("2013-03-10", "America/New_York") == datetime(2013, 3, 10, 5, tzinfo=UTC)
     assert instant("2013-03-10", "America/New_York", end=True) == datetime(2013, 3, 11, 3, 59, 59, tzinfo=UTC)
     assert instant("2013-03-10T03:00Z", "America/New_York", end=True) == datetime(2013, 3, 10, 3, tzinfo=UTC)
-    with pytest.raises(BadInput, match="a time must be like"):
-        instant("yesterday", "UTC")
+    assert instant("20130310", "America/New_York", end=True) == instant("2013-03-10", "America/New_York", end=True)
+    for text in ("yesterday", "2013-02-30", "0001-01-01", "9999-12-31", ""):
+        with pytest.raises(BadInput, match="a time must be like"):
+            instant(text, "Asia/Tokyo", end=True)
     daily = Entry(name="x", cron="0 6 * * *")
     with pytest.raises(BadInput, match=r"like 2026-03-04T06:00:00\+00:00 or 2026-03-05T06:00:00\+00:00; got '2026-03-05'"):
         slot_at(daily, "2026-03-05")

@@ -46,19 +46,6 @@ ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
         ('[[job]]\nname = "Train!"\ncron = "0 3 * * *"', "entry Train!: name"),
         (ONE + 'timezone = "Mars/Base"', "IANA name"),
         (ONE + "parameters = { sed = 1 }", "got 'sed'"),
-        ('[[job]]\nname = "train"\ncron = "*/90 * * * *"', "step.*'\\*/90 "),
-        ('[[job]]\nname = "train"\ncron = "0 */24 * * *"', "step"),
-        ('[[job]]\nname = "train"\ncron = "0-20/30 * * * *"', "step"),
-        ('[[job]]\nname = "train"\ncron = "0 0 */31 * *"', "step"),
-        ('[[job]]\nname = "train"\ncron = "*/0 * * * *"', "step"),
-        *(
-            (ONE + f'parameters = {{ train_until = "{text}" }}', f"{{slot}}, {{date}}.*got '{re.escape(text)}'")
-            for text in ("{dote}", "{Date}", "{date-7d}", "{date - 7}", "{slot-1}", "{}", "{")
-        ),
-        *(
-            (ONE + f'parameters = {{ train_until = "{text}" }}', f"years 1 to 9999; got '{re.escape(text)}'")
-            for text in ("{date-99999999}", "{yesterday+9999999999}", "{month_start-99999}", "{year_start+" + "9" * 5000 + "}")
-        ),
         (ONE + "retrys = 1", "entry train: retrys: must be one of name, job, cron"),
         (ONE + 'retries = "1"', "retries: .*integer"),
         (ONE + 'missed = "later"', "missed: .*'run' or 'skip'"),
@@ -75,6 +62,25 @@ def test_a_broken_schedule_is_refused_in_one_sentence(tmp_path, text, sentence):
     with pytest.raises(BadInput, match=sentence) as refused:
         read_schedule(write_schedule(tmp_path, text))
     assert "\n" not in str(refused.value)
+
+
+UNKNOWN = ("{dote}", "{Date}", "{date-7d}", "{date - 7}", "{slot-1}", "{}", "{")
+TOO_FAR = ("{date-99999999}", "{yesterday+9999999999}", "{month_start-99999}", "{year_start+" + "9" * 5000 + "}")
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "sentence"), [(text, "{slot}, {date}.*got ") for text in UNKNOWN] + [(text, "1 to 9999; got ") for text in TOO_FAR]
+)
+def test_a_placeholder_that_stands_for_nothing_is_refused_with_the_known_ones(tmp_path, placeholder, sentence):
+    with pytest.raises(BadInput, match=sentence + re.escape(repr(placeholder))):
+        read_schedule(write_schedule(tmp_path, ONE + f'parameters = {{ train_until = "{placeholder}" }}'))
+
+
+@pytest.mark.parametrize("cron", ["*/90 * * * *", "0 */24 * * *", "0-20/30 * * * *", "0 0 */31 * *", "*/0 * * * *", "0 0 1 */12 *"])
+def test_a_step_that_reaches_no_second_value_is_refused(cron):
+    with pytest.raises(ValueError, match="step must be"):
+        check_cron(cron)
+    assert check_cron("*/15 6-22/4 */30 */11 *") == "*/15 6-22/4 */30 */11 *"
 
 
 def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
@@ -194,21 +200,6 @@ def test_the_newest_slot_is_found_however_long_ago():
     assert last_due(hourly, datetime(2027, 5, 1, 4, 30, tzinfo=UTC)) == datetime(2027, 5, 1, 4, 30, tzinfo=UTC)
 
 
-def test_a_month_is_judged_by_a_model_that_was_trained_before_it():
-    monitor = {"span_start": "{month_start-1}", "span_end": "{month_start}"}
-    judged = Entry(name="monitor", cron="0 6 1 * *", timezone="America/New_York", parameters=monitor)
-    trained = Entry(name="train", cron="0 6 2 * *", timezone="America/New_York", parameters={"test_until": "{month_start}"})
-    for slot in slots_between(judged.cron, judged.timezone, datetime(2024, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
-        last_training = last_due(trained, slot)
-        known_until = resolve(trained.parameters, last_training, trained.timezone)["test_until"]
-        assert known_until == resolve(judged.parameters, slot, judged.timezone)["span_start"]
-
-
-def test_a_template_is_no_upcoming_slot():
-    entries = parse('[[job]]\nname = "train"\ncron = "0 3 * * *"\nenabled = false\nnote = "frozen data"\n')
-    assert (upcoming(entries).height, entries[0].note) == (0, "frozen data")
-
-
 def test_a_backfill_reads_its_bounds_where_the_entry_is():
     assert instant("2013-03-10", "America/New_York") == datetime(2013, 3, 10, 5, tzinfo=UTC)
     assert instant("2013-03-10", "America/New_York", end=True) == datetime(2013, 3, 11, 3, 59, 59, tzinfo=UTC)
@@ -227,3 +218,18 @@ def test_a_slot_of_the_first_pass_does_not_come_again_for_one_who_looks_in_the_s
     second_pass = datetime(2013, 11, 3, 6, 10, tzinfo=UTC)  # 01:10 EST; the slot was at 01:30 EDT
     assert next(due(entry, second_pass)) == datetime(2013, 11, 4, 6, 30, tzinfo=UTC)
     assert last_due(entry, second_pass) == datetime(2013, 11, 3, 5, 30, tzinfo=UTC)
+
+
+def test_a_month_is_judged_by_a_model_that_was_trained_before_it():
+    monitor = {"span_start": "{month_start-1}", "span_end": "{month_start}"}
+    judged = Entry(name="monitor", cron="0 6 1 * *", timezone="America/New_York", parameters=monitor)
+    trained = Entry(name="train", cron="0 6 2 * *", timezone="America/New_York", parameters={"test_until": "{month_start}"})
+    for slot in slots_between(judged.cron, judged.timezone, datetime(2024, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
+        last_training = last_due(trained, slot)
+        known_until = resolve(trained.parameters, last_training, trained.timezone)["test_until"]
+        assert known_until == resolve(judged.parameters, slot, judged.timezone)["span_start"]
+
+
+def test_a_template_is_no_upcoming_slot():
+    entries = parse('[[job]]\nname = "train"\ncron = "0 3 * * *"\nenabled = false\nnote = "frozen data"\n')
+    assert (upcoming(entries).height, entries[0].note) == (0, "frozen data")

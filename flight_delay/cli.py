@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'models', 'schedule', 'reports', 'EntryName', 'OUT_OF_DISK', 'show', 'parameter', 'tell_refused', 'run',
            'serve', 'predict', 'list_models', 'promote', 'stop_event', 'report_slots', 'show_schedule', 'run_schedule',
-           'fire', 'backfill', 'export', 'list_reports', 'path', 'diff', 'index', 'main']
+           'fire', 'backfill', 'export', 'path', 'list_reports', 'diff', 'index', 'main']
 
 # %% ../nbs/25_cli.ipynb #d7a6ff37
 import errno
@@ -13,6 +13,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -35,8 +36,11 @@ app.add_typer(schedule, name="schedule")
 app.add_typer(reports, name="reports")
 
 
-def show(table: pl.DataFrame) -> None:
+def show(table: pl.DataFrame, empty: str = "") -> None:  # empty: what to say of a table without rows
     "A table for a terminal."
+    if empty and table.is_empty():
+        typer.echo(empty)
+        return
     with pl.Config(
         tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, fmt_str_lengths=80, tbl_width_chars=160
     ):
@@ -94,8 +98,8 @@ def run(
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
-    port: Annotated[int | None, typer.Option(help="port to listen on")] = None,
-    workers: Annotated[int | None, typer.Option(help="processes")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on", min=1, max=65535)] = None,
+    workers: Annotated[int | None, typer.Option(help="processes", min=1, max=64)] = None,
 ) -> None:
     "Serve the champion over HTTP."
     config = settings()
@@ -125,7 +129,7 @@ def predict(
 @models.command("list")
 def list_models() -> None:
     "Every registered version, newest first."
-    show(registry.listing())
+    show(registry.listing(), f"There is no version in {settings().home}; FLIGHT_DELAY_HOME names another folder.")
 
 
 @models.command()
@@ -146,17 +150,23 @@ def stop_event() -> Event:
         signal.signal(number, lambda *_: stop.set())
     return stop
 
-
+# %% ../nbs/25_cli.ipynb #b8e4106d
 def report_slots(records: Iterable[Any]) -> None:
-    "A line for each slot; ends with the exit code of the first that failed."
-    code = 0
+    "A line for each slot; ends with the exit code of the first that failed now."
+    code, began = 0, datetime.now(UTC)
     for record in records:
-        about = f": {record.reason}" if record.reason else ""
-        typer.echo(f"{record.state}: {record.entry} for {record.slot.isoformat()}{about}", err=bool(record.exit_code))
-        code = code or record.exit_code
+        about = f"{record.entry} for {record.slot.isoformat()}"
+        reason = f": {record.reason}" if record.reason else ""
+        if record.ended_at and record.ended_at < began:
+            ending = f"ended {record.state} at {record.ended_at.isoformat(timespec='seconds')}"
+            typer.echo(f"already done: {about} {ending}{reason}; --again runs it again")
+        else:
+            since = f", since {record.started_at.isoformat(timespec='seconds')}" if record.state == "running" else ""
+            typer.echo(f"{record.state}: {about}{since}{reason}", err=bool(record.exit_code))
+            code = code or record.exit_code
     raise typer.Exit(code)
 
-
+# %% ../nbs/25_cli.ipynb #60fd97c2
 EntryName = Annotated[str, typer.Argument(help="an entry of scheduled/schedule.toml, by its name")]
 
 
@@ -165,7 +175,12 @@ def show_schedule(most: Annotated[int, typer.Option(help="how many slots", min=1
     "The next slots, with their parameters."
     from flight_delay import schedule as plan
 
-    show(plan.upcoming(plan.read_schedule(), most=most))
+    entries = plan.read_schedule()
+    show(plan.upcoming(entries, most=most), "Nothing runs by itself: no entry with a cron line is enabled.")
+    for entry in entries:
+        if not entry.enabled:
+            typer.echo(f"off: {entry.name}: {entry.note or 'enabled = false'}")
+    typer.echo("What was due before an engine first kept an entry is not made up; `flight-delay schedule backfill` runs it.")
 
 
 @schedule.command("run")
@@ -183,6 +198,9 @@ def fire(
     name: EntryName,
     slot: Annotated[str | None, typer.Option(help="one of its slots, like 2013-11-04T03:00-05:00; default: the newest")] = None,
     again: Annotated[bool, typer.Option("--again", help="also if the slot has been run")] = False,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="as engines call it: only what was due since they first called")
+    ] = False,
 ) -> None:
     "Run an entry for one slot unless that was done, and what follows. Every engine calls this."
     from flight_delay import schedule as plan
@@ -192,10 +210,14 @@ def fire(
     entries = plan.read_schedule()
     entry = plan.entry_of(name, entries)
     redo = slots.ANY if again else slots.OPEN
+    if if_due:
+        if slot or again:
+            raise BadInput("--if-due must be given alone: it looks for the newest slot itself; leave out --slot and --again.")
+        report_slots(slots.fire_newest(entry, entries, stop=stop_event()))
     at = plan.slot_at(entry, slot) if slot else plan.newest_slot(entry)
     report_slots(slots.fire(entry, entries, at, redo=redo, stop=stop_event()))
 
-
+# %% ../nbs/25_cli.ipynb #f27c58b1
 @schedule.command()
 def backfill(
     name: EntryName,
@@ -232,26 +254,50 @@ def export(
         typer.echo(text, nl=False)
 
 # %% ../nbs/25_cli.ipynb #d342573d
-@reports.command("list")
-def list_reports(job: Annotated[str | None, typer.Option(help="of this job only")] = None) -> None:
-    "Every run, newest first."
+def _runs_of(job: str | None) -> list[Any]:
+    "The complete runs of a job, newest first; a job that has none is refused."
     from flight_delay import history
 
-    rows = [
-        (r.verdict, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in history.runs(job=job)
-    ]
-    show(pl.DataFrame(rows, schema=["verdict", "job", "run", "started_at", "seconds", "reason"], orient="row"))
+    past = history.runs(job=job)
+    if job and not past:
+        where = settings().reports
+        raise BadInput(
+            f"job must be one that has run; {job!r} has not in {where}; start it with `flight-delay run {job}`, "
+            "or name another folder by FLIGHT_DELAY_REPORTS."
+        )
+    return past
 
 
 @reports.command()
 def path(job: Annotated[str, typer.Argument(help="a notebook of scheduled/, by its name")]) -> None:
     "The newest report of a job, as a path."
-    from flight_delay import history
+    typer.echo(_runs_of(job)[0].path)
 
-    found = history.runs(job=job)
-    if not found:
-        raise BadInput(f"job must be one that has run; {job!r} has not; start it with `flight-delay run {job}`.")
-    typer.echo(found[0].path)
+# %% ../nbs/25_cli.ipynb #19c4e7a3
+@reports.command("list")
+def list_reports(job: Annotated[str | None, typer.Option(help="of this job only")] = None) -> None:
+    "Every run, newest first; those that have not ended on top."
+    from flight_delay import reports as runner
+
+    config, rows = settings(), []
+    for made, alive in runner.unfinished(config):
+        state = "alive" if alive else "its runner is gone; `flight-delay reports index` settles it"
+        if job in (None, made.job):
+            rows.append(
+                (
+                    "running",
+                    made.job,
+                    made.run_id,
+                    made.started_at,
+                    None,
+                    f"{state}; cell {made.cell or 0} of {made.cells or '?'}",
+                )
+            )
+    past = runner.runs(config, job) if rows else _runs_of(job)
+    rows += [(r.verdict, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in past]
+    columns = {"verdict": pl.String, "job": pl.String, "run": pl.String, "started_at": pl.String, "seconds": pl.Float64}
+    table = pl.DataFrame(rows, schema=columns | {"reason": pl.String}, orient="row")
+    show(table, f"There is no run in {config.reports}; go to the checkout, or name it by FLIGHT_DELAY_ROOT.")
 
 # %% ../nbs/25_cli.ipynb #1c0f4bb4
 @reports.command()
@@ -292,10 +338,13 @@ def main() -> None:
             typer.echo(f"  {report}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            typer.echo(f"flight-delay: the disk must have room; {error}; free some.", err=True)
+            sys.exit(OUT_OF_DISK)
+        if error.filename is None:  # not about a file that a user named
             raise
-        typer.echo(f"flight-delay: the disk must have room; {error}; free some.", err=True)
-        sys.exit(OUT_OF_DISK)
+        typer.echo(f"flight-delay: a file or folder must be usable; {error}; mend it or name another.", err=True)
+        sys.exit(BadInput.exit_code)
     except ModuleNotFoundError as error:
         typer.echo(
             f"flight-delay: this command needs the train extra ({error.name} is missing); pip install -e '.[train]'.", err=True

@@ -55,7 +55,9 @@ def _times_in(entry: Entry, zone: str) -> set[int]:  # minutes from the local mi
         for minute in spec.minutes
         for shift in shifts
     }
-    return times | {60 * local.hour + local.minute for slot in _moved(entry, here) for local in [slot.astimezone(ZoneInfo(zone))]}
+    return times | {
+        60 * local.hour + local.minute for slot in _moved(entry, here) for local in [slot.astimezone(ZoneInfo(zone))]
+    }
 
 # %% ../nbs/22_exports.ipynb #b97cba85
 def _field(numbers: set[int], size: int) -> str:
@@ -93,7 +95,11 @@ def to_cron(entries: Sequence[Entry], config: Settings, zone: str) -> str:
         line = cron_in(entry, zone)
         note = "" if line == entry.cron else "; where no slot is due, nothing runs"
         # what was already done is no news for cron's mail; failures go to standard error
-        lines += ["", f"# {entry.name}: {entry.cron} in {entry.timezone}{note}", f"{line} {command} > /dev/null".replace("%", "\\%")]
+        lines += [
+            "",
+            f"# {entry.name}: {entry.cron} in {entry.timezone}{note}",
+            f"{line} {command} > /dev/null".replace("%", "\\%"),
+        ]
     return "\n".join(lines) + "\n"
 
 # %% ../nbs/22_exports.ipynb #de17eb38

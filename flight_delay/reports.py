@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'REPORT', 'BALLAST', 'BALLAST_BYTES', 'PENDING', 'SIGNALS', 'WATCHED', 'SWALLOWED_SECONDS', 'AlreadyRunning',
-           'span_of', 'unfinished_folder', 'held', 'holder', 'fail', 'no_number', 'judge', 'head_of', 'page', 'log_of',
-           'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon', 'handled',
-           'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse', 'storable',
-           'prepare', 'promote', 'settle']
+           'span_of', 'unfinished_folder', 'held', 'holder', 'unfinished', 'fail', 'no_number', 'judge', 'head_of',
+           'page', 'log_of', 'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon',
+           'handled', 'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse',
+           'storable', 'prepare', 'promote', 'settle']
 
 # %% ../nbs/18_reports.ipynb #6735cef2
 import errno
@@ -90,6 +90,15 @@ def holder(job: str, span: str, config: Settings) -> str:
             if span_of(job, other.parameters) == span:
                 return f"run {other.run_id} of process {other.pid}, since {other.started_at}"
     return "another process"
+
+# %% ../nbs/18_reports.ipynb #a80d3f5b
+def unfinished(config: Settings) -> list[tuple[Run, bool]]:
+    "The runs that have not ended, newest first, and whether their runner is alive."
+    left = []
+    for folder in config.reports.glob(".unfinished-*"):
+        with suppress(OSError, ValueError, TypeError), held(lock_folder(config) / f"{folder.name}.lock") as gone:
+            left.append((read_record(folder / "run.json"), not gone))
+    return sorted(left, key=lambda pair: pair[0].run_id, reverse=True)
 
 # %% ../nbs/18_reports.ipynb #673fbdad
 def fail(run: Run, failure: str, reason: str | None = None) -> None:

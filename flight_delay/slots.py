@@ -257,8 +257,8 @@ def fire(
         for follower in (entry_of(name, entries) for name in entry.then):
             if not follower.enabled:
                 continue
-            follower = follower.model_copy(update={"missed": "run"})  # late because its leader took its time
-            found += fire(follower, entries, slot, config, redo, True, stop)
+            late = follower.model_copy(update={"missed": "run"})  # late because its leader took its time
+            found += fire(late, entries, slot, config, redo, True, stop)
     return found
 
 # %% ../nbs/21_slots.ipynb #e6a61a45

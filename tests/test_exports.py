@@ -30,8 +30,13 @@ def slots_between(cron, zone, start, end):
 
 def lines_of(text, name):
     "The cron lines of a crontab that fire an entry."
-    lines = [line for line in text.splitlines() if line and not line.startswith("#") and f" schedule fire {name} " in line + " "]
-    assert all(re.fullmatch(r"([\d*,/-]+ ){4}(\*|[a-z,-]+) env FLIGHT_DELAY_ROOT=\S+ .* fire x --if-due > /dev/null", line) for line in lines)
+    lines = [
+        line for line in text.splitlines() if line and not line.startswith("#") and f" schedule fire {name} " in line + " "
+    ]
+    assert all(
+        re.fullmatch(r"([\d*,/-]+ ){4}(\*|[a-z,-]+) env FLIGHT_DELAY_ROOT=\S+ .* fire x --if-due > /dev/null", line)
+        for line in lines
+    )
     return [check_cron(" ".join(line.split()[:5])) for line in lines]
 
 

@@ -69,14 +69,17 @@ TOO_FAR = ("{date-99999999}", "{yesterday+9999999999}", "{month_start-99999}", "
 
 
 @pytest.mark.parametrize(
-    ("placeholder", "sentence"), [(text, "{slot}, {date}.*got ") for text in UNKNOWN] + [(text, "1 to 9999; got ") for text in TOO_FAR]
+    ("placeholder", "sentence"),
+    [(text, "{slot}, {date}.*got ") for text in UNKNOWN] + [(text, "1 to 9999; got ") for text in TOO_FAR],
 )
 def test_a_placeholder_that_stands_for_nothing_is_refused_with_the_known_ones(tmp_path, placeholder, sentence):
     with pytest.raises(BadInput, match=sentence + re.escape(repr(placeholder))):
         read_schedule(write_schedule(tmp_path, ONE + f'parameters = {{ train_until = "{placeholder}" }}'))
 
 
-@pytest.mark.parametrize("cron", ["*/90 * * * *", "0 */24 * * *", "0-20/30 * * * *", "0 0 */31 * *", "*/0 * * * *", "0 0 1 */12 *"])
+@pytest.mark.parametrize(
+    "cron", ["*/90 * * * *", "0 */24 * * *", "0-20/30 * * * *", "0 0 */31 * *", "*/0 * * * *", "0 0 1 */12 *"]
+)
 def test_a_step_that_reaches_no_second_value_is_refused(cron):
     with pytest.raises(ValueError, match="step must be"):
         check_cron(cron)
@@ -86,7 +89,9 @@ def test_a_step_that_reaches_no_second_value_is_refused(cron):
 def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
     slot = datetime(2013, 3, 1, 2, 30, tzinfo=UTC)  # still February in New York
     text = "{date} {yesterday} {date+1} {week_start} {month_start} {month_start-2} {month_start+1} {year_start} {slot} {{A}}"
-    filled = "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {A}"
+    filled = (
+        "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {A}"
+    )
     assert resolve(text, slot, "America/New_York") == filled
     assert resolve({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
 

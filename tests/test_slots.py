@@ -310,7 +310,9 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
     monkeypatch.setattr(
         slots,
         "tell",
-        lambda made, earlier, channels: told.append((made.verdict, made.failure, next((word for word in earlier if word != "skipped"), None), channels)),
+        lambda made, earlier, channels: told.append(
+            (made.verdict, made.failure, next((word for word in earlier if word != "skipped"), None), channels)
+        ),
     )
     (cheap.reports / "plan-daily.txt").write_text("raised\nalready running\nok\nwarn\nkilled\nok")
     entry = daily(notify=["mail"])

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from flight_delay import history
@@ -27,35 +28,6 @@ def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
     assert parameter("source=nycflights13") == ("source", "nycflights13")
     with pytest.raises(BadInput, match="NAME=VALUE; got 'seed'"):
         parameter("seed")
-
-
-def test_a_refusal_is_one_line_and_an_exit_code(home):
-    for words, code, said in [
-        (["run", "dance"], 2, "job must be a notebook of scheduled/"),
-        (["run", "train", "-p", "sed=1"], 2, "got 'sed'"),
-        (["predict", "JFK-LAX", "AA", "2013-11-15T14:30"], 4, "train one"),
-        (["predict", "JFK", "AA", "2013-11-15T14:30"], 2, "route must be"),
-        (["models", "promote", "v7"], 2, "got 'v7'"),
-        (["reports", "path", "monitor"], 2, "has not"),
-        (["reports", "diff", "no", "run"], 2, "fits one run alone"),
-        (["schedule", "fire", "train", "--slot", "2013-11-05"], 2, "slot must be one of train's"),
-    ]:
-        found = flight_delay(*words)
-        assert found.returncode == code and said in found.stderr and "Traceback" not in found.stderr, (words, found.stderr)
-
-
-def test_an_unknown_channel_engine_or_zone_is_refused(home):
-    with pytest.raises(BadInput, match="got 'pigeon'"):
-        run("train", notify=["pigeon"])
-    with pytest.raises(BadInput, match="cron, airflow or kubernetes; got 'abacus'"):
-        export("abacus")
-    with pytest.raises(BadInput, match="got 'Mars/Base'"):
-        export("cron", zone="Mars/Base")
-
-
-def test_the_schedule_shows_its_next_slots(home):
-    found = flight_delay("schedule", "show", "--most", "3")
-    assert found.returncode == 0 and "train" in found.stdout
 
 
 @pytest.mark.model
@@ -122,6 +94,112 @@ def figure_project(tmp_path):
     cells = [first, code(FIGURE.strip()), code("Path.cwd().name, settings().root.name"), code("finish(facts={'day': day})")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "scheduled" / "figure.ipynb")
     return tmp_path
+
+
+@pytest.fixture
+def typed(home, figure_project, monkeypatch, capsys):
+    "Type a command in that project, in this process: gives exit code, output and errors."
+
+    def command_line(*words):
+        monkeypatch.setattr(sys, "argv", ["flight-delay", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    monkeypatch.chdir(figure_project)
+    monkeypatch.setattr("flight_delay.cli.configure_logging", lambda level: None)
+    monkeypatch.setattr("flight_delay.cli.stop_event", threading.Event)
+    return command_line
+
+
+REFUSALS = [
+    ("run dance", 2, "job must be a notebook of scheduled/"),
+    ("run figure -p dya=1", 2, "got 'dya'"),
+    ("run figure -p day", 2, "NAME=VALUE"),
+    ("run figure --notify pigeon", 2, "got 'pigeon'"),
+    ("predict JFK-LAX AA 2013-11-15T14:30", 4, "train one"),
+    ("predict JFK AA 2013-11-15T14:30", 2, "route must be"),
+    ("predict JFK-LAX AA yesterday", 2, "departure_time must be"),
+    ("predict JFK-LAX AA 2013-11-15T14:30 -p foo=1", 2, "got 'foo'"),
+    ("models promote v7", 2, "got 'v7'"),
+    ("models promote v7 --alias V1", 2, "got 'V1'"),
+    ("reports path dance", 2, "has not in"),
+    ("reports list --job dance", 2, "has not in"),
+    ("reports diff no run", 2, "fits one run alone"),
+    ("schedule fire dance", 2, "got 'dance'"),
+    ("schedule fire weekly --slot 2026-03-10", 2, "slot must be one of weekly's"),
+    ("schedule fire weekly --slot someday", 2, "got 'someday'"),
+    ("schedule fire weekly --if-due --again", 2, "given alone"),
+    ("schedule backfill weekly --from 2026-03-09 --to 2026-03-01", 2, "weekly has none between"),
+    ("schedule backfill weekly --from x --to 2026-03-01", 2, "got 'x'"),
+    ("schedule export --to abacus", 2, "cron, airflow or kubernetes; got 'abacus'"),
+    ("schedule export --to cron --zone Mars/Base", 2, "got 'Mars/Base'"),
+    ("schedule export --to cron --output settings.ini/x", 2, "settings.ini"),
+    ("serve --port 99999999", 2, "65535"),
+    ("serve --workers 0", 2, "--workers"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "sentence"), REFUSALS)
+def test_a_refusal_is_one_sentence_and_an_exit_code(typed, words, code, sentence):
+    exit_code, output, errors = typed(*words.split())
+    assert exit_code == code and sentence in errors and not output, (output, errors)
+    if not words.startswith("serve"):  # these are typer's, in a frame
+        assert [line.startswith("flight-delay: ") or line.startswith("  /") for line in errors.splitlines() if line.strip()]
+
+
+def test_a_refusal_is_no_traceback_for_a_user_either(home):
+    refused = flight_delay("reports", "diff", "no", "run")
+    assert (
+        refused.returncode == 2 and refused.stderr.startswith("flight-delay: run must be") and "Traceback" not in refused.stderr
+    )
+
+
+def test_an_empty_list_says_where_it_looked(typed, home):
+    assert str(home.reports) in typed("reports", "list")[1] and "FLIGHT_DELAY_ROOT" in typed("reports", "list")[1]
+    assert str(home.home) in typed("models", "list")[1]
+
+
+def test_runs_that_have_not_ended_are_listed_with_whether_they_live(typed, home):
+    from filelock import FileLock
+
+    for number in "12":
+        folder = home.reports / f".unfinished-figure-2026030{number}T060000Z-abc"
+        folder.mkdir(parents=True)
+        made = history.Run(
+            "figure", folder.name.removeprefix(".unfinished-figure-"), f"2026-03-0{number}T06:00:00", state="running"
+        )
+        (folder / "run.json").write_text(history.record(made))
+    with FileLock(history.lock_folder(home) / f"{folder.name}.lock"):
+        code, output, _ = typed("reports", "list")
+    alive, gone = (line for line in output.splitlines() if "running" in line)
+    assert code == 0 and "2026-03-02T06:00:00" in alive and "alive" in alive and "gone" in gone
+
+
+def test_the_schedule_shows_its_next_slots_what_is_off_and_what_is_not_made_up(typed, figure_project):
+    code, output, _ = typed("schedule", "show", "--most", "3")
+    assert code == 0 and output.count("figure") == 3 and "not made up" in output
+    (figure_project / "scheduled" / "schedule.toml").write_text(SCHEDULE + 'enabled = false\nnote = "frozen"\n')
+    assert "off: weekly: frozen" in typed("schedule", "show")[1]
+    assert "enable one" in typed("schedule", "run")[2]
+
+
+def test_a_slot_that_is_done_is_called_so_with_its_verdict(typed, figure_project, home):
+    from datetime import UTC, datetime
+
+    from flight_delay import schedule, slots
+
+    (entry,), slot = schedule.read_schedule(), datetime(2026, 3, 9, 10, tzinfo=UTC)
+    for state in ("ok", "fail"):
+        made = slots.Record(entry="weekly", slot=slot, state=state, exit_code=8, ended_at=slot)
+        slots.write_record(made, entry, home)
+        code, output, errors = typed("schedule", "fire", "weekly", "--slot", "2026-03-09T06:00")
+        assert (code, errors) == (0, "") and output.startswith("already done: weekly for 2026-03-09T10:00")
+        assert f"ended {state} at" in output
+
+
+def test_a_crontab_that_first_calls_makes_nothing_up(typed):
+    assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
 
 
 @pytest.mark.slow

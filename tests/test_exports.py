@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from bisect import bisect
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
@@ -27,21 +28,55 @@ def slots_between(cron, zone, start, end):
     return list(takewhile(lambda slot: slot <= end, due(entry, start)))
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Europe/London"])
-def test_a_crontab_wakes_every_slot_in_time_on_a_machine_in_any_zone(home, zone):
-    text = to_cron(EXPORTED, home, zone)
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+def lines_of(text, name):
+    "The cron lines of a crontab that fire an entry."
+    lines = [
+        line for line in text.splitlines() if line and not line.startswith("#") and f" schedule fire {name} " in line + " "
+    ]
     assert all(
-        re.fullmatch(r"([\d*,/-]+ ){4}(\*|[a-z,-]+) env FLIGHT_DELAY_ROOT=\S+ .* schedule fire [a-z-]+", line) for line in lines
+        re.fullmatch(r"([\d*,/-]+ ){4}(\*|[a-z,-]+) env FLIGHT_DELAY_ROOT=\S+ .* fire x --if-due > /dev/null", line)
+        for line in lines
     )
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    for entry in EXPORTED[:3]:
-        crons = [check_cron(" ".join(line.split()[:5])) for line in lines if line.endswith(f"fire {entry.name}")]
-        days = [*clock_changes("America/New_York", 1), now + timedelta(days=40)]
-        for day in days:
-            slots = slots_between(entry.cron, entry.timezone, day, day + timedelta(days=3))
-            calls = {call for cron in crons for call in slots_between(cron, zone, day, day + timedelta(days=3))}
-            assert set(slots) <= calls
+    return [check_cron(" ".join(line.split()[:5])) for line in lines]
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "30 1 * * *", "*/20 * * * *", "59 23 * * sat,sun", "30 9 * * *"])
+@pytest.mark.parametrize(
+    ("zone", "machine"),
+    [
+        ("America/New_York", "America/New_York"),
+        ("America/New_York", "America/Los_Angeles"),
+        ("America/New_York", "America/Havana"),  # the same offset, but the clocks change at another hour
+        ("America/Los_Angeles", "America/New_York"),
+        ("America/New_York", "UTC"),
+        ("UTC", "America/Los_Angeles"),  # a slot may lie in the second pass of the machine's repeated hour
+        ("America/New_York", "Asia/Kolkata"),
+        ("Asia/Kolkata", "Europe/London"),
+        ("Europe/London", "Australia/Sydney"),
+        ("Australia/Lord_Howe", "America/New_York"),  # half an hour of summer time
+        ("UTC", "Australia/Lord_Howe"),
+    ],
+)
+def test_a_crontab_fires_each_slot_once_and_in_time_across_both_clock_changes(home, zone, machine, cron):
+    entry, year = Entry(name="x", cron=cron, timezone=zone), datetime.now(UTC).year + 1
+    crons = lines_of(to_cron([entry], home, machine), "x")
+    for month in (3, 10):
+        start = datetime(year, month, 1, tzinfo=UTC)
+        end = start + timedelta(days=46)
+        slots = slots_between(cron, zone, start, end)
+        fired = {}
+        for call in sorted({call for line in crons for call in slots_between(line, machine, start, end)}):
+            newest = bisect(slots, call) - 1
+            if newest >= 0 and slots[newest] not in fired:  # else there is nothing to do
+                fired[slots[newest]] = call
+        assert fired == {slot: slot for slot in slots}
+
+
+def test_a_template_is_not_exported(home):
+    off = [entry.model_copy(update={"enabled": False}) for entry in EXPORTED]
+    for engine, words in (("cron", "Nothing runs"), ("airflow", "ENTRIES = []"), ("kubernetes", "PersistentVolumeClaim")):
+        text = exported(engine, off, home, zone="UTC")
+        assert words in text and "fire" not in text.replace('task_id="fire"', "").replace("task_id='fire'", "")
 
 
 def test_percent_signs_are_escaped_for_cron(home):

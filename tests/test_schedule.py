@@ -2,6 +2,7 @@
 
 from flight_delay.schedule import *
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -21,8 +22,8 @@ def write_schedule(root, text):
     return settings(root=root)
 
 
-def test_the_projects_own_schedule_is_valid():
-    assert {entry.job for entry in read_schedule()} == {"train", "monitor"}
+def test_the_shipped_schedule_is_valid():
+    read_schedule()  # whatever a user has made of it
 
 
 ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
@@ -45,7 +46,6 @@ ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
         ('[[job]]\nname = "Train!"\ncron = "0 3 * * *"', "entry Train!: name"),
         (ONE + 'timezone = "Mars/Base"', "IANA name"),
         (ONE + "parameters = { sed = 1 }", "got 'sed'"),
-        (ONE + 'parameters = { train_until = "{dote}" }', "{slot}, {date}.*got '{dote}'"),
         (ONE + "retrys = 1", "entry train: retrys: must be one of name, job, cron"),
         (ONE + 'retries = "1"', "retries: .*integer"),
         (ONE + 'missed = "later"', "missed: .*'run' or 'skip'"),
@@ -64,11 +64,35 @@ def test_a_broken_schedule_is_refused_in_one_sentence(tmp_path, text, sentence):
     assert "\n" not in str(refused.value)
 
 
+UNKNOWN = ("{dote}", "{Date}", "{date-7d}", "{date - 7}", "{slot-1}", "{}", "{")
+TOO_FAR = ("{date-99999999}", "{yesterday+9999999999}", "{month_start-99999}", "{year_start+" + "9" * 5000 + "}")
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "sentence"),
+    [(text, "{slot}, {date}.*got ") for text in UNKNOWN] + [(text, "1 to 9999; got ") for text in TOO_FAR],
+)
+def test_a_placeholder_that_stands_for_nothing_is_refused_with_the_known_ones(tmp_path, placeholder, sentence):
+    with pytest.raises(BadInput, match=sentence + re.escape(repr(placeholder))):
+        read_schedule(write_schedule(tmp_path, ONE + f'parameters = {{ train_until = "{placeholder}" }}'))
+
+
+@pytest.mark.parametrize(
+    "cron", ["*/90 * * * *", "0 */24 * * *", "0-20/30 * * * *", "0 0 */31 * *", "*/0 * * * *", "0 0 1 */12 *"]
+)
+def test_a_step_that_reaches_no_second_value_is_refused(cron):
+    with pytest.raises(ValueError, match="step must be"):
+        check_cron(cron)
+    assert check_cron("*/15 6-22/4 */30 */11 *") == "*/15 6-22/4 */30 */11 *"
+
+
 def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
     slot = datetime(2013, 3, 1, 2, 30, tzinfo=UTC)  # still February in New York
-    text = "{date} {yesterday} {date+1} {week_start} {month_start} {month_start-2} {month_start+1} {year_start} {slot} {} {A}"
-    said = "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {} {A}"
-    assert resolve(text, slot, "America/New_York") == said
+    text = "{date} {yesterday} {date+1} {week_start} {month_start} {month_start-2} {month_start+1} {year_start} {slot} {{A}}"
+    filled = (
+        "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {A}"
+    )
+    assert resolve(text, slot, "America/New_York") == filled
     assert resolve({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
 
 
@@ -185,8 +209,10 @@ def test_a_backfill_reads_its_bounds_where_the_entry_is():
     assert instant("2013-03-10", "America/New_York") == datetime(2013, 3, 10, 5, tzinfo=UTC)
     assert instant("2013-03-10", "America/New_York", end=True) == datetime(2013, 3, 11, 3, 59, 59, tzinfo=UTC)
     assert instant("2013-03-10T03:00Z", "America/New_York", end=True) == datetime(2013, 3, 10, 3, tzinfo=UTC)
-    with pytest.raises(BadInput, match="a time must be like"):
-        instant("yesterday", "UTC")
+    assert instant("20130310", "America/New_York", end=True) == instant("2013-03-10", "America/New_York", end=True)
+    for text in ("yesterday", "2013-02-30", "0001-01-01", "9999-12-31", ""):
+        with pytest.raises(BadInput, match="a time must be like"):
+            instant(text, "Asia/Tokyo", end=True)
     daily = Entry(name="x", cron="0 6 * * *")
     with pytest.raises(BadInput, match=r"like 2026-03-04T06:00:00\+00:00 or 2026-03-05T06:00:00\+00:00; got '2026-03-05'"):
         slot_at(daily, "2026-03-05")
@@ -197,3 +223,18 @@ def test_a_slot_of_the_first_pass_does_not_come_again_for_one_who_looks_in_the_s
     second_pass = datetime(2013, 11, 3, 6, 10, tzinfo=UTC)  # 01:10 EST; the slot was at 01:30 EDT
     assert next(due(entry, second_pass)) == datetime(2013, 11, 4, 6, 30, tzinfo=UTC)
     assert last_due(entry, second_pass) == datetime(2013, 11, 3, 5, 30, tzinfo=UTC)
+
+
+def test_a_month_is_judged_by_a_model_that_was_trained_before_it():
+    monitor = {"span_start": "{month_start-1}", "span_end": "{month_start}"}
+    judged = Entry(name="monitor", cron="0 6 1 * *", timezone="America/New_York", parameters=monitor)
+    trained = Entry(name="train", cron="0 6 2 * *", timezone="America/New_York", parameters={"test_until": "{month_start}"})
+    for slot in slots_between(judged.cron, judged.timezone, datetime(2024, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
+        last_training = last_due(trained, slot)
+        known_until = resolve(trained.parameters, last_training, trained.timezone)["test_until"]
+        assert known_until == resolve(judged.parameters, slot, judged.timezone)["span_start"]
+
+
+def test_a_template_is_no_upcoming_slot():
+    entries = parse('[[job]]\nname = "train"\ncron = "0 3 * * *"\nenabled = false\nnote = "frozen data"\n')
+    assert (upcoming(entries).height, entries[0].note) == (0, "frozen data")

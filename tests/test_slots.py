@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flight_delay import slots
-from flight_delay.config import settings
+from flight_delay.config import BadInput, settings
 from flight_delay.schedule import Entry, due, instant, last_due, newest_slot, resolve
 
 RUN = """
@@ -45,7 +45,7 @@ plan = reports / f"plan-{job}.txt"  # a line for each run that is not to end wel
 lines = plan.read_text().splitlines() if plan.exists() else []
 plan.write_text("\\n".join(lines[1:]))
 word = lines[0] if lines else ""
-codes = {"raised": 1, "not ready": 4, "broken": 9, "judged": 8}
+codes = {"raised": 1, "not ready": 4, "broken": 9, "judged": 8, "already running": 10}
 if word == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if word == "silent":
@@ -98,6 +98,8 @@ def test_a_slot_is_the_command_that_one_would_type():
         ("not ready\nbroken", "ok", None, 3),
         ("broken\nbroken\nbroken", "fail", "broken", 3),
         ("killed\nraised", "fail", "raised", 2),
+        ("already running\nok", "ok", None, 2),
+        ("already running\n" * 3, "skipped", "already running", 3),  # that is no failure
         ("silent\nsilent\nsilent", "fail", "broken", 3),  # exit code 0 and no record: never ok
     ],
 )
@@ -162,11 +164,18 @@ def test_slots_of_an_entry_never_overlap(cheap):
     assert read_record(slow, SLOT, cheap).state == "ok"
 
 
+def kept_for(entry, since, config):
+    "As if an engine had kept an entry since then."
+    folder_of(entry, config).mkdir(parents=True, exist_ok=True)
+    since_file(entry, config).write_text(Kept(cron=entry.cron, timezone=entry.timezone, since=since).model_dump_json())
+
+
 @pytest.mark.parametrize(("missed", "days"), [("run", 1), ("skip", 0)])
 def test_a_missed_slot_is_run_late_or_skipped_as_the_entry_says(cheap, missed, days):
     entry = daily(missed=missed, grace_seconds=60)
     hours_ago = datetime.now(UTC) - timedelta(hours=5)
     late = Entry(**entry.model_dump() | {"cron": f"0 {hours_ago.hour} * * *"})
+    kept_for(late, hours_ago - timedelta(days=1), cheap)
     (record,) = fire_newest(late, [late], cheap)
     assert record.state == ("ok" if days else "skipped") and len(diary(cheap)) == days
     assert [one.state for one in backfill(late, [late], record.slot, record.slot, cheap)] == ["ok"]
@@ -186,19 +195,49 @@ def minutely(cron="* * * * *", **rest):
 def test_the_engine_makes_up_the_newest_missed_slot_once_and_nothing_on_its_first_start(cheap, monkeypatch):
     entry = minutely("0 * * * *")
     newest = last_due(entry, datetime.now(UTC))
+    write_record(Record(entry="minutely", slot=newest - timedelta(days=3), state="ok"), entry, cheap)  # by hand
     kept(cheap, [entry], 0.5)
     assert diary(cheap) == []
-    (folder_of(entry, cheap) / f"{newest:%Y%m%dT%H%M%SZ}.json").unlink()  # as if it had been down when the slot came
-    write_record(Record(entry="minutely", slot=newest - timedelta(days=3), state="ok"), entry, cheap)
+    kept_for(entry, newest - timedelta(days=3), cheap)  # as if it had been down when the slot came
     kept(cheap, [entry], 1.5)
     kept(cheap, [entry], 0.5)
     assert diary(cheap) == [f"minutely {newest.isoformat()}"]
 
 
+def test_an_entry_with_another_cron_line_begins_anew(cheap):
+    kept_for(minutely("0 * * * *"), datetime(2020, 1, 1, tzinfo=UTC), cheap)
+    kept(cheap, [minutely("59 * * * *")], 0.5)
+    assert diary(cheap) == []
+
+
+def test_a_crontab_that_wakes_more_often_makes_up_nothing_on_its_first_call_and_the_newest_later(cheap):
+    entry = daily(grace_seconds=60)
+    hours_ago = datetime.now(UTC) - timedelta(hours=5)
+    late = Entry(**entry.model_dump() | {"cron": f"{hours_ago.minute} {hours_ago.hour} * * *"})
+    assert fire_newest(late, [late], cheap) == [] and diary(cheap) == []
+    kept_for(late, hours_ago - timedelta(days=1), cheap)
+    assert [record.state for record in fire_newest(late, [late], cheap)] == ["ok"]
+
+
+def test_a_slot_that_is_due_when_a_crontab_first_calls_is_run(cheap):
+    entry = minutely(grace_seconds=300)  # its slots begin with the minute: none is older than that
+    assert [record.state for record in fire_newest(entry, [entry], cheap)] == ["ok"]
+
+
+def test_a_template_is_not_run_by_an_engine_nor_by_what_it_follows(cheap):
+    first, template = daily(then=["second"]), Entry(name="second", enabled=False)
+    assert [record.entry for record in fire(first, [first, template], SLOT, cheap)] == ["daily"]
+    off = minutely(enabled=False)
+    assert fire_newest(off, [off], cheap) == []
+    with pytest.raises(BadInput, match="enabled.*minutely"):
+        keep([off], cheap)
+    assert [record.state for record in fire(off, [off], SLOT, cheap)] == ["ok"]  # by hand
+
+
 def test_an_engine_that_is_stopped_ends_its_run_and_the_next_one_runs_the_slot_again(cheap):
     entry = Entry(name="slow", cron="0 * * * *", parameters={"day": "{slot}", "seconds": 30})
     newest = last_due(entry, datetime.now(UTC))
-    write_record(Record(entry="slow", slot=newest - timedelta(days=1), state="ok"), entry, cheap)
+    kept_for(entry, newest - timedelta(days=1), cheap)
     kept(cheap, [entry], 1)
     record = read_record(entry, newest, cheap)
     assert (record.state, record.exit_code) == ("interrupted", 130)
@@ -255,19 +294,32 @@ def test_a_backfill_stops_at_a_slot_that_fails_unless_it_shall_go_on(cheap, keep
     assert diary(cheap)[len(ran) :] == (["daily 2026-03-04", "daily 2026-03-05"] if not keep_going else ["daily 2026-03-04"])
 
 
+def test_a_backfill_of_nothing_is_refused(cheap):
+    entry = daily()
+    for start, end in [(SLOT, SLOT - timedelta(days=1)), (SLOT + timedelta(hours=1), SLOT + timedelta(hours=2))]:
+        with pytest.raises(BadInput, match="between"):
+            list(backfill(entry, [entry], start, end, cheap))
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    with pytest.raises(BadInput, match="between"):
+        list(backfill(entry, [entry], ahead, ahead + timedelta(days=3), cheap))
+    assert diary(cheap) == []
+
+
 def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
     told = []
     monkeypatch.setattr(
         slots,
         "tell",
-        lambda made, earlier, channels: told.append((made.verdict, made.failure, next(iter(earlier), None), channels)),
+        lambda made, earlier, channels: told.append(
+            (made.verdict, made.failure, next((word for word in earlier if word != "skipped"), None), channels)
+        ),
     )
-    (cheap.reports / "plan-daily.txt").write_text("raised\nok\nwarn\nkilled\nok")
+    (cheap.reports / "plan-daily.txt").write_text("raised\nalready running\nok\nwarn\nkilled\nok")
     entry = daily(notify=["mail"])
-    for day in range(4):
+    for day in range(5):
         fire(entry, [entry], SLOT + timedelta(days=day), cheap)
         fire(entry, [entry], SLOT + timedelta(days=day), cheap)  # nothing more to tell
-    list(backfill(entry, [entry], SLOT + timedelta(days=3), SLOT + timedelta(days=3), cheap))  # the killed one again
+    list(backfill(entry, [entry], SLOT + timedelta(days=4), SLOT + timedelta(days=4), cheap))  # the killed one again
     mail = ["mail"]
     assert told == [
         ("fail", "raised", None, mail),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'DIGESTS', 'ALIAS', 'VERSION', 'TRACKING', 'Tampered', 'digests_of', 'verify', 'write_atomically',
            'registry_folder', 'versions', 'register', 'aliases', 'set_alias', 'NoModel', 'load', 'listing',
-           'tracking_mode', 'tracking_folder', 'started_run', 'track', 'tracked']
+           'tracking_mode', 'tracking_folder', 'started_run', 'track', 'tracked', 'prune']
 
 # %% ../nbs/09_registry.ipynb #81e5761c
 import hashlib
@@ -13,8 +13,10 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -253,3 +255,28 @@ def tracked(metrics: pl.DataFrame, pictures: Mapping[str, str]) -> dict[str, Any
         if isinstance(value, int | float)
     }
     return {**numbers, **{f"picture/{name}": wandb.Html(svg) for name, svg in pictures.items()}}
+
+# %% ../nbs/09_registry.ipynb #a9c0de02
+def prune(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # what was removed
+    "Remove registered versions and W&B's files that nothing needs any more."
+    config, now = config or settings(), now or datetime.now(UTC)
+    folder, tracking = registry_folder(config), config.home / "tracking"
+    doomed = []
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # without a history nothing tells what may go
+        lines = (folder / "history.jsonl").read_text().splitlines()
+        pointed = {json.loads(line)["version"] for line in lines} | set(aliases(config).values())
+        doomed += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
+    newest = sorted((path for path in tracking.glob("**/artifacts/staging/*")), key=lambda path: path.stat().st_mtime)
+    doomed += newest[: -config.keep_versions]
+    for path in {*newest, *tracking.glob("wandb/offline-run-*"), *tracking.glob("wandb/run-*")} - set(doomed):
+        if path.stat().st_mtime < now.timestamp() - 86_400 * config.keep_days:
+            doomed.append(path)
+    for path in doomed:
+        if path.is_dir():
+            aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a version
+            with suppress(OSError):
+                os.rename(path, aside)
+                shutil.rmtree(aside, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return [path.name for path in doomed]

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'REPORT', 'BALLAST', 'BALLAST_BYTES', 'PENDING', 'SIGNALS', 'WATCHED', 'SWALLOWED_SECONDS', 'AlreadyRunning',
            'span_of', 'unfinished_folder', 'held', 'holder', 'fail', 'no_number', 'judge', 'head_of', 'page', 'log_of',
-           'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon', 'handled',
-           'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse', 'storable',
-           'prepare', 'promote', 'settle']
+           'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon', 'handled', 'interruptible',
+           'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse', 'storable', 'prepare',
+           'promote', 'settle']
 
 # %% ../nbs/18_reports.ipynb #6735cef2
 import errno
@@ -37,14 +37,15 @@ from .history import FAILURES as FAILURES
 from .history import Run as Run
 from .history import changes_html, compare, figures_at, last_good, let_go, lock_folder, pairs_html, read_record
 from .history import record, runs as runs, write_index
-from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_parameters, declared
+from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_kernel, check_parameters
+from .jobs import declared
 from .jobs import finish as finish
 from .jobs import jobs as jobs
 from .jobs import finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
 from .kernels import Watch, attempt, end_group, failure_of, hidden, lost, oom_kills, unfinished_cells
 from .registry import registry_folder, set_alias, verify, write_atomically
 from .rendering import Table as Table
-from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of
+from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of, writable
 
 log = logging.getLogger(__name__)
 
@@ -205,10 +206,6 @@ BALLAST_BYTES = 4_000_000
 PENDING = ".promotes"  # names the version that a complete run makes the champion, until it is
 
 
-def writable(text: str) -> str:
-    "A text that UTF-8 can hold: the bytes of a strange file name become question marks."
-    return text.encode("utf-8", "replace").decode()
-
 # %% ../nbs/18_reports.ipynb #05e00e3f
 def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: str, config: Settings) -> None:
     "Write a run's files and put it among the complete ones. What it is given holds no secret."
@@ -220,7 +217,7 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
     try:
         if notebook is not None:
             (folder / "notebook.ipynb").write_text(writable(nbformat.writes(notebook)))
-        (folder / "report.html").write_text(writable(page(run, notebook, last_good(runs(config, run.job), run), tail)))
+        (folder / "report.html").write_text(page(run, notebook, last_good(runs(config, run.job), run), tail))
         if run.promotes and run.exit_code == 0:
             (folder / PENDING).write_text(run.promotes)
     except Exception as error:  # the verdict counts more than the page
@@ -231,7 +228,7 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
         for name in ("notebook.ipynb", "report.html", PENDING):
             (folder / name).unlink(missing_ok=True)
         with suppress(Exception):
-            (folder / "report.html").write_text(writable(page(run, None, None, tail)))
+            (folder / "report.html").write_text(page(run, None, None, tail))
     write_atomically(folder / "run.json", record(run))
     os.rename(folder, final)
     run.path = final / "report.html"
@@ -383,9 +380,10 @@ def started(job: str, given: Mapping[str, Any], config: Settings) -> Run:
 
 
 def asked_well(run: Run, notebook: nbformat.NotebookNode) -> None:
-    "Check a run's parameters, and complete them with the defaults."
+    "Check a run's notebook and parameters, and complete these with the defaults."
+    check_kernel(notebook, run.job)
     takes = declared(notebook)
-    check_parameters(run.parameters, takes, run.job)
+    run.parameters = check_parameters(run.parameters, takes, run.job)
     defaults = {name: str(value) if isinstance(value, Computed) else value for name, value in takes.items()}
     run.parameters = defaults | run.parameters
 
@@ -421,7 +419,7 @@ def run(
             refuse(made, refusal, folder, config)
             raise
         prepare(made, folder)
-        carry_out(made, source, given, folder, config)
+        carry_out(made, source, {name: made.parameters[name] for name in given}, folder, config)
     return made
 
 # %% ../nbs/18_reports.ipynb #f9de6b5c

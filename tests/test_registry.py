@@ -89,6 +89,33 @@ def test_kill_9_at_any_moment_leaves_a_readable_registry(model, home):
         assert all(load(version).features for version in versions()[-3:])
 
 
+def test_old_versions_go_but_none_that_an_alias_points_at_or_did(tmp_path):
+    import json
+    import os
+
+    from flight_delay.config import settings
+
+    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
+    for number in range(1, 9):
+        (registry_folder(config) / f"v{number}").mkdir(parents=True)
+        (registry_folder(config) / f"v{number}" / "digests.json").write_text("{}")
+    assert prune(config) == [] and len(versions(config)) == 8  # nothing says which of them ever served
+    for alias, version in (("champion", "v1"), ("champion", "v3"), ("canary", "v4")):
+        set_alias(alias, version, "a test", config)
+    assert sorted(prune(config)) == ["v2", "v5", "v6"] and prune(config) == []
+    assert versions(config) == ["v1", "v3", "v4", "v7", "v8"]
+    (registry_folder(config) / "history.jsonl").write_text(json.dumps({"version": "v3"}) + "\n{torn")
+    assert prune(config.model_copy(update={"keep_versions": 1})) == []
+    staged = [tmp_path / "tracking" / "data" / "wandb" / "artifacts" / "staging" / f"tmp{number}" for number in range(4)]
+    for number, path in enumerate(staged):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a model")
+        os.utime(path, (1e9 + number, 1e9 + number))
+    assert sorted(prune(config.model_copy(update={"keep_days": 36_500}))) == ["tmp0", "tmp1"]
+    assert [path.exists() for path in staged] == [False, False, True, True]
+    assert sorted(prune(config)) == ["tmp2", "tmp3"]  # of 2001
+
+
 @pytest.mark.slow
 def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)

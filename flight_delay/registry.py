@@ -256,21 +256,27 @@ def tracked(metrics: pl.DataFrame, pictures: Mapping[str, str]) -> dict[str, Any
     }
     return {**numbers, **{f"picture/{name}": wandb.Html(svg) for name, svg in pictures.items()}}
 
+# %% ../nbs/09_registry.ipynb #a9c0de04
+def _staged_long_ago(config: Settings, now: datetime) -> list[Path]:
+    "W&B's files that may go: staged before the newest runs that are kept whole, and whole runs that are too old."
+    tracking, oldest = config.home / "tracking", now.timestamp() - 86_400 * config.keep_days
+    own = {path: path.name.split("run-")[1][:15] for path in tracking.glob("wandb/*run-*_*-*")}  # W&B names a run by its local time
+    started = sorted(datetime.strptime(stamp, "%Y%m%d_%H%M%S").timestamp() for stamp in own.values())
+    before = max(oldest, started[-config.keep_versions] - 1 if len(started) > config.keep_versions else 0)
+    staged = [path for path in tracking.glob("data/**/staging/*") if path.stat().st_mtime < before]
+    return staged + [path for path in own if path.stat().st_mtime < oldest]
+
 # %% ../nbs/09_registry.ipynb #a9c0de02
 def prune(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # what was removed
     "Remove registered versions and W&B's files that nothing needs any more."
     config, now = config or settings(), now or datetime.now(UTC)
-    folder, tracking = registry_folder(config), config.home / "tracking"
+    folder = registry_folder(config)
     doomed = []
     with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # without a history nothing tells what may go
         lines = (folder / "history.jsonl").read_text().splitlines()
         pointed = {json.loads(line)["version"] for line in lines} | set(aliases(config).values())
         doomed += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
-    newest = sorted((path for path in tracking.glob("**/artifacts/staging/*")), key=lambda path: path.stat().st_mtime)
-    doomed += newest[: -config.keep_versions]
-    for path in {*newest, *tracking.glob("wandb/offline-run-*"), *tracking.glob("wandb/run-*")} - set(doomed):
-        if path.stat().st_mtime < now.timestamp() - 86_400 * config.keep_days:
-            doomed.append(path)
+    doomed += _staged_long_ago(config, now)
     for path in doomed:
         if path.is_dir():
             aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a version

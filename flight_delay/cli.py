@@ -239,7 +239,7 @@ def list_reports(job: Annotated[str | None, typer.Option(help="of this job only"
     from flight_delay import history
 
     rows = [
-        (r.verdict, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in history.runs(job=job)
+        (r.standing, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in history.runs(job=job)
     ]
     show(pl.DataFrame(rows, schema=["verdict", "job", "run", "started_at", "seconds", "reason"], orient="row"))
 

@@ -94,7 +94,7 @@ class Notice:
         "One line with what the run was for: its entry and slot in the schedule, and its parameters."
         given = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.parameters.items()]
         slot = f"for {self.slot}" if self.slot else None
-        line = " ".join(" · ".join([f"[flight-delay] {self.title}", *filter(None, [self.entry, slot]), *given]).split())
+        line = " ".join(", ".join([f"[flight-delay] {self.title}", *filter(None, [self.entry, slot]), *given]).split())
         return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
 
     @property

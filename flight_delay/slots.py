@@ -23,6 +23,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -90,6 +91,8 @@ def earlier_states(entry: Entry, before: datetime, config: Settings) -> Iterator
 
 def verdict_of(record: Record) -> str:
     "The record's state as a run's verdict."
+    if record.failure == "already running":  # refused: it says nothing about the job
+        return "refused"
     return "fail" if record.state == "interrupted" else record.state
 
 # %% ../nbs/21_slots.ipynb #90a5b2a0
@@ -227,11 +230,12 @@ def inform(record: Record, entry: Entry, config: Settings) -> Record:
         return record
     made = next((made for made in runs(config, entry.job) if made.run_id == record.run_id), None) if entry.notify else None
     if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit
-        given: dict[str, Any] = {"verdict": verdict_of(record), "failure": record.failure, "reasons": [record.reason or ""]}
+        given: dict[str, Any] = {"verdict": "fail" if record.exit_code else verdict_of(record), "failure": record.failure, "reasons": [record.reason or ""]}
         started = (record.started_at or record.slot).isoformat(timespec="seconds")
         seen: dict[str, Any] = {"path": made.path, "failing": made.failing} if made else {}
         made = Run(entry.job, record.run_id or "", started, record.parameters, **seen, **given)
-    tell(made, chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)), entry.notify)
+    slot = record.slot.astimezone(ZoneInfo(entry.timezone)).isoformat(timespec="minutes")
+    tell(made, chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)), entry.notify, config, entry.name, slot)
     return write_record(record.model_copy(update={"told": True}), entry, config)
 
 

@@ -231,7 +231,7 @@ def test_a_mail_says_when_from_whom_and_for_what(inbox, tmp_path, monkeypatch):
     tell(a_run(tmp_path, **given), [], ["mail"], entry="weekly-training", slot="2013-11-04T03:00-05:00")
     (mail,) = inbox
     subject = " ".join(mail["Subject"].split())
-    assert "weekly-training · for 2013-11-04T03:00-05:00" in subject and "seed=3" in subject and "refit" not in subject
+    assert "weekly-training, for 2013-11-04T03:00-05:00" in subject and "seed=3" in subject and "refit" not in subject
     assert mail["Date"] and mail["Message-ID"].endswith("@airline.example>") and mail["Bcc"] is None
     text = mail.get_payload(decode=True).decode()
     assert f"Report, on the machine that made it: {tmp_path}/report.html" in text and "file:" not in text

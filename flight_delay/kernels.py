@@ -34,7 +34,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from .config import FlightDelayError, Settings
 from .history import FAILURES, Run, record
-from .jobs import RUN_FOLDER, masked
+from .jobs import KERNEL, RUN_FOLDER, masked
 from .registry import write_atomically
 from .rendering import is_bookkeeping, shorter
 
@@ -199,7 +199,7 @@ def execute(notebook: Path, given: Mapping[str, Any], watch: Watch) -> BaseExcep
             None,
             dict(given),
             engine_name=ENGINE,
-            kernel_name="python3",
+            kernel_name=KERNEL,
             language="python",
             progress_bar=bar,
             watch=watch,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STYLE', 'FRAME', 'PAGE_BYTES', 'OUTPUT_BYTES', 'TEXT_CHARACTERS', 'PICTURE_PIXELS', 'ANSI', 'CELLS', 'Table',
-           'filled', 'document', 'shorter', 'smaller', 'is_bookkeeping', 'shown_output', 'exporter', 'converted',
-           'cell_html', 'body_of', 'last_lines', 'failing_cell', 'title_of', 'figures_of', 'spark']
+           'filled', 'document', 'writable', 'shorter', 'smaller', 'is_bookkeeping', 'shown_output', 'exporter',
+           'converted', 'cell_html', 'body_of', 'last_lines', 'failing_cell', 'title_of', 'figures_of', 'spark']
 
 # %% ../nbs/13_rendering.ipynb #64bb152f
 import base64
@@ -64,7 +64,7 @@ h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.
 a { color: var(--link); } a.anchor-link { display: none; } p { max-width: 46rem; } .note { color: var(--soft); font-size: .9rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1rem; padding-bottom: 1rem; }
 .verdict { display: inline-block; padding: 0 .6rem; border-radius: 1rem; line-height: 1.4; white-space: nowrap; color: var(--paper); font-weight: 600; }
-.verdict.ok { background: var(--ok); } .verdict.warn { background: var(--warn); } .verdict.fail { background: var(--fail); }
+.verdict.ok { background: var(--ok); } .verdict.warn { background: var(--warn); } .verdict.fail { background: var(--fail); } .verdict.refused, .verdict.damaged { background: var(--soft); }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.5rem; margin: 1rem 0 0; }
 dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; overflow-wrap: anywhere; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; font-variant-numeric: tabular-nums; }
@@ -106,7 +106,12 @@ def filled(template: str, **values: Any) -> str:
 
 def document(title: str, body: str, script: str = "") -> str:
     "A whole page."
-    return filled(FRAME, title=title, body=body, script=script, style=STYLE)
+    return writable(filled(FRAME, title=title, body=body, script=script, style=STYLE))
+
+
+def writable(text: str) -> str:
+    "A text that UTF-8 can hold: the bytes of a strange file name become question marks."
+    return text.encode("utf-8", "replace").decode()
 
 # %% ../nbs/13_rendering.ipynb #258d9c3e
 PAGE_BYTES = 1_400_000  # of a notebook's outputs on one page; the frame, the figures of the run before and the log come on top

@@ -87,9 +87,48 @@ def test_a_foreign_broken_or_unfinished_record_hides_nothing_and_is_never_ok(arc
     for name, text in records.items():
         (archive.reports / "x" / name).mkdir(parents=True)
         (archive.reports / "x" / name / "run.json").write_text(text)
-    assert [made.run_id for made in runs(archive)] == ["4", "2", "1"]
-    assert all(made.verdict == "fail" and made.exit_code for made in runs(archive))
-    assert write_index(archive).read_text().count('<tr class="fail"') == 3
+    assert [made.run_id for made in runs(archive)] == list("fedcba")
+    assert {made.standing for made in runs(archive)} == {"damaged"} and not any(made.counts for made in runs(archive))
+    assert write_index(archive).read_text().count('<tr class="damaged"') == 6
+
+
+FOREIGN = {
+    "unknown failure after ok": {"verdict": "ok", "failure": "of a later version"},
+    "unknown failure after warn": {"verdict": "warn", "failure": "of a later version"},
+    "unknown failure": {"verdict": "fail", "failure": "of a later version"},
+    "ok and failed": {"verdict": "ok", "failure": "raised"},
+    "unknown verdict": {"verdict": "splendid", "failure": None},
+    "another run": {"run_id": "20200101T000000Z-ffffff"},
+    "another job": {"job": "other"},
+    "infinite": {"metrics": {"mae": float("inf")}},
+    "no instant": {"started_at": "yesterday"},
+    "facts of another kind": {"facts": {"model": ["v1"], "features": {"a": 1}}},
+    "half a letter": {"reasons": ["\udc80"], "facts": {"\udc80": "\udc80"}},
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_record_breaks_neither_index_nor_comparison_nor_retention(archive, name):
+    kept = [keep(archive, "train", number) for number in (1, 2, 3)]
+    path = kept[1].path.with_name("run.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | FOREIGN[name]))
+    odd = next(made for made in runs(archive) if made.run_id == kept[1].run_id)
+    assert odd.exit_code or name in ("no instant", "facts of another kind", "half a letter")
+    assert write_index(archive).read_text().count("<tr class=") == 3
+    assert find(kept[1].run_id, archive).run_id == kept[1].run_id
+    assert write_diff(odd, kept[2], archive).exists() and write_diff(kept[0], odd, archive).exists()
+    assert last_good(runs(archive), kept[2]).exit_code == 0
+    let_go(archive.model_copy(update={"keep_runs": 1}))
+    assert runs(archive)[0].run_id == kept[2].run_id
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"started_at": 5}', b'{"metrics": {"a": 1e999}}'])
+def test_whatever_bytes_a_record_holds_it_is_listed_as_damaged(archive, content):
+    made = keep(archive, "train", 1)
+    made.path.with_name("run.json").write_bytes(content)
+    (run,) = runs(archive)
+    assert (run.standing, run.run_id, run.started_at) == ("damaged", made.run_id, made.started_at)
+    assert "must be the record of a run" in write_index(archive).read_text() and let_go(archive) == [] and runs(archive)
 
 
 def test_a_running_record_has_no_verdict():
@@ -138,3 +177,43 @@ def test_old_runs_go_but_never_a_champions_nor_the_last_good_one(archive):
     let_go(config, much_later)
     assert [run.run_id for run in runs(config)] == [kept[6].run_id, kept[3].run_id, champion.run_id]
     assert not list(config.reports.glob(".expired-*")) and let_go(config, much_later) == []
+
+
+def refused(archive, job, number, failure="already running"):
+    "A start that was refused, as the runner leaves it."
+    return keep(archive, job, number, "fail", failure=failure, reasons=["wait until it ends"])
+
+
+@pytest.mark.parametrize("failure", ["already running", "bad input"])
+def test_refused_starts_push_no_run_out(archive, failure):
+    good = [keep(archive, "train", number) for number in (1, 2, 3)]
+    starts = [refused(archive, "train", number, failure) for number in range(4, 8)]
+    let_go(archive.model_copy(update={"keep_runs": 3}))
+    left = {run.run_id for run in runs(archive)}
+    assert left == {run.run_id for run in [*good, *starts[1:]]}
+
+
+@pytest.mark.parametrize("failure", ["already running", "bad input"])
+def test_a_refused_start_does_not_turn_the_card_of_a_good_job_red(archive, failure):
+    keep(archive, "train", 1)
+    for number in (2, 3):
+        refused(archive, "train", number, failure)
+    page = write_index(archive).read_text()
+    card = page[page.index('<section class="card">') : page.index("</section>")]
+    assert 'class="verdict ok"' in card and "refused 2 times since" in card and "fail" not in card
+    assert page.count('<tr class="refused"') == 2
+
+
+def test_a_notebook_that_calls_its_own_input_bad_has_failed(archive):
+    made = keep(archive, "train", 1, "fail", failure="bad input", cell=4)
+    assert made.standing == "fail" and made.counts
+
+
+def test_a_comparison_is_linked_and_goes_with_its_runs(archive):
+    first, second, third = (keep(archive, "train", number) for number in (1, 2, 3))
+    pages = [write_diff(first, second, archive), write_diff(second, third, archive), write_diff(third, second, archive)]
+    assert all(f'href="{page.name}"' in (archive.reports / "index.html").read_text() for page in pages)
+    let_go(archive.model_copy(update={"keep_runs": 2}))
+    assert [page.exists() for page in pages] == [False, True, True]
+    let_go(archive.model_copy(update={"keep_diffs": 1}))
+    assert [page.exists() for page in pages] == [False, False, True]

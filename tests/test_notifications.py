@@ -5,6 +5,7 @@ from flight_delay.notifications import *
 import http.server
 import json
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -96,7 +97,7 @@ def test_a_failure_reaches_every_channel_with_cell_verdict_and_link(inbox, web, 
     assert len(texts) == 3
     for text in texts:
         assert "1 / 0" in text and "fail" in text and "https://reports.example.org/train/r1/report.html" in text
-    assert mail["Subject"] == "[flight-delay] train failed: a cell raised an error" and mail["To"] == "a@b.example, c@d.example"
+    assert mail["Subject"].startswith("[flight-delay] train failed: a cell raised an error") and mail["To"] == "a@b.example, c@d.example"
     (slack,) = (document for _, document in web[1] if "text" in document)
     assert "division by &lt;zero&gt;" in slack["text"]
     (plain,) = (document for _, document in web[1] if "event" in document)
@@ -182,6 +183,77 @@ def test_a_channel_that_is_not_set_up_says_which_variable_is_missing(tmp_path, m
     assert tell(a_run(tmp_path), [], ["webhook"]) == {"webhook": "FLIGHT_DELAY_WEBHOOK_URL: Field required"}
     with pytest.raises(BadInput, match="notify must name mail, slack, webhook; got 'pigeon'"):
         known_channels(["pigeon"])
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path, monkeypatch):
+    "A home and reports of their own."
+    monkeypatch.setenv("FLIGHT_DELAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLIGHT_DELAY_REPORTS", str(tmp_path / "reports"))
+
+
+def test_a_message_that_failed_is_sent_by_the_next_run_whatever_that_one_says(inbox, tmp_path, monkeypatch, caplog):
+    right = os.environ["FLIGHT_DELAY_SMTP_PORT"]
+    monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", str(free_port()))
+    assert "refused" in tell(a_run(tmp_path), [], ["mail"])["mail"]
+    index = (tmp_path / "reports" / "index.html").read_text()
+    assert "Messages that could not be sent" in index and "mail, 1 times, to be tried again; ConnectionRefusedError" in index
+    assert "attempt 1 of 5: it is tried again at the next run" in caplog.text and not inbox
+    monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", right)
+    assert tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {}
+    (mail,) = inbox
+    assert "train failed" in mail["Subject"] and "1 / 0" in mail.get_payload()
+    assert "could not be sent" not in (tmp_path / "reports" / "index.html").read_text()
+    assert tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {} and len(inbox) == 1
+
+
+def test_a_message_is_given_up_after_the_stated_number_and_the_index_says_so(inbox, tmp_path, monkeypatch, caplog):
+    right = os.environ["FLIGHT_DELAY_SMTP_PORT"]
+    monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", str(free_port()))
+    monkeypatch.setenv("FLIGHT_DELAY_NOTIFY_ATTEMPTS", "2")
+    tell(a_run(tmp_path), [], ["mail"])
+    tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
+    assert "attempt 2 of 2: given up" in caplog.text
+    monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", right)
+    tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
+    assert not inbox and "mail, 2 times, given up" in (tmp_path / "reports" / "index.html").read_text()
+
+
+def test_a_torn_message_in_the_outbox_stops_nothing(inbox, tmp_path):
+    (tmp_path / "home" / "outbox").mkdir(parents=True)
+    (tmp_path / "home" / "outbox" / "0.json").write_text("{torn")
+    assert tell(a_run(tmp_path), [], ["mail"]) == {"mail": None}
+
+
+def test_a_mail_says_when_from_whom_and_for_what(inbox, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLIGHT_DELAY_MAIL_FROM", "delays@airline.example")
+    given = {"parameters": {"seed": 3, "refit": False, "source": "bts 2013\nBcc: x@y.example"}}
+    tell(a_run(tmp_path, **given), [], ["mail"], entry="weekly-training", slot="2013-11-04T03:00-05:00")
+    (mail,) = inbox
+    subject = " ".join(mail["Subject"].split())
+    assert "weekly-training, for 2013-11-04T03:00-05:00" in subject and "seed=3" in subject and "refit" not in subject
+    assert mail["Date"] and mail["Message-ID"].endswith("@airline.example>") and mail["Bcc"] is None
+    text = mail.get_payload(decode=True).decode()
+    assert f"Report, on the machine that made it: {tmp_path}/report.html" in text and "file:" not in text
+
+
+def test_a_refused_start_is_told_as_such_and_nothing_works_again_after_it(inbox, tmp_path):
+    refused = {"failure": "already running", "failing": None, "reasons": ["wait until it ends"]}
+    tell(a_run(tmp_path, **refused), ["ok"], ["mail"])
+    assert "train was not started: the same job already runs" in " ".join(inbox[0]["Subject"].split())
+    assert event_of("ok", None, ["refused", "damaged", "ok"]) is None
+    assert event_of("ok", None, ["refused", "fail"]) == "recovery"
+
+
+def test_a_test_message_goes_through_every_channel_that_is_set_up(inbox, web, monkeypatch):
+    assert send_test() == {"mail": None, "slack": None, "webhook": None} and len(inbox) == 1 and len(web[1]) == 2
+    monkeypatch.setenv("FLIGHT_DELAY_SMTP_SECURITY", "starttls")
+    monkeypatch.delenv("FLIGHT_DELAY_WEBHOOK_URL")
+    assert send_test() == {"mail": "SMTPNotSupportedError", "slack": None}
+    for name in [name for name in os.environ if name.startswith(("FLIGHT_DELAY_SMTP", "FLIGHT_DELAY_MAIL", "FLIGHT_DELAY_SLACK"))]:
+        monkeypatch.delenv(name)
+    with pytest.raises(BadInput, match="a channel must be set up; none is"):
+        send_test()
 
 
 @pytest.fixture(scope="module")

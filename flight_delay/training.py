@@ -9,8 +9,9 @@ __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'S
            'Split', 'instant', 'landed', 'past_of', 'split', 'held_out', 'band_at', 'leads_of', 'at_lead', 'at_leads',
            'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors',
            'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest',
-           'staleness', 'cancellations', 'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision',
-           'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind', 'keep']
+           'staleness', 'cancellations', 'timetable_auc', 'suspicion', 'without_nan', 'card', 'trained_on', 'measured',
+           'Decision', 'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of', 'decide', 'gain_over', 'left_behind',
+           'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
 import hashlib
@@ -522,12 +523,22 @@ def card(
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
         "refit": refit,
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
+        "trained_on": trained_on(tables.flights, blocks.test_until if refit else blocks.validate_until),
         "horizons": list(horizons),
         "seed": seed,
         "bags": {band.name: band.bags for band in models.BANDS},
         "trees": {head: {**models.of(models.TREES, params), **own} for head, own in models.HEADS.items()},
         "network": models.of(models.NETWORK, params),
     } | measured(trained)
+
+# %% ../nbs/10_training.ipynb #d4b8e611
+def trained_on(flights: pl.DataFrame, until: datetime) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
+    "What a model has seen, for a card: whoever serves it can then say what it has not."
+    past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
+    names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
+    counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
+    span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
+    return span | {name: dict(table.iter_rows()) for name, table in counts.items()}
 
 # %% ../nbs/10_training.ipynb #c61ecaea
 TABLES = ("flights", "weather", "aircraft", "airports", "carriers")

@@ -34,6 +34,16 @@ def test_blocks_in_the_wrong_order_or_without_flights_are_refused(nyc):
         split(nyc.flights, train_until="yesterday")
 
 
+@pytest.mark.data
+def test_a_card_tells_what_a_model_has_seen(nyc):
+    until = datetime(2013, 3, 1, tzinfo=UTC)
+    seen, past = trained_on(nyc.flights, until), nyc.flights.filter(pl.col("scheduled_departure") < until)
+    assert seen["from"].startswith("2013-01-01") and seen["until"].startswith("2013-03-01")
+    for name, codes in {"airlines": past["carrier"], "origins": past["origin"], "routes": past["origin"] + "-" + past["dest"]}.items():
+        assert set(seen[name]) <= set(codes) and 0 < sum(seen[name].values()) <= past.height
+    assert seen["routes"]["JFK-LAX"] > 100 and "ZZ" not in seen["airlines"]
+
+
 @pytest.fixture(scope="module")
 def winter(nyc):
     "Ten weeks of flights, enough for a small model."

@@ -65,12 +65,11 @@ class Question(Spelling):
     route: str = Field(description="origin and destination as IATA codes, like JFK-LAX", pattern="^[A-Z]{3}-[A-Z]{3}$")
     airline: str = Field(description="an IATA code of two letters or digits, like AA", pattern="^[A-Z0-9]{2}$")
     departure_time: datetime = Field(
-        description="the scheduled departure in ISO 8601, date and time, like 2013-11-15T14:30:00; local at the origin unless "
-        "it has an offset"
+        description="the scheduled departure with its time, like 2013-11-15T14:30:00; local at the origin unless it has an offset"
     )
     flight_number: int | None = Field(None, description="a whole number from 1 to 9999", ge=1, le=9999, strict=True)
     tail_number: str | None = Field(None, description="an aircraft's registration, like N14228", pattern="^[A-Z0-9-]{2,8}$")
-    aircraft_type: str | None = Field(None, description="a make and model that flies here, like Boeing 737 or McDonnell Douglas MD-88", min_length=2, max_length=60)
+    aircraft_type: str | None = Field(None, description="a make and model, like Boeing 737", min_length=2, max_length=60)
     weather_condition: Literal["clear", "cloudy", "rain", "snow", "fog", "storm"] | None = Field(
         None, description=f"one of {', '.join(CONDITIONS)}: the weather at the origin, in place of the newest report"
     )
@@ -87,8 +86,7 @@ class Question(Spelling):
     )
     as_of: datetime | None = Field(
         None,
-        description="the instant from which to look, ISO 8601, date and time, UTC unless it has an offset; by default now, or the "
-        "departure if that is past",
+        description="an instant with its time, ISO 8601, UTC unless it has an offset; by default now, or the departure if that is past",
     )
     explain: bool = Field(False, description="true or false: whether the answer is to give its reasons", strict=True)
 
@@ -228,9 +226,13 @@ FAR = timedelta(days=366)  # beyond the training span: a season has come round t
 LIVE_GROUPS = ("airline", "origin", "weather")  # groups that every flight has facts of while the feeds run
 
 
-def outside_training(card: Mapping[str, Any], flight: Mapping[str, Any]) -> tuple[list[str], list[str]]:  # out of scope, degraded
+def outside_training(
+    card: Mapping[str, Any], flight: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:  # out of scope, degraded
     "What a model has not learned, or hardly, in words."
-    seen, beyond, thin = card.get("trained_on"), [], []
+    seen = card.get("trained_on")
+    beyond: list[str] = []
+    thin: list[str] = []
     if not seen:
         return beyond, thin
     for counts, name, code in (
@@ -249,7 +251,7 @@ def outside_training(card: Mapping[str, Any], flight: Mapping[str, Any]) -> tupl
         beyond.append(f"The model has learned from {span}; the flight lies more than a year from that.")
     return beyond, thin
 
-
+# %% ../nbs/23_asking.ipynb #791ff9b0
 def dark_feeds(rests_on: Mapping[str, Mapping[str, Any]]) -> list[str]:
     "Live facts that are missing or stale, in words."
     warnings = []
@@ -266,7 +268,9 @@ def unused(query: Question, band: Band, lead_minutes: float) -> list[str]:
     "What a question gives and the model does not use so long before departure."
     warnings = []
     if query.weather_condition is not None and "weather" in band.blind_to:
-        warnings.append("weather_condition changes nothing so long before departure: the model uses no weather then; leave it out.")
+        warnings.append(
+            "weather_condition changes nothing so long before departure: the model uses no weather then; leave it out."
+        )
     if query.tail_number is not None and lead_minutes > features.TAIL_KNOWN_MINUTES:
         hours = features.TAIL_KNOWN_MINUTES / 60
         warnings.append(f"tail_number changes nothing more than {hours:g} hours before departure; leave it out.")
@@ -385,4 +389,5 @@ class Desk:
 
     def warm_up(self) -> None:
         "Load what is needed and answer once, so that the first caller does not wait for it."
-        self.answer(Question(**EXAMPLE, explain=True))
+        explanation.prepare(self.model)
+        self.answer(Question(**EXAMPLE))

@@ -4,19 +4,21 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'OF_GROUP', 'OF_FEATURE', 'WINDOWED', 'STRONG_WIND_KT', 'LOW_VISIBILITY_MI', 'WEEKDAYS', 'PHRASES',
-           'MEANING', 'FACTS', 'LEAST_PUSH', 'Paths', 'paths_of', 'tree_shares', 'Explained', 'explain', 'themes',
-           'lateness', 'late', 'slack', 'made_up', 'overdue', 'day_part', 'holiday', 'wind', 'visibility', 'sky',
-           'coded', 'phrase', 'Reason', 'Why', 'sentence', 'reasons_of', 'reasons', 'importance', 'by_group']
+           'MEANING', 'FACTS', 'LEAST_PUSH', 'Paths', 'paths_of', 'tree_shares', 'Explained', 'prepare', 'explain',
+           'themes', 'lateness', 'late', 'slack', 'made_up', 'overdue', 'day_part', 'holiday', 'wind', 'visibility',
+           'sky', 'coded', 'phrase', 'Reason', 'Why', 'sentence', 'reasons_of', 'reasons', 'importance', 'by_group']
 
 # %% ../nbs/08_explanation.ipynb #f851d9e6
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from .config import NotReady
 from .features import LEDGER, SEVERITY, WEEK, ledger
+
 # fmt: off
 from flight_delay.models import (
     BANDS, GRAPH, LATE_THRESHOLDS, OFFSET, THRESHOLDS, DelayModel, as_matrix, bands_of, before_waiting, exceedances, heads, quantile,
@@ -36,8 +38,10 @@ class Paths:
     missing: np.ndarray  # bool (leaves, conditions): an unknown value meets it
     share: np.ndarray  # (leaves, conditions) of the training flights that met it
 
-
-def _steps(nodes: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, ...]]]:  # leaves; (feature, low, high, missing, share)
+# %% ../nbs/08_explanation.ipynb #681ee8af
+def _steps(
+    nodes: np.ndarray,
+) -> tuple[np.ndarray, list[Any]]:  # leaves; (feature, low, high, missing, share)
     "The splits above each leaf, from the leaf to the root."
     inner, leaves = np.flatnonzero(nodes["left"] >= 0), np.flatnonzero(nodes["left"] < 0)
     parent = np.full(len(nodes), -1)
@@ -72,7 +76,7 @@ def paths_of(
             missing[same, later], share[same, later] = True, 1.0
     return Paths(nodes["value"][leaves].astype(float), np.maximum(feature, 0), low, high, missing, share)
 
-
+# %% ../nbs/08_explanation.ipynb #5e31c9ff
 def tree_shares(paths: Paths, x: np.ndarray) -> tuple[np.ndarray, float]:  # (features,) -> SHAP values (features,), their base
     "What each feature adds to what some trees say of one row."
     values, z = x[paths.feature], paths.share
@@ -111,6 +115,13 @@ def _model_paths(model: DelayModel, band: int, head: str) -> Paths:
     if name not in model.paths:
         model.paths[name] = paths_of(model.trees[name])
     return model.paths[name]
+
+
+def prepare(model: DelayModel, head: str = "minutes") -> None:
+    "Make the trees of a head ready, so that the first explanation is as fast as the next."
+    for band in np.unique(model.answers_for):
+        if GRAPH.format(band=BANDS[band].name, head=head) in model.trees:
+            _model_paths(model, band, head)
 
 # %% ../nbs/08_explanation.ipynb #2670853d
 def explain(
@@ -428,7 +439,9 @@ def _step_reasons(trees: float, steps: np.ndarray, minutes_overdue: float) -> li
     later = "later" if network > 0 else "earlier"
     turned_out = "later" if calibration > 0 else "earlier"
     return [
-        Reason("neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}),
+        Reason(
+            "neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}
+        ),
         Reason("calibration", f"flights of which as much was expected turned out {turned_out}", calibration, True, {}),
         Reason("waiting", f"it should have left {minutes_overdue:.0f} minutes ago and has not", waiting, True, {}),
     ]

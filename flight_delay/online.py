@@ -169,15 +169,14 @@ class State:
     def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None):
         self.tables, self.engine = tables, Engine(tables, lags)
         self.row_of, self.row_at = rows_by_name(tables.flights)
-        reports = tables.weather.select("airport", "observed_at").iter_rows()
-        self.report_of = {report: row for row, report in enumerate(reports)}
+        self.report_of = {report: row for row, report in enumerate(tables.weather.select("airport", "observed_at").iter_rows())}
         self.code_of = {
             key: {text: code for code, text in enumerate(words.categories)} for key, words in self.engine.vocabulary.items()
         }
         self.changes: dict[int, dict[str, Any]] = {}  # row -> what events said that no number of the engine holds
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.tails: dict[tuple[str, str, int], Tail] = {}
-        self.told_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact when an event first said so
+        self.told_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact when it was told
 
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> "State":
@@ -193,8 +192,6 @@ class State:
         if event["kind"] == "rescheduled":
             reschedule(self, row, checked_change(event, flight_of(self, row)))
         else:
-            if event["kind"] in ("cancelled", "diverted"):
-                self.told_at.setdefault((event["kind"], row), newest_fact(self))
             change_flight(self, row, changes)
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
@@ -207,6 +204,8 @@ def change_flight(
 ) -> None:
     "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
     columns, changed = state.engine.columns["flights"], set(changes)
+    for name in changed & {"cancelled", "diverted"}:
+        state.told_at.setdefault((name, row), newest_fact(state))
     for name, value in changes.items():
         if name == "diverted":
             state.changes.setdefault(row, {})[name] = bool(value)
@@ -606,7 +605,9 @@ def of_type(aircraft: pl.DataFrame, aircraft_type: str) -> dict[str, float | Non
         raise BadInput(
             f"aircraft_type must mean one make; {aircraft_type!r} may be of {' or '.join(sorted(makes.values()))}; add the make."
         )
-    fleet = aircraft.filter(pl.struct("manufacturer", "model").is_in([dict(manufacturer=a, model=b) for a, b in meant]))
+    fleet = aircraft.filter(
+        pl.struct("manufacturer", "model").is_in([{"manufacturer": make, "model": model} for make, model in meant])
+    )
     return {"seats": fleet["seats"].median(), "year_built": fleet["year_built"].median()}
 
 # %% ../nbs/04_online.ipynb #de84f305
@@ -717,9 +718,7 @@ def _fates(state: State, row: int) -> dict[str, int]:  # stage -> milliseconds s
     one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
     fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NEVER, "diverted": NEVER}
     if one["cancelled"] > 0:
-        fates["cancelled"] = min(
-            int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NEVER)
-        )
+        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NEVER))
     if flight_of(state, row)["diverted"] and one["actual_departure"] == one["actual_departure"]:
         missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
         told = max(state.told_at.get(("diverted", row), NEVER), int(one["actual_departure"]))
@@ -738,7 +737,9 @@ def known_fate(
         return None
     columns = state.engine.columns["flights"]
     told = None if isinstance(flight, str) else flight.get("departure_delay")
-    if told is not None and told != columns["departure_delay"][row]:  # the caller speaks of another departure than the state knows
+    if (
+        told is not None and told != columns["departure_delay"][row]
+    ):  # the caller speaks of another departure than the state knows
         return None
     moment = (as_of - EPOCH) // timedelta(milliseconds=1)
     for stage, known in _fates(state, row).items():

@@ -532,7 +532,9 @@ def card(
     } | measured(trained)
 
 # %% ../nbs/10_training.ipynb #d4b8e611
-def trained_on(flights: pl.DataFrame, until: datetime) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
+def trained_on(
+    flights: pl.DataFrame, until: datetime
+) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
     "What a model has seen, for a card: whoever serves it can then say what it has not."
     past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
     names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}

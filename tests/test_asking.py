@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 from flight_delay.config import BadInput, NotReady, settings
-from flight_delay.models import BANDS
+from flight_delay.models import BANDS, bands_of
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -90,20 +91,9 @@ asked = {"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:3
 print(len(Desk().answer(question(asked))["reasons"]))
 """
     places = os.environ | {"FLIGHT_DELAY_HOME": str(served.home)}
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=places)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60, env=places)
     assert process.returncode == 0, process.stderr
     assert int(process.stdout) > 3
-
-
-@pytest.mark.model
-@pytest.mark.slow
-def test_after_the_warm_up_no_band_has_trees_left_to_prepare(served):
-    desk = Desk(served)
-    desk.warm_up()
-    prepared = set(desk.model.paths)
-    desk.answer(question(SEED | {"explain": True}))
-    desk.answer(question(SEED | {"explain": True, "departure_delay_minutes": 10}))
-    assert set(desk.model.paths) == prepared
 
 
 def described(flight):
@@ -120,7 +110,11 @@ FATES = {"landed": "actual_arrival", "cancelled": "scheduled_departure", "divert
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", FATES)
 def test_a_known_end_is_the_answer(desk, stage):
-    ends = {"landed": pl.col("arrival_delay").is_between(31, 59), "cancelled": pl.col("cancelled"), "diverted": pl.col("diverted")}
+    ends = {
+        "landed": pl.col("arrival_delay").is_between(31, 59),
+        "cancelled": pl.col("cancelled"),
+        "diverted": pl.col("diverted"),
+    }
     later = pl.col("scheduled_departure") > datetime(2013, 11, 1, tzinfo=UTC)
     flight = desk.state.tables.flights.filter(ends[stage], later).row(0, named=True)
     known = flight[FATES[stage]] + timedelta(minutes=max(flight["departure_delay"] or 0, 0) if stage == "diverted" else 0)
@@ -174,8 +168,11 @@ def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_w
         ({"route": "JFK-GRB"}, "degraded", "never seen the route JFK-GRB"),
         ({"departure_time": "1999-11-15T14:30:00"}, "out_of_scope", "more than a year from that"),
         ({"departure_time": "2040-11-15T14:30:00"}, "out_of_scope", "No recent facts about the origin are known"),
-        ({"departure_time": "2014-01-20T14:30:00", "as_of": "2014-01-20T12:00Z"}, "degraded", "fact about the origin is .* hours old"),
-        ({"weather_condition": "snow", "as_of": "2013-11-10T12:00Z"}, "ok", None),
+        (
+            {"departure_time": "2014-01-20T14:30:00", "as_of": "2014-01-20T12:00Z"},
+            "degraded",
+            "fact about the origin is .* hours old",
+        ),
     ],
 )
 def test_the_status_says_whether_to_rest_on_an_answer(desk, change, status, warning):
@@ -194,10 +191,11 @@ def test_a_model_without_a_record_of_what_it_has_seen_still_serves(desk, monkeyp
 
 def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
     start = datetime(2013, 1, 1, tzinfo=UTC)
-    seen = {"from": start.isoformat(), "until": start.isoformat(), "airlines": {"AA": 99}, "origins": {"JFK": 100}, "routes": {"JFK-LAX": 1}}
+    counts = {"airlines": {"AA": 99}, "origins": {"JFK": 100}, "routes": {"JFK-LAX": 1}}
+    seen = {"from": start.isoformat(), "until": start.isoformat(), **counts}
     flight = {"carrier": "AA", "origin": "JFK", "dest": "LAX", "scheduled_departure": start + timedelta(days=366)}
     beyond, thin = outside_training({"trained_on": seen}, flight)
-    assert beyond == [] and [warning[-10:] for warning in thin] == ["airline AA.", "e JFK-LAX."] or len(thin) == 2
+    assert beyond == [] and len(thin) == 2
     assert "only 99 flights of the airline AA" in thin[0] and "only 1 flight of the route JFK-LAX" in thin[1]
     later = flight | {"scheduled_departure": flight["scheduled_departure"] + timedelta(days=1)}
     assert "more than a year" in outside_training({"trained_on": seen}, later)[0][0]
@@ -205,20 +203,19 @@ def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_what_is_given_and_not_used_is_said(desk, monkeypatch):
-    early = SEED | {"as_of": "2013-11-10T12:00Z", "tail_number": "N14228"}
-    plain = desk.answer(question({name: value for name, value in early.items() if name != "weather_condition"}))
-    monkeypatch.setattr(desk.model, "answers_for", np.arange(len(BANDS)))  # as of a model that was trained a week ahead
-    monkeypatch.setattr("flight_delay.models.DelayModel.predict", lambda model, X: pl.DataFrame(X.select("weather_severity").row(0), schema=["delay_minutes"]).with_columns(SILENT))
-    answers = [desk.answer(question(early | {"weather_condition": kind})) for kind in ("clear", "storm")]
-    for response in answers:
-        assert any("weather_condition changes nothing" in warning for warning in response["warnings"])
-        assert any("tail_number changes nothing" in warning for warning in response["warnings"])
-        assert response["basis"]["weather"] == plain["basis"]["weather"]
-    assert answers[0]["delay_minutes"] == answers[1]["delay_minutes"]
-
-
-SILENT = [pl.lit(0.0).alias(name) for name in ("delay_mean", "delay_p10", "delay_p90", "p_15", "p_30", "p_60", "p_120", "confidence", "p_cancelled")]
+def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_this_is_said(desk):
+    early, state = SEED | {"as_of": "2013-11-10T12:00Z", "tail_number": "N14228"}, desk.state
+    trained_a_week_ahead = SimpleNamespace(answers_for=np.arange(len(BANDS)))
+    rows, warnings = [], []
+    for kind in ("clear", "storm"):
+        query = question(early | {"weather_condition": kind})
+        flight, as_of = meant(query, state.engine.zone_of)
+        rows.append(features_of(trained_a_week_ahead, state, flight, as_of))
+        warnings = unused(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
+    assert rows[0].equals(rows[1])
+    assert [warning.split()[0] for warning in warnings] == ["weather_condition", "tail_number"]
+    near = question(SEED | {"tail_number": "N14228"})
+    assert unused(near, BANDS[0], 0.0) == []
 
 
 @pytest.mark.model
@@ -230,9 +227,9 @@ SILENT = [pl.lit(0.0).alias(name) for name in ("delay_mean", "delay_p10", "delay
         ({"route": "JFK-JFK"}, "two different airports"),
         ({"route": "nowhere"}, "route must be origin and destination.*'NOWHERE'"),
         ({"departure_time": "tomorrow-ish"}, "departure_time must be .*'tomorrow-ish'"),
-        ({"departure_time": "2013-11-15"}, "departure_time must be .*date and time.*'2013-11-15'"),
+        ({"departure_time": "2013-11-15"}, "departure_time must be .*with its time.*'2013-11-15'"),
         ({"departure_time": "20131115"}, "departure_time must be .*'20131115'"),
-        ({"as_of": "2013-11-15"}, "as_of must be .*date and time.*'2013-11-15'"),
+        ({"as_of": "2013-11-15"}, "as_of must be .*with its time.*'2013-11-15'"),
         ({"departure_time": 1384543800}, "departure_time must be .*1384543800"),
         ({"departure_time": "1384543800"}, "departure_time must be .*1384543800"),
         ({"departure_time": "2013-03-10T02:30:00"}, "must exist; clocks in America/New_York skip"),

@@ -31,7 +31,13 @@ from flight_delay.models import (
 def test_shares_of_a_tree_are_those_counted_by_hand():
     from flight_delay.models import NODE
 
-    rows = [(0, 10, 1, 2, 1, 4, 0), (0, 0, -1, -1, 0, 2, -6), (1, 5, 3, 4, 1, 2, 0), (0, 0, -1, -1, 0, 1, 2), (0, 0, -1, -1, 0, 1, 30)]
+    rows = [
+        (0, 10, 1, 2, 1, 4, 0),
+        (0, 0, -1, -1, 0, 2, -6),
+        (1, 5, 3, 4, 1, 2, 0),
+        (0, 0, -1, -1, 0, 1, 2),
+        (0, 0, -1, -1, 0, 1, 30),
+    ]
     shares, base = tree_shares(paths_of(np.array(rows, NODE)), np.array([12.0, 3.0]))
     assert shares == pytest.approx([7.5, -10.5]) and base == pytest.approx(5)
 
@@ -190,7 +196,12 @@ def test_a_saved_model_explains_as_before_without_xgboost_and_says_what_to_do_wh
     save(model, tmp_path / "v1")
     monkeypatch.setitem(sys.modules, "xgboost", None)
     assert np.array_equal(explain(load(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
+    prepare(ready := load(tmp_path / "v1"))
+    before = set(ready.paths)
+    reasons(ready, X[:300])
+    assert set(ready.paths) == before  # nothing was left to prepare
     for path in (tmp_path / "v1").glob("*.trees.npy"):
         path.unlink()
+    prepare(load(tmp_path / "v1"))
     with pytest.raises(NotReady, match="train it again"):
         explain(load(tmp_path / "v1"), X[:1])

@@ -175,10 +175,22 @@ def test_a_flight_that_has_waited_for_days_has_an_interval_of_some_width():
 
 
 @pytest.mark.model
+def test_cancellations_have_their_own_probability(made_up):
+    model, X, delay = made_up
+    p, waits = model.predict(X)["p_cancelled"], X["departure_delay"].is_null()
+    assert (p.filter(~waits) == 0).all()
+    assert p.filter(waits).mean() == pytest.approx(np.isnan(delay[waits.to_numpy()]).mean(), abs=0.03)
+    late = X["avg_delay_7d"] > 25
+    assert p.filter(waits & late).mean() > 5 * p.filter(waits & ~late).mean()
+
+
+@pytest.mark.model
 def test_the_longer_a_flight_is_overdue_the_likelier_it_is_cancelled(made_up):
     model, X, _ = made_up
     one = X.filter(pl.col("departure_delay").is_null())[:1]
-    overdue = pl.concat(one.with_columns(lead_minutes=pl.lit(-minutes)) for minutes in (0.0, 30.0, 120.0, 360.0, 1440.0, 2880.0))
+    overdue = pl.concat(
+        one.with_columns(lead_minutes=pl.lit(-minutes)) for minutes in (0.0, 30.0, 120.0, 360.0, 1440.0, 2880.0)
+    )
     p = model.predict(overdue)["p_cancelled"]
     assert (p.diff().drop_nulls() >= 0).all() and p[-1] > 0.9
     soon = model.predict(one.with_columns(lead_minutes=pl.lit(-1.0)))["p_cancelled"][0]
@@ -194,16 +206,6 @@ def test_every_departure_delay_that_may_be_asked_is_answered_with_a_width(made_u
     assert (answer["delay_minutes"].diff().drop_nulls() > 0).all()
     assert (answer["delay_p90"] - answer["delay_p10"] > 1).all()
     assert answer["delay_p10"].min() > THRESHOLDS[0] and answer["delay_p90"].max() < THRESHOLDS[-1]
-
-
-@pytest.mark.model
-def test_cancellations_have_their_own_probability(made_up):
-    model, X, delay = made_up
-    p, waits = model.predict(X)["p_cancelled"], X["departure_delay"].is_null()
-    assert (p.filter(~waits) == 0).all()
-    assert p.filter(waits).mean() == pytest.approx(np.isnan(delay[waits.to_numpy()]).mean(), abs=0.03)
-    late = X["avg_delay_7d"] > 25
-    assert p.filter(waits & late).mean() > 5 * p.filter(waits & ~late).mean()
 
 
 @pytest.mark.model
@@ -256,6 +258,16 @@ def test_a_saved_model_keeps_its_trees_node_by_node(made_up, tmp_path):
     assert all(np.array_equal(kept[name], nodes) for name, nodes in model.trees.items())
 
 
+@pytest.mark.model
+def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
+    _, X, delay = made_up
+    for name in ("a", "b"):
+        save(fit(X, delay, X, delay, 4, {"rounds": 5}, {"1h_to_4h": (0.5, 0.5)}), tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert "network_near.onnx" in files
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+
+
 def test_the_nodes_of_a_booster_give_what_it_predicts():
     import xgboost
 
@@ -267,23 +279,14 @@ def test_the_nodes_of_a_booster_give_what_it_predicts():
     children = np.concatenate([nodes["left"], nodes["right"]])
     for row, predicted in zip(x[:40], booster.predict(xgboost.DMatrix(x[:40])), strict=True):
         total = 0.0
-        for place in np.setdiff1d(np.arange(len(nodes)), children):  # the roots
+        for root in np.setdiff1d(np.arange(len(nodes)), children):
+            place = root
             while nodes["left"][place] >= 0:
                 value = row[nodes["feature"][place]]
                 goes_left = nodes["missing_left"][place] if np.isnan(value) else value < nodes["threshold"][place]
                 place = nodes["left" if goes_left else "right"][place]
             total += nodes["value"][place]
         assert total == pytest.approx(predicted, abs=1e-3)
-
-
-@pytest.mark.model
-def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
-    _, X, delay = made_up
-    for name in ("a", "b"):
-        save(fit(X, delay, X, delay, 4, {"rounds": 5}, {"1h_to_4h": (0.5, 0.5)}), tmp_path / name)
-    files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert "network_near.onnx" in files
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
 
 
 @pytest.mark.model

@@ -255,9 +255,13 @@ def test_a_caller_who_knows_of_a_departure_overrules_a_cancellation(storm, ended
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("write", [str, str.lower, str.title, lambda text: text.replace("-", " "), lambda text: text.replace("-", "")])
+@pytest.mark.parametrize(
+    "write", [str, str.lower, str.title, lambda text: text.replace("-", " "), lambda text: text.replace("-", "")]
+)
 def test_every_type_of_the_aircraft_table_is_accepted_under_its_own_name(nyc, write):
-    spelled = pl.concat_str("manufacturer", "model").str.to_lowercase().str.replace_all("[^a-z0-9]", "")  # FALCON XP is FALCON-XP
+    spelled = (
+        pl.concat_str("manufacturer", "model").str.to_lowercase().str.replace_all("[^a-z0-9]", "")
+    )  # FALCON XP is FALCON-XP
     usual = nyc.aircraft.with_columns(pl.median("seats", "year_built").over(spelled)).unique(["manufacturer", "model"])
     assert usual.height == 147
     for make, model, seats, year in usual.select("manufacturer", "model", "seats", "year_built").rows():
@@ -271,7 +275,9 @@ def test_a_model_alone_is_accepted_where_it_means_one_make(nyc):
         if n == 1:
             assert of_type(nyc.aircraft, model)
     assert of_type(nyc.aircraft, "a320") == of_type(nyc.aircraft, "Airbus A320")
-    two = pl.DataFrame({"manufacturer": ["CESSNA", "PIPER"], "model": ["150", "150"], "seats": [2.0, 4.0], "year_built": [1970.0] * 2})
+    two = pl.DataFrame(
+        {"manufacturer": ["CESSNA", "PIPER"], "model": ["150", "150"], "seats": [2.0, 4.0], "year_built": [1970.0] * 2}
+    )
     with pytest.raises(BadInput, match="must mean one make; '150' may be of CESSNA or PIPER; add the make"):
         of_type(two, "150")
     assert of_type(two, "Piper 150")["seats"] == 4

@@ -39,7 +39,11 @@ def test_a_card_tells_what_a_model_has_seen(nyc):
     until = datetime(2013, 3, 1, tzinfo=UTC)
     seen, past = trained_on(nyc.flights, until), nyc.flights.filter(pl.col("scheduled_departure") < until)
     assert seen["from"].startswith("2013-01-01") and seen["until"].startswith("2013-03-01")
-    for name, codes in {"airlines": past["carrier"], "origins": past["origin"], "routes": past["origin"] + "-" + past["dest"]}.items():
+    for name, codes in {
+        "airlines": past["carrier"],
+        "origins": past["origin"],
+        "routes": past["origin"] + "-" + past["dest"],
+    }.items():
         assert set(seen[name]) <= set(codes) and 0 < sum(seen[name].values()) <= past.height
     assert seen["routes"]["JFK-LAX"] > 100 and "ZZ" not in seen["airlines"]
 

@@ -1,4 +1,4 @@
-# Two images. Serving, with the base requirements only (no torch, xgboost, wandb or jupyter):
+# Two images. Serving, explanations included, with the base requirements only (no torch, xgboost, wandb or jupyter):
 #   docker build -t flight-delay-serve .
 #   docker run -p 9696:9696 -v "$PWD/.flight-delay:/home/app/.flight-delay:ro" flight-delay-serve
 # The volume is a home folder in which `make run` has left a champion and the tables that the live state starts from.

@@ -4,22 +4,96 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'OF_GROUP', 'OF_FEATURE', 'WINDOWED', 'STRONG_WIND_KT', 'LOW_VISIBILITY_MI', 'WEEKDAYS', 'PHRASES',
-           'MEANING', 'FACTS', 'Explained', 'reader', 'trees_of', 'explain', 'themes', 'lateness', 'late', 'slack',
-           'made_up', 'overdue', 'day_part', 'holiday', 'wind', 'visibility', 'sky', 'coded', 'phrase', 'Reason', 'Why',
-           'sentence', 'reasons_of', 'reasons', 'importance', 'by_group']
+           'MEANING', 'FACTS', 'LEAST_PUSH', 'Paths', 'paths_of', 'tree_shares', 'Explained', 'prepare', 'explain',
+           'themes', 'lateness', 'late', 'slack', 'made_up', 'overdue', 'day_part', 'holiday', 'wind', 'visibility',
+           'sky', 'coded', 'phrase', 'Reason', 'Why', 'sentence', 'reasons_of', 'reasons', 'importance', 'by_group']
 
 # %% ../nbs/08_explanation.ipynb #f851d9e6
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from .config import NotReady
 from .features import LEDGER, SEVERITY, WEEK, ledger
-from .models import BANDS, GRAPH, OFFSET, DelayModel, as_matrix, bands_of
+
+# fmt: off
+from flight_delay.models import (
+    BANDS, GRAPH, LATE_THRESHOLDS, OFFSET, THRESHOLDS, DelayModel, as_matrix, bands_of, before_waiting, exceedances, heads, quantile,
+    waited,
+)
+# fmt: on
 
 # %% ../nbs/08_explanation.ipynb #443b534d
+@dataclass(frozen=True)
+class Paths:
+    "The leaves of some trees, each with one condition per feature that is asked on the way to it."
+
+    value: np.ndarray  # (leaves,)
+    feature: np.ndarray  # int (leaves, conditions); those that a leaf does not need are met by every row
+    low: np.ndarray  # (leaves, conditions) a value meets a condition if low <= value < high
+    high: np.ndarray
+    missing: np.ndarray  # bool (leaves, conditions): an unknown value meets it
+    share: np.ndarray  # (leaves, conditions) of the training flights that met it
+
+# %% ../nbs/08_explanation.ipynb #681ee8af
+def _steps(
+    nodes: np.ndarray,
+) -> tuple[np.ndarray, list[Any]]:  # leaves; (feature, low, high, missing, share)
+    "The splits above each leaf, from the leaf to the root."
+    inner, leaves = np.flatnonzero(nodes["left"] >= 0), np.flatnonzero(nodes["left"] < 0)
+    parent = np.full(len(nodes), -1)
+    for side in ("left", "right"):
+        parent[nodes[side][inner]] = inner
+    place, steps = leaves, []
+    while (parent[place] >= 0).any():
+        there, split = parent[place] >= 0, nodes[np.maximum(parent[place], 0)]
+        left = split["left"] == place
+        low = np.where(there & ~left, split["threshold"], -np.inf)
+        high = np.where(there & left, split["threshold"], np.inf)
+        share = np.where(there, nodes["cover"][place] / split["cover"], 1.0)
+        steps.append((np.where(there, split["feature"], -1), low, high, ~there | (split["missing_left"] == left), share))
+        place = np.where(there, parent[place], place)
+    return leaves, steps
+
+# %% ../nbs/08_explanation.ipynb #5d20b8fe
+def paths_of(
+    nodes: np.ndarray,  # NODE (nodes,), as `models.nodes_of` gives them
+) -> Paths:
+    "The way to each leaf; a feature that is asked twice has one condition, which holds where both hold."
+    leaves, steps = _steps(nodes)
+    feature, low, high, missing, share = (np.stack(part, axis=1) for part in zip(*steps, strict=True))
+    for later in range(1, feature.shape[1]):
+        for earlier in range(later):
+            same = (feature[:, later] == feature[:, earlier]) & (feature[:, later] >= 0)
+            low[same, earlier] = np.maximum(low, low[:, [later]])[same, earlier]
+            high[same, earlier] = np.minimum(high, high[:, [later]])[same, earlier]
+            missing[same, earlier] &= missing[same, later]
+            share[same, earlier] *= share[same, later]
+            feature[same, later], low[same, later], high[same, later] = -1, -np.inf, np.inf
+            missing[same, later], share[same, later] = True, 1.0
+    return Paths(nodes["value"][leaves].astype(float), np.maximum(feature, 0), low, high, missing, share)
+
+# %% ../nbs/08_explanation.ipynb #5e31c9ff
+def tree_shares(paths: Paths, x: np.ndarray) -> tuple[np.ndarray, float]:  # (features,) -> SHAP values (features,), their base
+    "What each feature adds to what some trees say of one row."
+    values, z = x[paths.feature], paths.share
+    o = np.where(np.isnan(values), paths.missing, (paths.low <= values) & (values < paths.high)).astype(float)
+    points, weights = np.polynomial.legendre.leggauss((z.shape[1] + 1) // 2)
+    others = np.zeros_like(z)
+    for t, weight in zip((points + 1) / 2, weights / 2, strict=True):
+        ones = np.ones((len(z), 1))
+        factors = (1 - t) * z + t * o
+        before = np.cumprod(np.hstack([ones, factors[:, :-1]]), axis=1)
+        after = np.cumprod(np.hstack([ones, factors[:, :0:-1]]), axis=1)[:, ::-1]
+        others += weight * before * after
+    pushes = paths.value[:, None] * (o - z) * others
+    shares = np.bincount(paths.feature.ravel(), pushes.ravel(), minlength=len(x))
+    return shares, float(paths.value @ z.prod(axis=1))
+
+# %% ../nbs/08_explanation.ipynb #c4170de9
 @dataclass(frozen=True)
 class Explained:
     "Predictions of the trees, shared out among the features."
@@ -33,26 +107,21 @@ class Explained:
         return self.base + self.values.sum(axis=1)
 
 
-def reader():  # the module xgboost
-    "What reads the trees; plain predictions do without it."
-    try:
-        import xgboost
-    except ImportError as error:
-        raise NotReady(
-            "an explanation needs the package xgboost; it is not installed here; install it beside this one."
-        ) from error
-    return xgboost
-
-
-def trees_of(model: DelayModel, band: int, head: str):  # xgboost.Booster
-    "The trees behind a band's answers."
+def _model_paths(model: DelayModel, band: int, head: str) -> Paths:
+    "The ways to the leaves of a band's trees, made when they are first needed."
     name = GRAPH.format(band=BANDS[band].name, head=head)
-    try:
-        return model.trees[name]
-    except (KeyError, reader().core.XGBoostError) as error:  # of a model in memory; of one in a folder
-        raise NotReady(
-            f"an explanation needs the model's trees; {model.version} has none for {name}; train it again."
-        ) from error
+    if name not in model.trees:
+        raise NotReady(f"an explanation needs the model's trees; {model.version} has none for {name}; train it again.")
+    if name not in model.paths:
+        model.paths[name] = paths_of(model.trees[name])
+    return model.paths[name]
+
+
+def prepare(model: DelayModel, head: str = "minutes") -> None:
+    "Make the trees of a head ready, so that the first explanation is as fast as the next."
+    for band in np.unique(model.answers_for):
+        if GRAPH.format(band=BANDS[band].name, head=head) in model.trees:
+            _model_paths(model, band, head)
 
 # %% ../nbs/08_explanation.ipynb #2670853d
 def explain(
@@ -61,15 +130,14 @@ def explain(
     head: str = "late",  # a key of HEADS
 ) -> Explained:
     "What each feature adds to each prediction."
-    xgboost, bands = reader(), model.answers_for[bands_of(X)]
-    shares = np.zeros((X.height, len(model.features) + 1))
-    for band in np.unique(bands):
-        rows, asked, offset = bands == band, X.filter(bands == band), OFFSET[BANDS[band].stage]
-        data = xgboost.DMatrix(as_matrix(model.features, asked))
-        shares[rows] = trees_of(model, band, head).predict(data, pred_contribs=True)
+    bands, x = model.answers_for[bands_of(X)], as_matrix(model.features, X)
+    values, base = np.zeros((X.height, len(model.features))), np.zeros(X.height)
+    for i, band in enumerate(bands):
+        values[i], base[i] = tree_shares(_model_paths(model, band, head), x[i])
+        offset = OFFSET[BANDS[band].stage]
         if head == "minutes" and offset is not None:
-            shares[rows, model.features.index(offset)] += asked[offset].to_numpy()
-    return Explained(shares[:, :-1], shares[:, -1])
+            values[i, model.features.index(offset)] += x[i, model.features.index(offset)]
+    return Explained(values, base)
 
 # %% ../nbs/08_explanation.ipynb #562f17d2
 THEMES = {  # theme -> what is not known while none of its features is
@@ -85,6 +153,9 @@ THEMES = {  # theme -> what is not known while none of its features is
     "time": "the time of day and year",
     "plan": "the plan",
     "freshness": "how old the facts are",
+    "neural_network": "what the network adds",
+    "calibration": "what became of flights like it",
+    "waiting": "how long it has been overdue",
 }
 OF_GROUP = {
     "stage": "departure",
@@ -314,11 +385,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Why:
-    "One prediction, explained: usual, plus every push, is what the trees say."
+    "One prediction, explained: usual, plus every push, is the answer."
 
     unit: str  # min or share
     usual: float
-    said: float
+    answer: float  # delay_minutes, or p_15
     reasons: list[Reason]  # the strongest first
     not_known: list[str]  # at this lead
 
@@ -351,24 +422,55 @@ def reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], sca
     return sorted(found, key=lambda reason: -abs(reason.push))
 
 # %% ../nbs/08_explanation.ipynb #66965b4d
+def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, head: str) -> np.ndarray:  # (n, 3)
+    "What trees and network say together, then calibrated, then for a flight that has waited: the answer."
+    x, bands = as_matrix(model.features, X), model.answers_for[bands_of(X)]
+    blended = np.array([heads(model, x[[i]], band)[0, :2] for i, band in enumerate(bands)])
+    calibrated, final = before_waiting(model, x), exceedances(model, x)
+    if head == "late":
+        place = np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])
+        return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], final[:, place]])
+    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), quantile(final, 0.5)])
+
+
+def _step_reasons(trees: float, steps: np.ndarray, minutes_overdue: float) -> list[Reason]:  # steps: (3,)
+    "What lies between the trees and the answer."
+    network, calibration, waiting = np.diff([trees, *steps]).tolist()
+    later = "later" if network > 0 else "earlier"
+    turned_out = "later" if calibration > 0 else "earlier"
+    return [
+        Reason(
+            "neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}
+        ),
+        Reason("calibration", f"flights of which as much was expected turned out {turned_out}", calibration, True, {}),
+        Reason("waiting", f"it should have left {minutes_overdue:.0f} minutes ago and has not", waiting, True, {}),
+    ]
+
+# %% ../nbs/08_explanation.ipynb #61f83be4
 def reasons(
     model: DelayModel,
     X: pl.DataFrame,  # features of some questions
-    head: str = "minutes",  # or late: the probability of 15 minutes or more
+    head: str = "minutes",  # explains delay_minutes; late: p_15
 ) -> list[Why]:  # one for each row
-    "Why each prediction is what it is."
-    explained, found = explain(model, X, head), []
-    all_said = explained.said
+    "Why each answer is what it is."
+    explained, explanations = explain(model, X, head), []
+    steps, overdue = _steps_to_the_answer(model, X, head), waited(model, as_matrix(model.features, X))
     for i, row in enumerate(X.iter_rows(named=True)):
-        usual, said, scale = explained.base[i], all_said[i], 1.0
+        usual, trees, scale = explained.base[i], explained.said[i], 1.0
         if head == "late":
-            odds, (usual, said) = said - usual, 1 / (1 + np.exp(-np.array([usual, said])))
-            scale = (said - usual) / odds if abs(odds) > 1e-6 else said * (1 - said)
-        because = reasons_of(row, dict(zip(model.features, explained.values[i].tolist(), strict=True)), float(scale))
+            odds, (usual, trees) = trees - usual, 1 / (1 + np.exp(-np.array([usual, trees])))
+            scale = (trees - usual) / odds if abs(odds) > 1e-6 else trees * (1 - trees)
+        shares = dict(zip(model.features, explained.values[i].tolist(), strict=True))
+        because = reasons_of(row, shares, float(scale))
         unknown = [THEMES.get(reason.theme, reason.theme) for reason in because if not reason.known]
+        because += _step_reasons(trees, steps[i], overdue[i])
+        because = sorted((r for r in because if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
         unit = "min" if head == "minutes" else "share"
-        found.append(Why(unit, float(usual), float(said), [r for r in because if r.push], unknown))
-    return found
+        explanations.append(Why(unit, float(usual), float(steps[i, -1]), because, unknown))
+    return explanations
+
+
+LEAST_PUSH = 1e-6  # below lie the rounding errors of float32 sums
 
 # %% ../nbs/08_explanation.ipynb #975879df
 def importance(

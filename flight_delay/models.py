@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'BANDS', 'NEAR_LATE', 'KNOTS', 'FEWEST', 'CLASSES', 'HEADS', 'SLOPE',
-           'OFFSET', 'TREES', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH', 'NETWORK_GRAPH',
-           'CANCELLED', 'CHUNK_ROWS', 'MADE_UP_MINUTES', 'LANDED_PER_SAMPLE', 'KNOWN_BY_TAIL', 'quantile', 'reaching',
-           'mean', 'answers', 'Band', 'band_of', 'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate',
-           'distributions', 'target', 'offset_of', 'device', 'of', 'binned', 'merged', 'fit_trees', 'without',
-           'fit_band', 'summed', 'to_onnx', 'Inputs', 'inputs_of', 'encoded', 'layers', 'loss_of', 'fit_network',
-           'descend', 'folded', 'network_graph', 'trained', 'DelayModel', 'blank', 'as_matrix', 'said_by', 'trees_say',
-           'network_says', 'heads', 'calibration_of', 'having_waited', 'exceedances', 'p_cancelled', 'predict', 'fit',
-           'fit_heads', 'fit_cancelled', 'calibrate_cancelled', 'calibrate_model', 'KeptTrees', 'save', 'load']
+           'OFFSET', 'TREES', 'NODE', 'NETWORK', 'EMBEDDED', 'FARTHEST', 'GRAPH_TEXT', 'CODE_TEXT', 'GRAPH',
+           'NETWORK_GRAPH', 'CANCELLED', 'CHUNK_ROWS', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED',
+           'LANDED_PER_SAMPLE', 'KNOWN_BY_TAIL', 'TREES_FILE', 'quantile', 'reaching', 'mean', 'answers', 'Band',
+           'band_of', 'bands_of', 'Calibration', 'mixture', 'index_of', 'calibrate', 'distributions', 'target',
+           'offset_of', 'device', 'of', 'binned', 'merged', 'fit_trees', 'without', 'fit_band', 'summed', 'to_onnx',
+           'nodes_of', 'Inputs', 'inputs_of', 'encoded', 'layers', 'loss_of', 'fit_network', 'descend', 'folded',
+           'network_graph', 'trained', 'DelayModel', 'blank', 'as_matrix', 'said_by', 'trees_say', 'network_says',
+           'heads', 'calibration_of', 'before_waiting', 'waited', 'still_there', 'having_waited',
+           'cancelled_having_waited', 'exceedances', 'p_cancelled', 'predict', 'fit', 'fit_heads', 'fit_cancelled',
+           'calibrate_cancelled', 'calibrate_model', 'save', 'load']
 
 # %% ../nbs/05_models.ipynb #5418f17a
 import json
@@ -33,11 +35,13 @@ from .tables import LATE_MINUTES
 THRESHOLDS = np.unique(
     np.concatenate(
         [
+            [-300, -240, -180, -150, -120],
             np.arange(-90, -30, 5),
             np.arange(-30, 60, 3),
             np.arange(60, 180, 10),
             np.arange(180, 480, 30),
-            np.arange(480, 1441, 120),
+            np.arange(480, 1440, 120),
+            np.arange(1440, 4321, 240),
         ]
     )
 ).astype(float)  # minutes
@@ -315,6 +319,39 @@ def to_onnx(booster, n_features: int) -> bytes:
     )  # a fixed name: digests repeat
     return graph.SerializeToString()
 
+# %% ../nbs/05_models.ipynb #3d9c42e7
+NODE = np.dtype(
+    [
+        ("feature", "<i2"),
+        ("threshold", "<f4"),  # a lower value goes left
+        ("left", "<i4"),  # places in the array; -1 in a leaf
+        ("right", "<i4"),
+        ("missing_left", "?"),  # where an unknown value goes
+        ("cover", "<f4"),  # the weight of the flights that came here
+        ("value", "<f4"),  # of a leaf
+    ]
+)
+
+
+def nodes_of(booster) -> np.ndarray:  # xgboost.Booster -> NODE (nodes,)
+    "The trees of a booster; a last one of a single leaf holds its base score."
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    [base] = np.atleast_1d(json.loads(learner["learner_model_param"]["base_score"]))
+    if learner["objective"]["name"] == "binary:logistic":
+        base = np.log(base / (1 - base))
+    parts, start = [], 0
+    for tree in learner["gradient_booster"]["model"]["trees"]:
+        part = np.zeros(len(tree["left_children"]), NODE)
+        children = {"left": np.array(tree["left_children"]), "right": np.array(tree["right_children"])}
+        for side, places in children.items():
+            part[side] = np.where(places < 0, -1, places + start)
+        part["feature"], part["missing_left"] = tree["split_indices"], tree["default_left"]
+        part["threshold"] = part["value"] = tree["split_conditions"]
+        part["cover"] = tree["sum_hessian"]
+        parts.append(part)
+        start += len(part)
+    return np.concatenate([*parts, np.array([(0, 0, -1, -1, False, 1, base)], NODE)])
+
 # %% ../nbs/05_models.ipynb #81e0bfb9
 NETWORK = {
     "hidden": (256, 128, 64),
@@ -513,7 +550,9 @@ class DelayModel:
     arrays: dict[str, np.ndarray]  # see `blank`
     card: dict[str, Any] = field(default_factory=dict)
     version: str = "unregistered"
-    trees: dict[str, Any] = field(default_factory=dict)  # GRAPH -> xgboost.Booster, for explanations
+    trees: dict[str, np.ndarray] = field(default_factory=dict)  # GRAPH -> NODE (nodes,), for explanations
+
+    paths: dict[str, Any] = field(default_factory=dict, repr=False)  # what `explanation` makes of the trees
 
     def __post_init__(self):
         options = onnxruntime.SessionOptions()
@@ -544,7 +583,7 @@ def blank() -> dict[str, np.ndarray]:
     }
 
 # %% ../nbs/05_models.ipynb #9644ab2a
-CHUNK_ROWS = 100_000  # a distribution is 73 numbers a row; a year at once would be 200 MB for each intermediate step
+CHUNK_ROWS = 100_000  # a distribution is 90 numbers a row; a year at once would be 240 MB for each intermediate step
 
 
 def as_matrix(features: Sequence[str], X: pl.DataFrame) -> np.ndarray:  # float32 (n, features), NaN for unknown
@@ -594,43 +633,75 @@ def calibration_of(model: DelayModel, band: int) -> Calibration:
     return Calibration(*(model.arrays[name][band] for name in Calibration._fields))
 
 
+def before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+    "The distribution of each question, whether or not the flight is overdue."
+    left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
+    bands, exceedance = model.answers_for[band_of(~np.isnan(left), lead)], np.empty((len(x), len(THRESHOLDS)))
+    for band in np.unique(bands):
+        rows = bands == band
+        exceedance[rows] = distributions(heads(model, x[rows], band), calibration_of(model, band))
+    return exceedance
+
+
+def waited(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,); 0 for a flight that has left or is not yet due
+    "How long each flight has been overdue."
+    left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
+    return np.where(np.isnan(left), np.maximum(-lead.astype(float), 0), 0)
+
+# %% ../nbs/05_models.ipynb #c7e25d10
 MADE_UP_MINUTES = 20.0  # what a flight may make up on its way
+ENDLESS = 1e-6 * 0.5 ** (np.maximum(THRESHOLDS, 0) / 240)  # least exceedances of flights that wait
+LEAST_CANCELLED = 1e-4  # a calibration that has seen no cancellation says 0, which no waiting could raise
 
 
-def having_waited(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) since the schedule
+def still_there(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue -> (n,)
+    "The share of the flights that go which would still be there after so many minutes."
+    return reaching(np.maximum(exceedance, ENDLESS), minutes - MADE_UP_MINUTES)
+
+
+def having_waited(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue
     "The distributions of flights that are still there: none arrives much earlier than it has waited."
-    least = (minutes - MADE_UP_MINUTES)[:, None]
-    there = np.maximum(reaching(exceedance, least[:, 0]), 1e-9)[:, None]
-    return np.where(least >= THRESHOLDS, 1.0, np.minimum(exceedance / there, 1.0))
+    there = still_there(exceedance, minutes)[:, None]
+    conditional = np.minimum(np.maximum(exceedance, ENDLESS) / there, 1.0)
+    return np.where(minutes[:, None] - MADE_UP_MINUTES >= THRESHOLDS, 1.0, conditional)
+
+
+def cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `still_there` gives it
+    "The probability that flights which are still there do not go."
+    p = np.maximum(p, LEAST_CANCELLED)
+    return p / (p + (1 - p) * there)
 
 # %% ../nbs/05_models.ipynb #85e2bb44
 def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
     "The whole distribution of each question."
-    left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
-    bands, found = model.answers_for[band_of(~np.isnan(left), lead)], np.empty((len(x), len(THRESHOLDS)))
-    for band in np.unique(bands):
-        rows = bands == band
-        found[rows] = distributions(heads(model, x[rows], band), calibration_of(model, band))
-    late = np.isnan(left) & (lead < 0)
-    found[late] = having_waited(found[late], -lead[late].astype(float))
-    return found
+    exceedance, minutes = before_waiting(model, x), waited(model, x)
+    overdue = minutes > 0
+    exceedance[overdue] = having_waited(exceedance[overdue], minutes[overdue])
+    return exceedance
 
 
 def p_cancelled(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
     "The probability that a flight does not go; 0 for one that has left."
-    (said, p), waits = model.arrays["cancelled"], np.isnan(x[:, model.features.index("departure_delay")])
-    if CANCELLED not in model.sessions or not waits.any():
-        return np.where(waits, p[0], 0.0)
-    return np.where(waits, np.interp(said_by(model, CANCELLED, x)[:, 0], said, p), 0.0)
+    waits = np.isnan(x[:, model.features.index("departure_delay")])
+    knots, shares = model.arrays["cancelled"]
+    if CANCELLED in model.sessions and waits.any():
+        p = np.where(waits, np.interp(said_by(model, CANCELLED, x)[:, 0], knots, shares), 0.0)
+    else:
+        p = np.where(waits, shares[0], 0.0)
+    minutes = waited(model, x)
+    if (overdue := minutes > 0).any():
+        there = still_there(before_waiting(model, x[overdue]), minutes[overdue])
+        p[overdue] = cancelled_having_waited(p[overdue], there)
+    return p
 
-
+# %% ../nbs/05_models.ipynb #e81b6d3f
 def predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
     "The answers for each row of features."
-    found = []
+    chunks = []
     for start in range(0, max(X.height, 1), CHUNK_ROWS):
         x = as_matrix(model.features, X.slice(start, CHUNK_ROWS))
-        found.append(answers(exceedances(model, x), p_cancelled=p_cancelled(model, x)))
-    return pl.concat(found)
+        chunks.append(answers(exceedances(model, x), p_cancelled=p_cancelled(model, x)))
+    return pl.concat(chunks)
 
 # %% ../nbs/05_models.ipynb #8b0c2b1b
 def fit(
@@ -664,7 +735,7 @@ def fit_heads(
         if min((bands == i).sum(), (held == i).sum()) >= FEWEST:
             for head, booster in fit_band(band, X.filter(bands == i), delay[bands == i], seed, params).items():
                 name = GRAPH.format(band=band.name, head=head)
-                trees[name], graphs[name] = booster, to_onnx(booster, X.width)
+                trees[name], graphs[name] = nodes_of(booster), to_onnx(booster, X.width)
     for network in networks:
         rows = np.isin(bands, own := [i for i, band in enumerate(BANDS) if band.network == network])
         if rows.sum() >= FEWEST:
@@ -720,18 +791,7 @@ def calibrate_model(
     calibrate_cancelled(model, X, ~landed)
 
 # %% ../nbs/05_models.ipynb #7c48add5
-class KeptTrees(dict[str, Any]):
-    "The trees of a saved model, read when an explanation asks for them."
-
-    def __init__(self, folder: Path):
-        super().__init__()
-        self.folder = folder
-
-    def __missing__(self, name: str):
-        import xgboost
-
-        self[name] = xgboost.Booster(model_file=self.folder / f"{name}.ubj")
-        return self[name]
+TREES_FILE = "{graph}.trees.npy"
 
 
 def save(model: DelayModel, folder: Path) -> None:
@@ -739,8 +799,8 @@ def save(model: DelayModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, graph in model.graphs.items():
         (folder / f"{name}.onnx").write_bytes(graph)
-    for name, booster in model.trees.items():
-        booster.save_model(folder / f"{name}.ubj")
+    for name, nodes in model.trees.items():
+        np.save(folder / TREES_FILE.format(graph=name), nodes, allow_pickle=False)
     for name, array in model.arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     card = {**model.card, "features": model.features, "thresholds": THRESHOLDS.tolist()}
@@ -752,14 +812,16 @@ def load(folder: Path) -> DelayModel:
     card, layout = json.loads((folder / "card.json").read_text()), blank()
     arrays = {name: folder / f"{name}.npy" for name in layout}
     there = {name: np.load(path, allow_pickle=False) for name, path in arrays.items() if path.exists()}
+    graphs = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.onnx"))}
     fits = {name: array.shape for name, array in there.items()} == {name: array.shape for name, array in layout.items()}
     if card["thresholds"] != THRESHOLDS.tolist() or not fits:
         raise NotReady("the model's layout must be that of this version of the library; it is not; train it again.")
+    trees = {name: folder / TREES_FILE.format(graph=name) for name in graphs}
     return DelayModel(
         features=card["features"],
-        graphs={path.stem: path.read_bytes() for path in sorted(folder.glob("*.onnx"))},
+        graphs=graphs,
         arrays=there,
         card=card,
         version=folder.name,
-        trees=KeptTrees(folder),
+        trees={name: np.load(path, allow_pickle=False) for name, path in trees.items() if path.exists()},
     )

@@ -4,16 +4,18 @@
 
 # %% auto #0
 __all__ = ['ROW_BITS', 'EVENTS', 'KINDS', 'RESCHEDULED', 'EXPECTED', 'REQUIRED', 'READS', 'KEYS_OF', 'EARTH_RADIUS_MI',
-           'CRUISE_MPH', 'GROUND_MINUTES', 'PLANS', 'NAMES', 'WINDOWED', 'PLACES', 'NEWEST', 'TOLD', 'OWN_EVENTS',
-           'EPOCH', 'SCHEMA', 'GROUP_FACTS', 'known_until', 'Tail', 'checked_event', 'checked_change', 'checked_report',
-           'rows_by_name', 'State', 'change_flight', 'take_report', 'make_room', 'flight_of', 'reschedule', 'codes_of',
-           'Noted', 'reads', 'carry', 'exchange', 'tables_of', 'snapshot', 'restore', 'great_circle_mi', 'planned',
-           'Plan', 'plans', 'One', 'window_totals', 'window_features', 'newest_row', 'newest_features', 'listed',
-           'described', 'of_type', 'of_a_described', 'of_the_timetable', 'features', 'basis']
+           'CRUISE_MPH', 'GROUND_MINUTES', 'PLANS', 'NAMES', 'WINDOWED', 'PLACES', 'NEWEST', 'TOLD', 'SHORTEST_MODEL',
+           'OWN_EVENTS', 'EPOCH', 'SCHEMA', 'GROUP_FACTS', 'known_until', 'Tail', 'checked_event', 'checked_change',
+           'checked_report', 'rows_by_name', 'State', 'change_flight', 'take_report', 'make_room', 'flight_of',
+           'reschedule', 'codes_of', 'Noted', 'reads', 'carry', 'exchange', 'tables_of', 'snapshot', 'restore',
+           'great_circle_mi', 'planned', 'Plan', 'plans', 'One', 'window_totals', 'window_features', 'newest_row',
+           'newest_features', 'listed', 'described', 'of_type', 'of_a_described', 'of_the_timetable', 'features',
+           'basis', 'Fate', 'newest_fact', 'known_fate']
 
 # %% ../nbs/04_online.ipynb #b98affce
+import re
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -167,14 +169,14 @@ class State:
     def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None):
         self.tables, self.engine = tables, Engine(tables, lags)
         self.row_of, self.row_at = rows_by_name(tables.flights)
-        reports = tables.weather.select("airport", "observed_at").iter_rows()
-        self.report_of = {report: row for row, report in enumerate(reports)}
+        self.report_of = {report: row for row, report in enumerate(tables.weather.select("airport", "observed_at").iter_rows())}
         self.code_of = {
             key: {text: code for code, text in enumerate(words.categories)} for key, words in self.engine.vocabulary.items()
         }
         self.changes: dict[int, dict[str, Any]] = {}  # row -> what events said that no number of the engine holds
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.tails: dict[tuple[str, str, int], Tail] = {}
+        self.told_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact when it was told
 
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> "State":
@@ -202,6 +204,8 @@ def change_flight(
 ) -> None:
     "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
     columns, changed = state.engine.columns["flights"], set(changes)
+    for name in changed & {"cancelled", "diverted"}:
+        state.told_at.setdefault((name, row), newest_fact(state))
     for name, value in changes.items():
         if name == "diverted":
             state.changes.setdefault(row, {})[name] = bool(value)
@@ -542,8 +546,9 @@ def described(state: State, flight: Mapping[str, Any]) -> tuple[pl.DataFrame, in
         if flight[end] not in state.engine.zone_of:
             raise BadInput(f"{end} must be a known airport (IATA code of three letters); got {flight[end]!r}; mend it.")
     row = listed(state, flight)
-    known = state.tables.flights.row(row, named=True) if row >= 0 else {}
+    known = flight_of(state, row) if row >= 0 else {}
     told: dict[str, Any] = {name: flight[name] if flight.get(name) is not None else known.get(name) for name in TOLD}
+    told["scheduled_departure"] = known.get("scheduled_departure", told["scheduled_departure"])  # it may have been moved since
     distance, minutes = planned(state.engine, told)
     told["scheduled_arrival"] = told["scheduled_arrival"] or told["scheduled_departure"] + timedelta(minutes=minutes)
     made = told | {"flight_number": told["flight_number"] or 0, "distance_mi": told["distance_mi"] or distance}
@@ -557,20 +562,55 @@ def described(state: State, flight: Mapping[str, Any]) -> tuple[pl.DataFrame, in
 TOLD = (*REQUIRED, "flight_number", "tail_number", "scheduled_arrival", "distance_mi")
 
 # %% ../nbs/04_online.ipynb #90f047d6
-def of_type(aircraft: pl.DataFrame, aircraft_type: str) -> dict[str, float | None]:
-    "Median seats and year of the aircraft whose make and model begin so."
-    make, _, model = " ".join(aircraft_type.upper().split()).partition(" ")
-    fleet = aircraft.filter(
-        pl.col("manufacturer").str.to_uppercase().str.starts_with(make),
-        pl.col("model").str.to_uppercase().str.starts_with(model.replace(" ", "-")),
+def _spelling(text: str) -> str:
+    "Letters and digits alone, in lower case."
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _types_meant(types: Sequence[tuple[str, str]], aircraft_type: str) -> list[tuple[str, str]]:
+    "Of makes and models, those that a text means: in full, as a model alone, or as the beginning of both."
+    words = [word for word in map(_spelling, re.split(r"[\W_]+", aircraft_type)) if word]
+    text = "".join(words)
+
+    def begins(make: str, model: str) -> bool:
+        make_words = [_spelling(word) for word in re.split(r"[\W_]+", make)]
+        splits = [i for i in range(1, len(words) + 1) if make_words[:i] == words[:i]]
+        return any(_spelling(model).startswith("".join(words[i:])) for i in splits)
+
+    rules: tuple[Callable[[str, str], bool], ...] = (
+        lambda make, model: _spelling(make + model) == text,
+        lambda make, model: _spelling(model) == text,
+        begins,
+        lambda make, model: len(text) >= SHORTEST_MODEL and _spelling(model).startswith(text),
     )
-    if not make or not fleet.height:
+    for rule in rules if text else ():
+        if meant := [one for one in types if rule(*one)]:
+            return meant
+    return []
+
+
+SHORTEST_MODEL = 3  # characters of a model that may stand for it without its make
+
+# %% ../nbs/04_online.ipynb #ab51c0f2
+def of_type(aircraft: pl.DataFrame, aircraft_type: str) -> dict[str, float | None]:
+    "Median seats and year of the aircraft of a type."
+    types = aircraft.select("manufacturer", "model").drop_nulls().unique(maintain_order=True).rows()
+    meant = _types_meant(types, aircraft_type)
+    if not meant:
         raise BadInput(
             f"aircraft_type must be a make and model that flies here, like Boeing 737; got {aircraft_type!r}; mend it or leave it out."
         )
+    makes = {_spelling(make.split()[0]): make for make, _ in meant}
+    if len(makes) > 1:
+        raise BadInput(
+            f"aircraft_type must mean one make; {aircraft_type!r} may be of {' or '.join(sorted(makes.values()))}; add the make."
+        )
+    fleet = aircraft.filter(
+        pl.struct("manufacturer", "model").is_in([{"manufacturer": make, "model": model} for make, model in meant])
+    )
     return {"seats": fleet["seats"].median(), "year_built": fleet["year_built"].median()}
 
-
+# %% ../nbs/04_online.ipynb #de84f305
 def of_a_described(state: State, flight: Mapping[str, Any], as_of: int) -> tuple[One, dict[str, Any]]:
     "A described flight as a question, and what is known of it."
     engine = state.engine
@@ -655,3 +695,55 @@ def basis(row: Mapping[str, float | None]) -> dict[str, dict[str, Any]]:  # row:
         state = "missing" if minutes is None else "fresh" if minutes <= fresh_minutes else "stale"
         found[group] = {"state": state, "newest_fact_minutes": minutes}
     return found
+
+# %% ../nbs/04_online.ipynb #01b72638
+@dataclass(frozen=True)
+class Fate:
+    "How a flight ended, as it was known at an instant."
+
+    stage: str  # landed, cancelled or diverted
+    known_minutes: float  # since it is known
+    arrival_delay: float | None = None  # minutes, of a flight that has landed
+
+
+def newest_fact(state: State) -> int:  # milliseconds since 1970
+    "When the newest departure, arrival or report became known."
+    known = (state.engine.sources[name].known for name in ("departures", "arrivals", "weather"))
+    return max(int(part[part != NEVER].max(initial=0)) for part in known)
+
+
+def _fates(state: State, row: int) -> dict[str, int]:  # stage -> milliseconds since 1970
+    "From when on each end of a flight is known; NEVER for one that did not happen."
+    engine = state.engine
+    one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
+    fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NEVER, "diverted": NEVER}
+    if one["cancelled"] > 0:
+        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NEVER))
+    if flight_of(state, row)["diverted"] and one["actual_departure"] == one["actual_departure"]:
+        missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
+        told = max(state.told_at.get(("diverted", row), NEVER), int(one["actual_departure"]))
+        fates["diverted"] = min(int(missed), told)
+    return fates
+
+# %% ../nbs/04_online.ipynb #12c83749
+def known_fate(
+    state: State,
+    flight: str | Mapping[str, Any],  # as for `features`
+    as_of: datetime,  # with a time zone
+) -> Fate | None:  # None while it is open, and for a flight that is in no timetable
+    "How a flight ended, if that is known at an instant."
+    row = state.row_of.get(flight, -1) if isinstance(flight, str) else listed(state, flight)
+    if row < 0:
+        return None
+    columns = state.engine.columns["flights"]
+    told = None if isinstance(flight, str) else flight.get("departure_delay")
+    if (
+        told is not None and told != columns["departure_delay"][row]
+    ):  # the caller speaks of another departure than the state knows
+        return None
+    moment = (as_of - EPOCH) // timedelta(milliseconds=1)
+    for stage, known in _fates(state, row).items():
+        if known <= moment:
+            delay = float(columns["arrival_delay"][row]) if stage == "landed" else None
+            return Fate(stage, (moment - known) / MINUTE_MS, delay)
+    return None

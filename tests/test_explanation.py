@@ -11,7 +11,49 @@ import shap
 import xgboost
 from flight_delay.config import NotReady
 from flight_delay.features import LEDGER
-from flight_delay.models import BANDS, GRAPH, HEADS, as_matrix, bands_of, fit, heads, load, save
+from flight_delay.models import (
+    BANDS,
+    GRAPH,
+    HEADS,
+    MADE_UP_MINUTES,
+    as_matrix,
+    bands_of,
+    binned,
+    fit,
+    fit_trees,
+    heads,
+    load,
+    nodes_of,
+    save,
+)
+
+
+def test_shares_of_a_tree_are_those_counted_by_hand():
+    from flight_delay.models import NODE
+
+    rows = [
+        (0, 10, 1, 2, 1, 4, 0),
+        (0, 0, -1, -1, 0, 2, -6),
+        (1, 5, 3, 4, 1, 2, 0),
+        (0, 0, -1, -1, 0, 1, 2),
+        (0, 0, -1, -1, 0, 1, 30),
+    ]
+    shares, base = tree_shares(paths_of(np.array(rows, NODE)), np.array([12.0, 3.0]))
+    assert shares == pytest.approx([7.5, -10.5]) and base == pytest.approx(5)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 8])
+def test_shares_of_trees_are_those_of_xgboost_at_any_depth_and_with_features_asked_twice(depth):
+    random = np.random.default_rng(depth)
+    x = random.normal(size=(3_000, 5)).astype(np.float32)
+    x[random.random(x.shape) < 0.2] = np.nan
+    y = np.nan_to_num(x[:, 0]) * np.nan_to_num(x[:, 1]) + np.sin(3 * np.nan_to_num(x[:, 2])) + random.normal(0, 0.1, 3_000)
+    booster = fit_trees("minutes", binned(x), 20 * y, 0, {"rounds": 10, "max_depth": depth, "bags": 2, "min_child_weight": 5})
+    expected = booster.predict(xgboost.DMatrix(x[:50]), pred_contribs=True)
+    paths = paths_of(nodes_of(booster))
+    for row, wanted in zip(x[:50], expected, strict=True):
+        shares, base = tree_shares(paths, row)
+        assert np.abs(shares - wanted[:-1]).max() < 1e-3 and base == pytest.approx(wanted[-1], abs=1e-3)
 
 
 def test_every_feature_of_the_ledger_has_a_theme_and_a_phrase():
@@ -77,19 +119,19 @@ def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
 @pytest.mark.model
 @pytest.mark.parametrize("head", ["late", "minutes"])
 def test_the_shares_are_those_of_shap(known_truth, head):
-    model, X = known_truth
-    asked = X.filter(pl.col("departure_delay").is_null())[:50]
-    trees = model.trees[GRAPH.format(band=BANDS[bands_of(asked)[0]].name, head=head)]
-    expected = shap.TreeExplainer(trees).shap_values(as_matrix(model.features, asked))
-    assert np.abs(explain(model, asked, head).values - expected).max() < 1e-4
+    _, X = known_truth
+    x = as_matrix(X.columns, X)
+    outcome = x[:, 2] > 5 if head == "late" else 2 * x[:, 2]
+    booster = fit_trees(head, binned(x), outcome, 0, {"rounds": 20})
+    expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), paths_of(nodes_of(booster))
+    assert np.abs(np.stack([tree_shares(paths, row)[0] for row in x[:50]]) - expected).max() < 1e-3
 
 
 @pytest.mark.model
 def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_truth):
     model, X = known_truth
     asked = X.filter(pl.col("departure_delay") > 45)[:1]
-    trees = model.trees["departed_minutes"]
-    own = trees.predict(xgboost.DMatrix(as_matrix(model.features, asked)), pred_contribs=True)[0, 1]
+    own = tree_shares(paths_of(model.trees["departed_minutes"]), as_matrix(model.features, asked)[0])[0][1]
     why = reasons(model, asked)[0]
     reason = next(reason for reason in why.reasons if reason.theme == "departure")
     assert reason.push == pytest.approx(own + asked["departure_delay"][0], abs=1e-4)
@@ -98,11 +140,25 @@ def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_trut
 
 @pytest.mark.model
 @pytest.mark.parametrize("head", ["late", "minutes"])
-def test_pushes_lead_from_the_usual_to_what_is_said(known_truth, head):
+def test_pushes_lead_from_the_usual_to_the_answer(known_truth, head):
     model, X = known_truth
-    for why in reasons(model, X[:100], head):
-        assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(why.said, abs=1e-3)
+    overdue = X.filter(pl.col("departure_delay").is_null())[:20].with_columns(lead_minutes=pl.lit(-180.0))
+    asked = pl.concat([X[:100], overdue])
+    answers = model.predict(asked)["delay_minutes" if head == "minutes" else "p_15"]
+    for why, answer in zip(reasons(model, asked, head), answers, strict=True):
+        assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(answer, abs=1e-4)
+        assert why.answer == pytest.approx(answer, abs=1e-9)
         assert [abs(r.push) for r in why.reasons] == sorted((abs(r.push) for r in why.reasons), reverse=True)
+
+
+@pytest.mark.model
+def test_a_flight_that_is_overdue_is_late_because_it_has_waited(known_truth):
+    model, X = known_truth
+    overdue = X.filter(pl.col("departure_delay").is_null())[:1].with_columns(lead_minutes=pl.lit(-180.0))
+    (why,) = reasons(model, overdue)
+    assert why.answer > 180 - MADE_UP_MINUTES and why.reasons[0].theme == "waiting" and why.reasons[0].push > 100
+    assert why.reasons[0].sentence == "it should have left 180 minutes ago and has not"
+    assert not any(r.theme == "waiting" for r in reasons(model, overdue.with_columns(lead_minutes=pl.lit(120.0)))[0].reasons)
 
 
 @pytest.mark.model
@@ -133,17 +189,19 @@ def test_a_model_without_its_trees_says_what_to_do(known_truth):
         model.trees = trees
 
 
-def test_a_saved_model_explains_as_before_and_says_what_to_do_where_its_trees_or_xgboost_are_gone(
+def test_a_saved_model_explains_as_before_without_xgboost_and_says_what_to_do_where_its_trees_are_gone(
     known_truth, tmp_path, monkeypatch
 ):
     model, X = known_truth
     save(model, tmp_path / "v1")
+    monkeypatch.setitem(sys.modules, "xgboost", None)
     assert np.array_equal(explain(load(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
-    for path in (tmp_path / "v1").glob("*.ubj"):
+    prepare(ready := load(tmp_path / "v1"))
+    before = set(ready.paths)
+    reasons(ready, X[:300])
+    assert set(ready.paths) == before  # nothing was left to prepare
+    for path in (tmp_path / "v1").glob("*.trees.npy"):
         path.unlink()
+    prepare(load(tmp_path / "v1"))
     with pytest.raises(NotReady, match="train it again"):
         explain(load(tmp_path / "v1"), X[:1])
-    monkeypatch.setitem(sys.modules, "xgboost", None)
-    assert model.predict(X[:1]).height == 1
-    with pytest.raises(NotReady, match="needs the package xgboost"):
-        explain(model, X[:1])

@@ -107,15 +107,16 @@ def test_a_saved_model_gives_the_same_answers(made_up, tmp_path):
 
 @pytest.mark.model
 def test_the_graphs_give_what_the_trees_give(made_up):
+    import onnxruntime
     import xgboost
 
-    model, X, _ = made_up
-    rows = X.filter(bands_of(X) == 1)
-    data = xgboost.DMatrix(x := as_matrix(model.features, rows))
-    said = trees_say(model, x, np.zeros(len(x)), 1)
-    assert np.abs(said[:, 0] - model.trees["1h_to_4h_late"].predict(data, output_margin=True)).max() < 1e-4
-    assert np.abs(said[:, 1] - model.trees["1h_to_4h_minutes"].predict(data)).max() < 1e-4
-    assert np.abs(said[:, 2] - model.trees["1h_to_4h_spread"].predict(data)).max() < 1e-4
+    _, X, delay = made_up
+    there = ~np.isnan(delay)
+    x, delay = as_matrix(X.columns, X.filter(there)), delay[there]
+    for head, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
+        booster = fit_trees(head, binned(x), outcome, 0, {"rounds": 30})
+        [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
+        assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
 
 
 @pytest.mark.model
@@ -165,6 +166,14 @@ def test_a_flight_that_has_waited_an_hour_is_not_said_to_be_early():
     assert (exceedance[:, THRESHOLDS <= 40] == 1).all() and (np.diff(exceedance, axis=1) <= 0).all()
 
 
+def test_a_flight_that_has_waited_for_days_has_an_interval_of_some_width():
+    short_tail = np.clip(1 - (THRESHOLDS + 60) / 200, 0, 1)[None, :].repeat(4, axis=0)
+    minutes = np.array([180.0, 600.0, 1440.0, 2880.0])
+    answer = answers(having_waited(short_tail, minutes))
+    assert (answer["delay_minutes"].to_numpy() > minutes - MADE_UP_MINUTES).all()
+    assert (answer["delay_p90"] - answer["delay_p10"] > 10).all()
+
+
 @pytest.mark.model
 def test_cancellations_have_their_own_probability(made_up):
     model, X, delay = made_up
@@ -173,6 +182,30 @@ def test_cancellations_have_their_own_probability(made_up):
     assert p.filter(waits).mean() == pytest.approx(np.isnan(delay[waits.to_numpy()]).mean(), abs=0.03)
     late = X["avg_delay_7d"] > 25
     assert p.filter(waits & late).mean() > 5 * p.filter(waits & ~late).mean()
+
+
+@pytest.mark.model
+def test_the_longer_a_flight_is_overdue_the_likelier_it_is_cancelled(made_up):
+    model, X, _ = made_up
+    one = X.filter(pl.col("departure_delay").is_null())[:1]
+    overdue = pl.concat(
+        one.with_columns(lead_minutes=pl.lit(-minutes)) for minutes in (0.0, 30.0, 120.0, 360.0, 1440.0, 2880.0)
+    )
+    p = model.predict(overdue)["p_cancelled"]
+    assert (p.diff().drop_nulls() >= 0).all() and p[-1] > 0.9
+    soon = model.predict(one.with_columns(lead_minutes=pl.lit(-1.0)))["p_cancelled"][0]
+    assert soon == pytest.approx(p[0], abs=0.02)
+
+
+@pytest.mark.model
+def test_every_departure_delay_that_may_be_asked_is_answered_with_a_width(made_up):
+    model, X, _ = made_up
+    delays = np.array([-180.0, -90, 0, 300, 1439, 1440, 1600, 2000, 2880])
+    one = X.filter(pl.col("departure_delay").is_not_null())[:1]
+    answer = model.predict(pl.concat(one.with_columns(departure_delay=pl.lit(delay)) for delay in delays))
+    assert (answer["delay_minutes"].diff().drop_nulls() > 0).all()
+    assert (answer["delay_p90"] - answer["delay_p10"] > 1).all()
+    assert answer["delay_p10"].min() > THRESHOLDS[0] and answer["delay_p90"].max() < THRESHOLDS[-1]
 
 
 @pytest.mark.model
@@ -217,14 +250,12 @@ def test_merged_boosters_say_their_mean():
 
 
 @pytest.mark.model
-def test_the_trees_of_a_saved_model_can_be_explained(made_up, tmp_path):
-    import xgboost
-
-    model, X, _ = made_up
+def test_a_saved_model_keeps_its_trees_node_by_node(made_up, tmp_path):
+    model, _, _ = made_up
     save(model, tmp_path / "m")
-    data = xgboost.DMatrix(as_matrix(model.features, X.head(50)))
-    kept = load(tmp_path / "m").trees["1h_to_4h_late"].predict(data)
-    assert (kept == model.trees["1h_to_4h_late"].predict(data)).all()
+    kept = load(tmp_path / "m").trees
+    assert kept.keys() == model.trees.keys() >= {"1h_to_4h_late", "departed_minutes"}
+    assert all(np.array_equal(kept[name], nodes) for name, nodes in model.trees.items())
 
 
 @pytest.mark.model
@@ -235,6 +266,27 @@ def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert "network_near.onnx" in files
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+
+
+def test_the_nodes_of_a_booster_give_what_it_predicts():
+    import xgboost
+
+    random = np.random.default_rng(4)
+    x = random.normal(size=(500, 4)).astype(np.float32)
+    x[::5, 1] = np.nan
+    booster = fit_trees("minutes", binned(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
+    nodes = nodes_of(booster)
+    children = np.concatenate([nodes["left"], nodes["right"]])
+    for row, predicted in zip(x[:40], booster.predict(xgboost.DMatrix(x[:40])), strict=True):
+        total = 0.0
+        for root in np.setdiff1d(np.arange(len(nodes)), children):
+            place = root
+            while nodes["left"][place] >= 0:
+                value = row[nodes["feature"][place]]
+                goes_left = nodes["missing_left"][place] if np.isnan(value) else value < nodes["threshold"][place]
+                place = nodes["left" if goes_left else "right"][place]
+            total += nodes["value"][place]
+        assert total == pytest.approx(predicted, abs=1e-3)
 
 
 @pytest.mark.model

@@ -186,6 +186,124 @@ def test_a_route_that_nobody_flies_is_measured_on_the_globe(storm):
     assert state.features(told, departure)["distance_mi"][0] == pytest.approx(770, abs=30)
 
 
+def fates_at(state, name, flight, moments):
+    "The stages that are known at some instants, by flight_id and by description: both must agree."
+    told = {name: flight[name] for name in ("carrier", "origin", "dest", "scheduled_departure", "flight_number")}
+    by_name = [known_fate(state, name, moment) for moment in moments]
+    assert by_name == [known_fate(state, told, moment) for moment in moments]
+    return [fate.stage if fate else None for fate in by_name]
+
+
+@pytest.fixture(scope="module")
+def ended(storm):
+    "One flight of each fate."
+    landed = storm.flights.filter(pl.col("arrival_delay") > 20, pl.col("scheduled_departure").dt.day() == 8)
+    return {
+        "landed": landed.row(0, named=True),
+        "cancelled": storm.flights.filter("cancelled").row(-1, named=True),
+        "diverted": storm.flights.filter("diverted").row(-1, named=True),
+    }
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("through", ["tables", "events"])
+def test_a_fate_is_known_once_it_can_be_and_not_before(storm, ended, through):
+    minute, known = timedelta(minutes=1), {}
+    known["landed"] = ended["landed"]["actual_arrival"]
+    known["cancelled"] = ended["cancelled"]["scheduled_departure"]
+    late = timedelta(minutes=max(ended["diverted"]["departure_delay"], 0))
+    known["diverted"] = ended["diverted"]["scheduled_arrival"] + late
+    if through == "tables":
+        state = State.from_tables(storm)
+    else:
+        start = min(flight["scheduled_departure"] for flight in ended.values()) - timedelta(hours=3)
+        state = State.from_tables(storm, until=start)
+        assert all(known_fate(state, flight["flight_id"], start) is None for flight in ended.values())
+        for _, event in events_of(storm, start, datetime(2013, 7, 12, tzinfo=UTC)):
+            if event["kind"] != "diverted":
+                state.observe(event)
+        state.observe({"kind": "diverted", "flight_id": ended["diverted"]["flight_id"]})
+    for stage, flight in ended.items():
+        moments = [known[stage] + step for step in (-120 * minute, -minute, 0 * minute, 120 * minute)]
+        assert fates_at(state, flight["flight_id"], flight, moments) == [None, None, stage, stage]
+    fate = known_fate(state, ended["landed"]["flight_id"], known["landed"] + 10 * minute)
+    assert fate.arrival_delay == ended["landed"]["arrival_delay"] and fate.known_minutes == 10
+
+
+@pytest.mark.data
+def test_a_cancellation_or_diversion_that_an_event_says_early_counts_from_then_on(storm, ended):
+    for stage in ("cancelled", "diverted"):
+        flight, hour = ended[stage], timedelta(hours=1)
+        told = flight["scheduled_departure"] - 2 * hour if stage == "cancelled" else flight["actual_departure"] + hour / 4
+        state = State.from_tables(storm, until=told)
+        moments = [told - hour, told, told + hour / 4]
+        assert fates_at(state, flight["flight_id"], flight, moments) == [None] * 3
+        state.observe({"kind": stage, "flight_id": flight["flight_id"]})
+        assert fates_at(state, flight["flight_id"], flight, moments) == [None, stage, stage]
+        state.observe({"kind": stage, "flight_id": flight["flight_id"], stage: False})
+        assert fates_at(state, flight["flight_id"], flight, moments) == [None] * 3
+
+
+@pytest.mark.data
+def test_a_caller_who_knows_of_a_departure_overrules_a_cancellation(storm, ended):
+    state, flight = State.from_tables(storm), ended["cancelled"]
+    told = {name: flight[name] for name in ("carrier", "origin", "dest", "scheduled_departure", "flight_number")}
+    later = flight["scheduled_departure"] + timedelta(hours=1)
+    assert known_fate(state, told, later).stage == "cancelled"
+    assert known_fate(state, told | {"departure_delay": 30.0}, later) is None
+    assert known_fate(state, told | {"flight_number": 9999}, later) is None
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "write", [str, str.lower, str.title, lambda text: text.replace("-", " "), lambda text: text.replace("-", "")]
+)
+def test_every_type_of_the_aircraft_table_is_accepted_under_its_own_name(nyc, write):
+    spelled = (
+        pl.concat_str("manufacturer", "model").str.to_lowercase().str.replace_all("[^a-z0-9]", "")
+    )  # FALCON XP is FALCON-XP
+    usual = nyc.aircraft.with_columns(pl.median("seats", "year_built").over(spelled)).unique(["manufacturer", "model"])
+    assert usual.height == 147
+    for make, model, seats, year in usual.select("manufacturer", "model", "seats", "year_built").rows():
+        assert of_type(nyc.aircraft, write(f"{make} {model}")) == {"seats": seats, "year_built": year}, (make, model)
+
+
+@pytest.mark.data
+def test_a_model_alone_is_accepted_where_it_means_one_make(nyc):
+    makes = nyc.aircraft.group_by("model").agg(makes=pl.col("manufacturer").str.split(" ").list.first().n_unique())
+    for model, n in makes.rows():
+        if n == 1:
+            assert of_type(nyc.aircraft, model)
+    assert of_type(nyc.aircraft, "a320") == of_type(nyc.aircraft, "Airbus A320")
+    two = pl.DataFrame(
+        {"manufacturer": ["CESSNA", "PIPER"], "model": ["150", "150"], "seats": [2.0, 4.0], "year_built": [1970.0] * 2}
+    )
+    with pytest.raises(BadInput, match="must mean one make; '150' may be of CESSNA or PIPER; add the make"):
+        of_type(two, "150")
+    assert of_type(two, "Piper 150")["seats"] == 4
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("text", ["Flying Carpet", "--", "Bo", "Boeing 9999", "Airbus 737", "é"])
+def test_a_type_that_does_not_fly_here_is_refused(nyc, text):
+    with pytest.raises(BadInput, match="aircraft_type must be a make and model"):
+        of_type(nyc.aircraft, text)
+
+
+@pytest.mark.data
+def test_after_a_schedule_or_tail_change_a_description_means_the_changed_flight(storm):
+    state, changed = State.from_tables(storm), storm.flights.tail(3_000).sample(20, seed=3)
+    for flight in changed.iter_rows(named=True):
+        moved = timedelta(minutes=90)
+        times = {name: flight[name] + moved for name in ("scheduled_departure", "scheduled_arrival")}
+        state.observe({"kind": "rescheduled", "flight_id": flight["flight_id"], "tail_number": "N14228", **times})
+        told = {name: flight[name] for name in ("carrier", "origin", "dest", "flight_number")}
+        as_of = times["scheduled_departure"] - timedelta(hours=1)
+        expected = state.features(flight["flight_id"], as_of)
+        for departure in (flight["scheduled_departure"], times["scheduled_departure"]):
+            assert state.features(told | {"scheduled_departure": departure}, as_of).equals(expected)
+
+
 FIRST = "20130628T0000_9E4287_JFK-BWI"
 TOMORROWS = {
     "airport": "JFK",

@@ -61,9 +61,10 @@ def test_a_real_server_answers_every_route(served, serve):
     answer = client.post("/predict", json=SEED)
     assert answer.status_code == 200
     wanted = {"delay_minutes", "confidence", "interval", "model_version", "features_used", "basis", "inference_time_ms"}
-    assert wanted | {"p_15", "p_cancelled"} <= answer.json().keys()
+    assert wanted | {"p_15", "p_cancelled", "status", "warnings"} <= answer.json().keys()
+    assert answer.json()["status"] == "ok"
     explained = client.post("/predict", json=SEED | {"explain": True}).json()
-    assert explained.keys() - answer.json().keys() == {"usual", "reasons", "not_known", "explained"}
+    assert explained.keys() - answer.json().keys() == {"usual", "reasons", "not_known"}
     assert {"theme", "sentence", "minutes", "direction"} == explained["reasons"][0].keys()
 
     for body, said in [

@@ -362,9 +362,7 @@ def read_tables(folder: Path) -> Tables:
     while True:
         before, kept = kept, json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         try:
-            frames = {
-                name: pl.read_parquet(folder / kept["version"] / f"{name}.parquet") for name in (*SCHEMAS, "set_aside")
-            }
+            frames = {name: pl.read_parquet(folder / kept["version"] / f"{name}.parquet") for name in (*SCHEMAS, "set_aside")}
         except FileNotFoundError:
             if kept == before:  # not replaced while we read, but damaged
                 raise

@@ -91,9 +91,9 @@ class Stream:
 
 
 def started(f: Columns, lag: float) -> Any:
-    "When it is known that a flight has left, or that it will not: a cancellation is known at the scheduled departure."
-    known: Any = np.where(f["cancelled"] > 0, np.fmax(f["scheduled_departure"], f["actual_departure"]), f["actual_departure"])
-    return known + lag
+    "When it is known that a flight has left, or, at its scheduled departure, that it is cancelled and will not."
+    stays: Any = np.isnan(f["actual_departure"]) & (f["cancelled"] > 0)
+    return np.where(stays, f["scheduled_departure"], f["actual_departure"]) + lag
 
 
 def settled(f: Columns, lag: float) -> Any:
@@ -138,7 +138,8 @@ STREAMS = {
         "departures",
         "at actual_departure, or at scheduled_departure when cancelled",
         started,
-        {"cancelled": lambda f: f["cancelled"]},
+        # a flight that left its gate and was cancelled then: nobody wrote down when, so it stays a departure
+        {"cancelled": lambda f: np.where(np.isnan(f["actual_departure"]), f["cancelled"], 0.0)},
     ),
     "schedule": Stream(
         "flights",
@@ -438,7 +439,7 @@ def sorted_facts(
     of_value: Mapping[str, np.ndarray],  # (r,) per value, in ticks
     places: Mapping[tuple[str, int], int],
 ) -> Facts:
-    "A stream's facts under one key."
+    "A stream's facts under one key; of those known at the same instant the last row of the table is the newest."
     rows = np.flatnonzero((known != NEVER) & (codes != STRANGER))
     rows = rows[key_order(codes[rows], known[rows])]
     totals = np.zeros((len(rows) + 1, len(places)), dtype=np.int64)

@@ -4,22 +4,24 @@
 
 # %% auto #0
 __all__ = ['FILES', 'MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH',
-           'MM_PER_INCH', 'FLIGHT_COLUMNS', 'source_folder', 'read_file', 'digest', 'file_digests', 'read_csv',
-           'clock_minutes', 'utc_offset_minutes', 'local_to_utc', 'read_airports', 'read_carriers', 'read_aircraft',
-           'condition', 'read_weather', 'placed_in_time', 'contradictions', 'read_flights', 'convert', 'write_tables',
-           'read_tables', 'conversion_code', 'kept_name', 'load', 'latest']
+           'MM_PER_INCH', 'FLIGHT_COLUMNS', 'MANIFEST', 'source_folder', 'read_file', 'digest', 'file_digests',
+           'read_csv', 'clock_minutes', 'utc_offset_minutes', 'local_to_utc', 'read_airports', 'read_carriers',
+           'read_aircraft', 'condition', 'read_weather', 'placed_in_time', 'contradictions', 'read_flights', 'convert',
+           'write_tables', 'read_tables', 'conversion_code', 'kept_name', 'load', 'latest']
 
 # %% ../nbs/02_sources.ipynb #2a4d2233
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
+from filelock import FileLock
 
 from .config import BadData, BadInput, Settings, settings
 from .tables import INSTANT, SCHEMAS, Tables, actual_times, check, flight_id
@@ -297,24 +299,75 @@ def convert(
     )
 
 # %% ../nbs/02_sources.ipynb #e71fdb13
-def write_tables(tables: Tables, folder: Path) -> None:
-    "Keep tables as parquet; a reader never sees half of them."
+MANIFEST = "tables.json"  # says which version of a folder's tables counts; it lies beside them
+
+
+def write_tables(
+    tables: Tables,
+    folder: Path,  # absent, empty, or with tables that these replace
+) -> None:
+    "Keep tables as parquet; a reader gets what was kept before or these, whole."
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-    for name in (*SCHEMAS, "set_aside"):
-        getattr(tables, name).write_parquet(unfinished / f"{name}.parquet")
-    (unfinished / "source.txt").write_text(f"{tables.source}\n{tables.digest}\n")
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if folder.exists() and not (folder / MANIFEST).exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInput(f"tables must be kept in a folder of their own; {folder} holds something else; name another one.")
+        unfinished = folder.parent / f".{folder.name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a writer that was killed
+        try:
+            version = _write_version(tables, unfinished)
+            if (folder / MANIFEST).exists():
+                _replace_version(unfinished, folder, version)
+            else:
+                os.rename(unfinished, folder)
+            _sync(folder.parent)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+# %% ../nbs/02_sources.ipynb #5d7be914
+def _sync(path: Path) -> None:
+    "Wait until a file, or the names in a folder, lie on the disk."
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.rename(unfinished, folder)
-    except OSError:  # somebody else was first, with the same content
-        shutil.rmtree(unfinished)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
+def _write_version(tables: Tables, folder: Path) -> str:  # the version's name
+    "Write tables and their manifest into a new folder."
+    version = uuid4().hex
+    (folder / version).mkdir(parents=True)
+    for name in (*SCHEMAS, "set_aside"):
+        getattr(tables, name).write_parquet(folder / version / f"{name}.parquet")
+    kept = {"source": tables.source, "digest": tables.digest, "version": version}
+    (folder / MANIFEST).write_text(json.dumps(kept), encoding="utf-8")
+    for path in (*(folder / version).iterdir(), folder / MANIFEST, folder / version, folder):
+        _sync(path)
+    return version
+
+
+def _replace_version(unfinished: Path, folder: Path, version: str) -> None:
+    "Let a new version count in a folder of kept tables, and drop what counted before."
+    os.rename(unfinished / version, folder / version)
+    os.replace(unfinished / MANIFEST, folder / MANIFEST)
+    _sync(folder)
+    for path in folder.iterdir():
+        if path.is_dir() and re.fullmatch("[0-9a-f]{32}", path.name) and path.name != version:
+            shutil.rmtree(path, ignore_errors=True)
+
+# %% ../nbs/02_sources.ipynb #9af2b7c4
 def read_tables(folder: Path) -> Tables:
-    "Tables as `write_tables` kept them."
-    source, digest_of_files = (folder / "source.txt").read_text().split("\n")[:2]
-    frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in (*SCHEMAS, "set_aside")}
-    return Tables(**frames, source=source, digest=digest_of_files)
+    "Tables as `write_tables` kept them last."
+    kept: dict[str, str] = {}
+    while True:
+        before, kept = kept, json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        try:
+            frames = {name: pl.read_parquet(folder / kept["version"] / f"{name}.parquet") for name in (*SCHEMAS, "set_aside")}
+        except FileNotFoundError:
+            if kept == before:  # not replaced while we read, but damaged
+                raise
+            continue
+        return Tables(**frames, source=kept["source"], digest=kept["digest"])
 
 # %% ../nbs/02_sources.ipynb #ab57dd5a
 def conversion_code() -> dict[str, bytes]:

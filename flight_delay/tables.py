@@ -54,7 +54,9 @@ def rule(
 def between(column: str, low: float, high: float, unit: str = "") -> pa.Check:
     "The row rule that a number lies in a range that nature or the trade allows."
     sentence = f"{column} must lie between {low:g} and {high:g} {unit}".strip()
-    return rule(sentence, pl.col(column).is_between(low, high))
+    check = rule(sentence, pl.col(column).is_between(low, high))
+    check.statistics = {"column": column, "low": low, "high": high, "unit": unit}  # for whoever checks a single value
+    return check
 
 
 def column(dtype, nullable: bool = False) -> pa.Column:

@@ -120,11 +120,11 @@ SQL_FACTS = {  # stream -> its facts; instants in milliseconds
     "arrivals": "select *, actual_arrival known, arrival_delay delay, (arrival_delay < 15)::int on_time from flights",
     "recoveries": "select *, greatest(actual_arrival, actual_departure) known, arrival_delay - departure_delay recovery from flights "
     "where actual_arrival is not null",
-    "starts": "select * replace (cancelled::int as cancelled), case when cancelled then greatest(scheduled_departure, "
-    "coalesce(actual_departure, 0)) else actual_departure end known from flights",
+    "starts": "select * replace ((cancelled and actual_departure is null)::int as cancelled), "
+    "coalesce(actual_departure, case when cancelled then scheduled_departure end) known from flights",
     "schedule": "select *, scheduled_departure known, scheduled_arrival / 60000.0 lands from flights",
-    "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, least(scheduled_departure + 86400000, case when cancelled then scheduled_departure "
-    "else greatest(scheduled_departure, coalesce(actual_departure, 1e15)) end) until from flights",
+    "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, least(scheduled_departure + 86400000, greatest(scheduled_departure, "
+    "coalesce(actual_departure, case when cancelled then scheduled_departure end, 1e15))) until from flights",
     "weather": "select *, known_at known, '' flight_id, airport origin, airport dest, list_position(['clear', 'cloudy', 'rain', 'fog', "
     "'snow', 'storm'], condition) - 1.0 severity from weather",
 }

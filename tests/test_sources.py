@@ -110,3 +110,105 @@ def test_kept_tables_are_the_converted_ones(nyc, tmp_path):
     write_tables(nyc, tmp_path / "kept")
     again = read_tables(tmp_path / "kept")
     assert again.flights.equals(nyc.flights) and again.weather.equals(nyc.weather) and again.digest == nyc.digest
+
+
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+
+def small_tables(nyc, digest, rows=200):
+    "A few flights and reports under a digest, as many as the digest's number says, so that a mix of two would show."
+    return replace(nyc, flights=nyc.flights.head(rows), weather=nyc.weather.head(rows), digest=digest)
+
+
+@pytest.mark.data
+def test_tables_kept_in_the_place_of_others_replace_them(nyc, tmp_path):
+    for rows in (200, 300, 100):
+        write_tables(small_tables(nyc, f"of {rows}", rows), tmp_path / "kept")
+        assert read_tables(tmp_path / "kept").flights.height == rows and read_tables(tmp_path / "kept").digest == f"of {rows}"
+    assert len(list((tmp_path / "kept").iterdir())) == 2  # the manifest and one version
+    assert {path.name for path in tmp_path.iterdir()} <= {"kept", ".kept.lock"}
+
+
+@pytest.mark.data
+def test_a_folder_that_holds_something_else_is_left_alone(nyc, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to a friend.txt").write_text("Dear Ann")
+    (tmp_path / "file").write_text("a file")
+    for place in ("letters", "file"):
+        with pytest.raises(BadInput, match="tables must be kept in a folder of their own"):
+            write_tables(small_tables(nyc, "one"), tmp_path / place)
+    assert (tmp_path / "letters" / "to a friend.txt").read_text() == "Dear Ann" and (tmp_path / "file").read_text() == "a file"
+    (tmp_path / "empty").mkdir()
+    write_tables(small_tables(nyc, "one"), tmp_path / "empty")
+    assert read_tables(tmp_path / "empty").digest == "one"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("kept_before", [False, True])
+@pytest.mark.parametrize("step", ["rename", "replace", "fsync"])
+def test_what_the_system_refuses_is_raised_and_the_old_tables_stay(nyc, tmp_path, monkeypatch, step, kept_before):
+    if kept_before:
+        write_tables(small_tables(nyc, "old"), tmp_path / "kept")
+
+    def refuse(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, step, refuse)
+    if step != "replace" or kept_before:
+        with pytest.raises(OSError, match="no space left"):
+            write_tables(small_tables(nyc, "new"), tmp_path / "kept")
+        assert read_tables(tmp_path / "kept").digest == "old" if kept_before else not (tmp_path / "kept").exists()
+    monkeypatch.undo()
+    write_tables(small_tables(nyc, "new"), tmp_path / "kept")
+    assert read_tables(tmp_path / "kept").digest == "new"
+
+
+@pytest.mark.data
+def test_readers_and_writers_at_once_never_meet_half_of_a_table(nyc, tmp_path):
+    write_tables(small_tables(nyc, "100", 100), tmp_path / "kept")
+
+    def write(rows):
+        for _ in range(4):
+            write_tables(small_tables(nyc, str(rows), rows), tmp_path / "kept")
+
+    with ThreadPoolExecutor() as threads:
+        writing = [threads.submit(write, rows) for rows in (100, 150, 200, 200)]
+        while not all(task.done() for task in writing):
+            kept = read_tables(tmp_path / "kept")
+            assert kept.flights.height == kept.weather.height == int(kept.digest)
+        assert not any(task.exception() for task in writing)
+
+
+def write_forever(tables, folder):
+    "Write the same tables again and again, until killed."
+    while True:
+        write_tables(tables, folder)
+
+
+@pytest.mark.data
+def test_a_writer_that_is_killed_leaves_whole_tables_and_no_rubbish(nyc, tmp_path):
+    kept, context = small_tables(nyc, "100", 100), multiprocessing.get_context("spawn")
+    writer = context.Process(target=write_forever, args=(kept, tmp_path / "kept"))
+    writer.start()
+    while not (tmp_path / "kept").exists():
+        time.sleep(0.01)
+    time.sleep(0.03)  # in the middle of a replacement
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join()
+    assert read_tables(tmp_path / "kept").flights.equals(kept.flights)
+    write_tables(small_tables(nyc, "50", 50), tmp_path / "kept")
+    assert read_tables(tmp_path / "kept").flights.height == 50
+    assert len(list((tmp_path / "kept").iterdir())) == 2 and not (tmp_path / ".kept.unfinished").exists()
+
+
+@pytest.mark.data
+def test_a_version_that_is_damaged_is_not_waited_for(nyc, tmp_path):
+    write_tables(small_tables(nyc, "one"), tmp_path / "kept")
+    next((tmp_path / "kept").glob("*/weather.parquet")).unlink()
+    with pytest.raises(FileNotFoundError):
+        read_tables(tmp_path / "kept")

@@ -73,17 +73,19 @@ def drift(reference: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:  # bo
 def quality(tables: Tables, start: datetime, end: datetime) -> dict[str, Any]:
     "What arrived in a span, and what did not."
     flights = tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, closed="left"))
+    settled = flights.filter(pl.col("cancelled") | pl.col("diverted") | pl.col("arrival_delay").is_not_null())
     reports = tables.weather.filter(pl.col("known_at").is_between(start, end, closed="left"))
     airports = tables.weather["airport"].n_unique()
     hours = (end - start).total_seconds() / 3600 * max(airports, 1)
     return {
         "flights": flights.height,
         "landed": flights["arrival_delay"].is_not_null().sum(),
-        "cancelled_share": float(flights["cancelled"].mean() or 0),
-        "diverted_share": float(flights["diverted"].mean() or 0),
+        "not_yet_landed": flights.height - settled.height,
+        "cancelled_share": float(settled["cancelled"].mean() or 0),
+        "diverted_share": float(settled["diverted"].mean() or 0),
         "unknown_tail_share": float(flights["tail_number"].is_null().mean() or 0),
         "missing_weather_share": float(1 - reports.height / hours) if hours else 0.0,
-        "rows_set_aside": tables.set_aside.height,
+        "rows_set_aside": tables.set_aside.select("table", "row").n_unique(),
     }
 
 # %% ../nbs/12_monitoring.ipynb #1c7b09a5

@@ -40,7 +40,7 @@ from .history import record, runs as runs, write_index
 from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_parameters, declared
 from .jobs import finish as finish
 from .jobs import jobs as jobs
-from .jobs import finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
+from .jobs import absolute_paths, finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
 from .kernels import Watch, attempt, end_group, failure_of, hidden, lost, oom_kills, unfinished_cells
 from .registry import registry_folder, set_alias, verify, write_atomically
 from .rendering import Table as Table
@@ -407,7 +407,7 @@ def run(
     config: Settings | None = None,
 ) -> Run:
     "Run a job; gives its verdict and the path of its report. What is wrong with the question is raised, and kept as a run too."
-    config, given = config or settings(), dict(parameters or {})
+    config, given = config or settings(), absolute_paths(job, parameters or {})
     source, made = notebook_of(job, config), started(job, given, config)
     folder = unfinished_folder(made, config)
     alive = lock_folder(config) / f"{folder.name}.lock"

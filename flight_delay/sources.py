@@ -70,7 +70,9 @@ def read_file(
     "A source file's bytes, unzipped."
     plain, zipped = folder / name, folder / f"{name}.zip"
     if not plain.exists() and not zipped.exists():
-        raise BadData(f"Source file {name} (or {name}.zip) is missing in {folder.name}/; put it there and run again.", file=name)
+        raise BadData(
+            f"Source file {name} (or {name}.zip) is missing in {folder.name}/; put it there and run again.", file=name
+        )
     path = plain if plain.exists() else zipped
     try:
         return path.read_bytes() if path == plain else _unzipped(zipped, name)
@@ -78,7 +80,9 @@ def read_file(
         raise
     except Exception as error:  # the zip library raises what it meets: struct.error, zlib.error, its own
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BadData(f"Source file {path.name} must be readable; it is not: {reason}; put a sound one there.", file=name) from error
+        raise BadData(
+            f"Source file {path.name} must be readable; it is not: {reason}; put a sound one there.", file=name
+        ) from error
 
 
 def _unzipped(path: Path, name: str) -> bytes:
@@ -111,7 +115,9 @@ def _lines(name: str, content: bytes) -> pl.DataFrame:  # line (its number in th
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise BadData(f"Source file {name} must be UTF-8; line {line} is not; save it as UTF-8 and run again.", file=name) from error
+        raise BadData(
+            f"Source file {name} must be UTF-8; line {line} is not; save it as UTF-8 and run again.", file=name
+        ) from error
     lines = pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String}).with_row_index("line", offset=1)
     if "\r" in text:
         lines = lines.with_columns(pl.col("text").str.strip_suffix("\r"))
@@ -149,7 +155,11 @@ def _line_rules(lines: pl.DataFrame, width: int) -> pl.Series:
     fields = f"a row must have {width} fields, as the header has"
     quotes = f"{fields}, and a quote must open and close one field"
     field = r'(?:"(?:[^"]|"")*"|[^",]*)'
-    record, text, quote = f"^{field}(?:,{field}){{{width - 1}}}$", pl.col("text"), pl.col("text").str.contains('"', literal=True)
+    record, text, quote = (
+        f"^{field}(?:,{field}){{{width - 1}}}$",
+        pl.col("text"),
+        pl.col("text").str.contains('"', literal=True),
+    )
     rules = lines.select(
         pl.when(text.str.contains("\0", literal=True))
         .then(pl.lit("a row must hold no zero bytes"))
@@ -200,6 +210,7 @@ def _value_rules(
             wrong = typed[column].is_null() & text[column].is_not_null()
             rules = rules.set(wrong & rules.is_null(), f"{column} must be {KINDS[type(dtype)]}")
     return rules
+
 
 def _first_broken(frame: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> pl.Series:
     "For each row: the first rule that does not hold, or null; unknown passes."
@@ -415,7 +426,7 @@ def utc_instant(column: str) -> pl.Expr:
 
 INSTANT_RULE = f"time_hour must be an instant of {YEARS[0]} to {YEARS[1]} like 2013-01-01T06:00:00Z"
 
-
+# %% ../nbs/02_sources.ipynb #54b87312
 def read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical weather, and the rows that were set aside."
     numbers = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
@@ -439,7 +450,9 @@ def read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
         pressure_hpa="pressure",
         source_line=SOURCE_LINE,
     )
-    return weather.with_columns(condition=condition()).sort("airport", "observed_at", maintain_order=True), pl.concat([unread, undated])
+    return weather.with_columns(condition=condition()).sort("airport", "observed_at", maintain_order=True), pl.concat(
+        [unread, undated]
+    )
 
 # %% ../nbs/02_sources.ipynb #0826883a
 CLOCKS = ("sched_dep_time", "dep_time", "sched_arr_time", "arr_time")
@@ -556,7 +569,9 @@ def read_flights(
     raw = placed_in_time(raw)
     raw, contradictory = _without_broken("flights.csv", raw, contradictions(raw))
     flights = raw.rename(CANONICAL_NAMES).with_columns(flight_id().alias("flight_id"), taxi_out=pl.lit(None, pl.Float64))
-    flights = with_fates(flights.with_columns(actual_times()), complete).sort("scheduled_departure", "flight_id", maintain_order=True)
+    flights = with_fates(flights.with_columns(actual_times()), complete).sort(
+        "scheduled_departure", "flight_id", maintain_order=True
+    )
     return flights.select([*SCHEMAS["flights"].columns, SOURCE_LINE]), pl.concat([unread, unplaced, contradictory])
 
 # %% ../nbs/02_sources.ipynb #10e48735

@@ -453,7 +453,8 @@ def cancellations(
     "How good the probabilities of cancellation are on the test block, diverted flights left out."
     departures = pl.col("scheduled_departure")
     later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
-    base = tables.flights.filter(departures < blocks.train_until)["cancelled"].mean()
+    settled = pl.col("cancelled") | pl.col("departure_delay").is_not_null()
+    base = tables.flights.filter(departures < blocks.train_until, settled)["cancelled"].mean()
     found = []
     for horizon in horizons:
         if features.HORIZONS[horizon].stage != "scheduled":

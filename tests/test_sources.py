@@ -210,7 +210,7 @@ BAD_FLIGHTS = {
 }
 
 
-@pytest.mark.parametrize("line, rule", BAD_FLIGHTS.values(), ids=BAD_FLIGHTS)
+@pytest.mark.parametrize(("line", "rule"), BAD_FLIGHTS.values(), ids=BAD_FLIGHTS)
 def test_a_bad_flight_is_set_aside_with_its_line_and_reason(tmp_path, line, rule):
     lines = [*TINY["flights.csv"][:20], line, *TINY["flights.csv"][20:]]
     tables = accounts(tiny_source(tmp_path / "src", flights=lines))
@@ -266,7 +266,7 @@ HOURS = {
 }
 
 
-@pytest.mark.parametrize("text, instant", HOURS.items())
+@pytest.mark.parametrize(("text", "instant"), HOURS.items())
 def test_the_hour_of_a_report_is_an_instant_or_its_row_is_set_aside(tmp_path, text, instant):
     line = f"ORD,{text},40,30,60,270,10,NA,0,1012,10"
     tables = accounts(tiny_source(tmp_path / "src", weather=[*TINY["weather.csv"], line]))
@@ -300,7 +300,7 @@ def test_an_airport_that_is_listed_twice_costs_no_flight(tmp_path):
     assert tables.flights["scheduled_departure"][0].isoformat() == "2024-01-01T14:00:00+00:00"
 
 
-@pytest.mark.parametrize("file, line, rule", [
+@pytest.mark.parametrize(("file", "line", "rule"), [
     ("airports", "ZZZ,Nowhere,91,1,UTC", "latitude must lie between -90 and 90 degrees"),
     ("airports", "ZZZ,Nowhere,nan,1,UTC", "lat must be given"),
     ("planes", "N1,2004,BOEING,737-800,160", "tail_number must be unique"),
@@ -318,7 +318,10 @@ BAD_FILES = {
     "nothing": (b"", "must hold rows; it is empty"),
     "blank": (b"\n \n", "must hold rows; it is empty"),
     "header only": ((HEADER + "\n").encode(), "must hold rows; it holds only its header"),
-    "latin-1": ("\n".join([*TINY["flights.csv"], flight_line(tailnum="Ñ1")]).encode("latin-1"), "must be UTF-8; line 42 is not"),
+    "latin-1": (
+        "\n".join([*TINY["flights.csv"], flight_line(tailnum="Ñ1")]).encode("latin-1"),
+        "must be UTF-8; line 42 is not",
+    ),
     "UTF-16": ("\n".join(TINY["flights.csv"]).encode("utf-16"), "must be UTF-8; line 1 is not"),
     "a doubled column": (
         "\n".join(line + tail for line, tail in zip(TINY["flights.csv"], [",year", *[",1"] * 40], strict=True)).encode(),
@@ -328,7 +331,7 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("content, sentence", BAD_FILES.values(), ids=BAD_FILES)
+@pytest.mark.parametrize(("content", "sentence"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, content, sentence):
     with pytest.raises(BadData, match=f"^Source file flights.csv {sentence}[^\n]*$"):
         convert(tiny_source(tmp_path / "src", flights=content))
@@ -357,13 +360,16 @@ ZIPS = {
     "cut": (WHOLE[:300], "must be readable"),
     "damaged": (WHOLE[:60] + b"\xff" * 40 + WHOLE[100:], "must be readable"),
     "nested": (zipped(("flights.csv.zip", WHOLE)), "must hold flights.csv once; it holds flights.csv.zip"),
-    "two": (zipped(("a/flights.csv", PLAIN), ("b/flights.csv", PLAIN)), "must hold flights.csv once; it holds a/flights.csv, b"),
+    "two": (
+        zipped(("a/flights.csv", PLAIN), ("b/flights.csv", PLAIN)),
+        "must hold flights.csv once; it holds a/flights.csv, b",
+    ),
     "another": (zipped(("weather.csv", PLAIN)), "must hold flights.csv once; it holds weather.csv"),
     "of nothing": (zipped(), "must hold flights.csv once; it holds nothing"),
 }
 
 
-@pytest.mark.parametrize("content, sentence", ZIPS.values(), ids=ZIPS)
+@pytest.mark.parametrize(("content", "sentence"), ZIPS.values(), ids=ZIPS)
 def test_a_zip_holds_the_file_once_or_is_refused_in_one_sentence(tmp_path, content, sentence):
     folder = tiny_source(tmp_path / "src")
     (folder / "flights.csv").unlink()
@@ -406,7 +412,16 @@ def by_clocks(flights):
             midnight, distance = datetime(left.year, left.month, left.day), (minutes - GROUND_MINUTES) / 60 * CRUISE_MPH
             clocks = left.hour * 100 + left.minute, landed.hour * 100 + landed.minute
             rows.append((departure, minutes, midnight, *clocks, distance, here, there))
-    names = ["departure", "minutes", "local_midnight", "sched_dep_time", "sched_arr_time", "distance", "origin_zone", "dest_zone"]
+    names = [
+        "departure",
+        "minutes",
+        "local_midnight",
+        "sched_dep_time",
+        "sched_arr_time",
+        "distance",
+        "origin_zone",
+        "dest_zone",
+    ]
     instants = {"departure": pl.Datetime("ms", "UTC"), "local_midnight": pl.Datetime("ms")}
     return pl.DataFrame(rows, schema=names, orient="row", schema_overrides=instants | {"minutes": pl.Int64})
 
@@ -429,7 +444,7 @@ def test_instants_are_those_of_the_clocks_on_both_sides_of_every_change(flights)
         assert planned.to_list() == shown["minutes"].to_list()
 
 
-@pytest.mark.parametrize("day, arrives", [(date(2024, 3, 8), 615), (date(2024, 3, 9), 715), (date(2024, 11, 2), 515)])
+@pytest.mark.parametrize(("day", "arrives"), [(date(2024, 3, 8), 615), (date(2024, 3, 9), 715), (date(2024, 11, 2), 515)])
 def test_a_red_eye_takes_315_minutes_on_every_night(tmp_path, day, arrives):
     night = {"year": day.year, "month": day.month, "day": day.day, "origin": "LAX", "dest": "EWR", "distance": 2475}
     clocks = {"sched_dep_time": 2200, "dep_time": 2205, "sched_arr_time": arrives, "arr_time": arrives + 10}
@@ -439,7 +454,7 @@ def test_a_red_eye_takes_315_minutes_on_every_night(tmp_path, day, arrives):
     assert flight["actual_arrival"] - flight["scheduled_departure"] == timedelta(minutes=325)
 
 
-@pytest.mark.parametrize("departs, arrives, distance, minutes", [
+@pytest.mark.parametrize(("departs", "arrives", "distance", "minutes"), [
     (2330, 130, 490, 120), (2330, 130, 900, 180), (2330, 115, 490, 105), (130, 215, 100, 105), (2330, 200, 490, 210),
 ])  # fmt: skip
 def test_an_arrival_clock_that_comes_twice_is_the_one_that_fits_the_distance(departs, arrives, distance, minutes):
@@ -468,7 +483,11 @@ def test_a_delay_across_a_clock_change_may_be_counted_by_either_clock(tmp_path, 
 @pytest.mark.data
 def test_the_embedded_year_has_no_flight_in_the_air_while_its_clocks_change(nyc):
     zones = dict(nyc.airports.select("airport", "timezone").iter_rows())
-    night = pl.col("scheduled_departure").dt.date().is_in([date(2013, 3, 9), date(2013, 3, 10), date(2013, 11, 2), date(2013, 11, 3)])
+    night = (
+        pl.col("scheduled_departure")
+        .dt.date()
+        .is_in([date(2013, 3, 9), date(2013, 3, 10), date(2013, 11, 2), date(2013, 11, 3)])
+    )
     times = ("scheduled_departure", "scheduled_arrival")
     offsets = [
         {flight[time].astimezone(ZoneInfo(zones[flight["dest"]])).utcoffset() for time in times}
@@ -476,6 +495,8 @@ def test_the_embedded_year_has_no_flight_in_the_air_while_its_clocks_change(nyc)
     ]
     assert len(offsets) > 3000 and all(len(pair) == 1 for pair in offsets)
 
+
+from flight_delay.tables import actual_times
 
 UNFLOWN = {"dep_time": "NA", "dep_delay": "NA", "arr_time": "NA", "arr_delay": "NA"}
 DAY = {"month": 3, "day": 1, "year": 2024}  # the last day of the file below; it was written at 14:10 in New York
@@ -508,7 +529,7 @@ def test_a_timetable_of_which_nothing_has_flown_is_all_waiting(tmp_path):
     assert fates(tmp_path / "src", [HEADER, *lines]) == [(i, False, False) for i in range(1, 8)]
 
 
-@pytest.mark.parametrize("yes, no", [("1", "0"), ("TRUE", "FALSE"), ("1.00", "0.00"), ("True", "NA")])
+@pytest.mark.parametrize(("yes", "no"), [("1", "0"), ("TRUE", "FALSE"), ("1.00", "0.00"), ("True", "NA")])
 def test_columns_for_cancelled_and_diverted_decide_where_they_are_filled(tmp_path, yes, no):
     said = [("", no, no), ("", yes, no), ("", "", ""), ("", yes, no), ("", no, no), ("", no, no), ("", no, no)]
     lines = [HEADER + ",cancelled,diverted", *(line + ",NA,NA" for line in TINY["flights.csv"][1:])]
@@ -530,7 +551,9 @@ def test_a_word_in_the_column_cancelled_is_set_aside(tmp_path):
 def test_of_a_file_cut_in_the_middle_of_a_day_hardly_a_flight_that_flew_counts_as_cancelled(nyc):
     cut = datetime(2013, 7, 10, 21, tzinfo=UTC)
     day = nyc.flights.filter(pl.col("scheduled_departure").dt.date().is_between(date(2013, 7, 6), date(2013, 7, 12)))
-    known = {f"{event}_delay": pl.when(pl.col(f"actual_{event}") <= cut).then(f"{event}_delay") for event in ("departure", "arrival")}
+    known = {
+        f"{event}_delay": pl.when(pl.col(f"actual_{event}") <= cut).then(f"{event}_delay") for event in ("departure", "arrival")
+    }
     nothing_said = {name: pl.lit(None, pl.Boolean) for name in ("cancelled", "diverted")}
     then = with_fates(day.with_columns(**known, **nothing_said).with_columns(actual_times()))
     assert then.select(pl.col("cancelled") & day["departure_delay"].is_not_null()).sum().item() <= 5

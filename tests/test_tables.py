@@ -28,3 +28,18 @@ def test_a_table_that_is_mostly_broken_is_refused():
 def test_a_null_in_a_required_column_stops_the_job():
     with pytest.raises(BadData, match="name"):
         check_table("carriers", pl.DataFrame({"carrier": ["AA", "UA"], "name": ["x", None]}))
+
+
+def test_one_bad_row_of_a_short_table_is_set_aside_and_half_of_it_is_refused():
+    aside = pl.DataFrame([("carriers", "0", "carrier must be unique")], schema=SET_ASIDE, orient="row")
+    three = pl.DataFrame({"carrier": ["AA", "UA", "DL"], "name": ["x"] * 3})
+    refuse_a_broken_source(Tables(three, three, three, three, three, set_aside=aside))
+    with pytest.raises(BadData, match="1 of 2 break one"):
+        refuse_a_broken_source(Tables(*[three[:1]] * 5, set_aside=aside))
+
+
+def test_rows_with_a_source_line_are_named_by_it():
+    lines = [f"airlines.csv line {i + 2}" for i in range(4)]
+    carriers = pl.DataFrame({"carrier": ["AA", "UA", "AA", "AA"], "name": ["x"] * 4, SOURCE_LINE: lines})
+    good, aside = check_table("carriers", carriers)
+    assert good.height == 2 and aside["row"].to_list() == lines[2:]

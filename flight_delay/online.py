@@ -9,7 +9,7 @@ __all__ = ['ROW_BITS', 'EVENTS', 'KINDS', 'RESCHEDULED', 'EXPECTED', 'REQUIRED',
            'rows_by_name', 'State', 'change_flight', 'take_report', 'make_room', 'flight_of', 'reschedule', 'codes_of',
            'Noted', 'reads', 'carry', 'exchange', 'tables_of', 'snapshot', 'restore', 'great_circle_mi', 'planned',
            'Plan', 'plans', 'One', 'window_totals', 'window_features', 'newest_row', 'newest_features', 'listed',
-           'described', 'of_type', 'of_a_described', 'of_the_timetable', 'features', 'basis']
+           'described', 'of_type', 'of_a_described', 'of_the_timetable', 'tail_known_of_one', 'features', 'basis']
 
 # %% ../nbs/04_online.ipynb #b98affce
 from bisect import bisect_right
@@ -27,9 +27,9 @@ from .config import BadInput
 
 # fmt: off
 from flight_delay.features import (
-    HOUR_MS, KEYS, LEDGER, MINUTE_MS, NEVER, OF_THE_NEWEST, OF_THE_TAIL, OVER_WINDOWS, OVERDUE, PAIRS, POWERS, SEVERITY, SHIFT, STRANGER,
-    STREAMS, TAIL_KNOWN_MINUTES, Engine, Feature, Stream, as_known, completed, key_text, newest_before, numbers, quantities, span_of, stamp,
-    ticks, timetable_features, with_local_time,
+    HOUR_MS, KEYS, LEDGER, MINUTE_MS, NEVER, OF_THE_NEWEST, OF_THE_TAIL, OVER_WINDOWS, OVERDUE, PAIRS, PLANNED_TURNAROUND, POWERS, SEVERITY, SHIFT,
+    STRANGER, STREAMS, TAIL_KNOWN_MINUTES, Engine, Feature, Stream, as_known, completed, key_text, minutes_until_ready, newest_before, numbers,
+    quantities, span_of, stamp, ticks, timetable_features, with_local_time,
 )
 # fmt: on
 from .sources import read_tables, write_tables
@@ -601,6 +601,19 @@ def of_the_timetable(state: State, name: str, as_of: int) -> tuple[One, dict[str
     codes_of_it = {key: int(table["flights"][row]) for key, table in engine.codes.items()}
     return One(codes_of_it, as_of, int(columns["scheduled_departure"][row]), row), known
 
+# %% ../nbs/04_online.ipynb #5b1e7a22
+def tail_known_of_one(state: State, one: One, origin: str) -> bool:
+    "Whether a flight's tail counts as known before it has left; see `features.tail_known`."
+    if one.departs - one.as_of > TAIL_KNOWN_MINUTES * MINUTE_MS:
+        return False
+    _, back = newest_before(PLANNED_TURNAROUND)
+    previous, _ = newest_row(state, one, PLANNED_TURNAROUND, one.departs - back)
+    if previous < 0:
+        return True
+    lands = state.engine.sources["schedule"].values["lands"][previous]
+    needed = minutes_until_ready(state.engine, state.tables.flights["dest"][previous], origin)
+    return bool(one.departs / MINUTE_MS - lands >= needed)
+
 # %% ../nbs/04_online.ipynb #4ec4133d
 def features(
     state: State,
@@ -620,10 +633,10 @@ def features(
         "departure_delay": known["departure_delay"] if left else np.nan,
         "taxi_out": known["taxi_out"] if flying else np.nan,
     }
-    if known["lead_minutes"] > TAIL_KNOWN_MINUTES:
+    if not left and not said.get("aircraft_type"):
+        known |= dict.fromkeys(OF_THE_TAIL, np.nan)
+    if not left and not tail_known_of_one(state, one, said.get("origin") or state.tables.flights["origin"][one.row]):
         one.codes["tail"] = STRANGER
-        if not said.get("aircraft_type"):
-            known |= dict.fromkeys(OF_THE_TAIL, np.nan)
     known |= window_features(state, one) | newest_features(state, one)
     if said.get("weather_condition"):
         known["weather_severity"] = SEVERITY[said["weather_condition"]]

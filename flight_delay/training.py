@@ -491,10 +491,9 @@ def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> lis
             x, later = np.isnan(x).astype(np.float32), np.isnan(later).astype(np.float32)
         settings = PROBE_TREES | {"objective": "binary:logistic", "seed": seed}
         trees = xgboost.train(settings, xgboost.DMatrix(x, late[0]), 30)
-        if "the tail" in sees and lead > features.TAIL_KNOWN_MINUTES:
-            limit = UNKNOWN_TAIL_AUC
+        unknown = "the tail" in sees and lead > features.TAIL_KNOWN_MINUTES
         auc = float(roc_auc_score(late[1], trees.inplace_predict(later)))
-        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": limit})
+        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": UNKNOWN_TAIL_AUC if unknown else limit})
     return found
 
 # %% ../nbs/10_training.ipynb #5b1e7a41

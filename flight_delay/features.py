@@ -4,18 +4,21 @@
 
 # %% auto #0
 __all__ = ['HORIZONS', 'STAGES', 'Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS',
-           'KEYS', 'OVERDUE', 'TAIL_KNOWN_MINUTES', 'OF_THE_TAIL', 'KNOWN_OF_THE_TAIL', 'KNOWN_OF_ITSELF',
-           'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER',
-           'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER', 'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS',
-           'NUMBERS', 'BLOCK', 'Horizon', 'UnknownHorizon', 'at_horizon', 'Stream', 'started', 'settled', 'key_text',
-           'Feature', 'windows', 'derived', 'ledger', 'stamp', 'key_order', 'ticks', 'Facts', 'quantities',
-           'sorted_facts', 'Source', 'Asked', 'as_known', 'count', 'mean', 'std', 'plain', 'span_of', 'newest_before',
-           'Engine', 'with_keys', 'numbers', 'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time',
-           'usual_plan', 'days_to_holiday', 'timetable_features', 'own_fact', 'place', 'totals', 'newest',
-           'over_window', 'of_newest', 'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage', 'build']
+           'KEYS', 'OVERDUE', 'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES',
+           'OF_THE_TAIL', 'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH',
+           'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER',
+           'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'NUMBERS', 'PLANNED_TURNAROUND', 'BLOCK', 'Horizon',
+           'UnknownHorizon', 'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'Feature', 'windows', 'derived',
+           'ledger', 'stamp', 'key_order', 'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked',
+           'as_known', 'count', 'mean', 'std', 'plain', 'span_of', 'newest_before', 'Engine', 'with_keys', 'numbers',
+           'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time', 'usual_plan', 'days_to_holiday',
+           'timetable_features', 'own_fact', 'place', 'totals', 'newest', 'over_window', 'of_newest',
+           'minutes_until_ready', 'tail_known', 'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage',
+           'build']
 
 # %% ../nbs/03_features.ipynb #ce9de93c
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -212,8 +215,10 @@ class Feature:
     @property
     def known_when(self) -> str:
         "In words."
+        if self.key == "tail":
+            return KNOWN_BY_THE_TAIL if self.statistic == "gap" else f"{STREAMS[self.stream].known_when}; {KNOWN_BY_THE_TAIL}"
         if self.stream:
-            return KNOWN_OF_THE_TAIL if self.statistic == "gap" else STREAMS[self.stream].known_when
+            return STREAMS[self.stream].known_when
         if self.name in KNOWN_OF_ITSELF:
             return KNOWN_OF_ITSELF[self.name]
         return {"timetable": "always", "derived": "with its parts"}[self.statistic]
@@ -224,13 +229,21 @@ class Feature:
         return (self.stream, "schedule") if self.statistic in OVERDUE else (self.stream,)
 
 # %% ../nbs/03_features.ipynb #f73e2f87
-TAIL_KNOWN_MINUTES = 24 * 60  # airlines settle which aircraft flies about a day ahead; further out nothing rests on the tail
+TAIL_KNOWN_MINUTES = 180  # the source knows only the tail that flew: further out nothing rests on it
+TURNAROUND_MINUTES = (
+    35  # least time on the ground: above twice this, and the flight back, past flights are no later than others
+)
+FERRY_MPH, FERRY_TAXI_MINUTES = 500.0, 30.0  # the quickest flight between two airports
 OF_THE_TAIL = ("seats", "aircraft_age_years")
-KNOWN_OF_THE_TAIL = "with the tail, from a day before departure"
+KNOWN_BY_THE_TAIL = (
+    f"by the tail: from {TAIL_KNOWN_MINUTES} min before departure if the plan is possible, else once it has left"
+)
 
 # %% ../nbs/03_features.ipynb #c52dc3ff
 KNOWN_OF_ITSELF = {
-    **dict.fromkeys(OF_THE_TAIL, KNOWN_OF_THE_TAIL),
+    **dict.fromkeys(
+        OF_THE_TAIL, "at actual_departure, from stage departed on; or when a caller names the type of the aircraft"
+    ),
     "lead_minutes": "always",
     "departure_delay": "at actual_departure, from stage departed on",
     "taxi_out": "at take-off, at stage airborne",
@@ -529,6 +542,9 @@ class Engine:
     def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None):  # lags: minutes by which a feed is late
         self.lags, tables = check_lags(lags or {}), check_order(tables)
         self.airports, self.aircraft = tables.airports, tables.aircraft
+        self.place_of = {
+            airport: place for airport, *place in tables.airports.select("airport", "latitude", "longitude").iter_rows()
+        }
         self.zone_of = dict(tables.airports.select("airport", "timezone").iter_rows())
         frames = with_keys(tables)
         self.usual = usual_plan(frames["flights"])
@@ -719,8 +735,9 @@ def newest(
     low = place(engine, asked, stream, key, anchor, -back - int(feature.hours * HOUR_MS) - 1)
     high = place(engine, asked, stream, key, anchor, -back) - 1
     row, _ = own_fact(engine, asked, stream)
-    high = high - ((facts.rows[high] == row) & (row >= 0))
-    return np.where(high >= low, facts.rows[high], -1), facts.stamps[high] & ((1 << SHIFT) - 1)
+    high = high - ((high >= 0) & (row >= 0) & (facts.rows[high] == row))
+    place_of_newest = np.maximum(high, 0)  # where there is none, any: it is not taken
+    return np.where(high >= low, facts.rows[place_of_newest], -1), facts.stamps[place_of_newest] & ((1 << SHIFT) - 1)
 
 # %% ../nbs/03_features.ipynb #2273c1ab
 def over_window(engine: Engine, asked: Asked, feature: Feature) -> np.ndarray:
@@ -747,6 +764,33 @@ def of_newest(engine: Engine, asked: Asked, feature: Feature) -> np.ndarray:
     if feature.statistic == "change":
         return values[row] - values[look_up(back + int(feature.hours * HOUR_MS))[0]]
     return asked.departs / MINUTE_MS - values[row] if feature.statistic == "gap" else values[row]
+
+# %% ../nbs/03_features.ipynb #5b1e7a21
+def minutes_until_ready(engine: Engine, landed_at: str, origin: str) -> float:
+    "The least time from a planned landing to a departure of the same aircraft from an airport."
+    if landed_at == origin:
+        return TURNAROUND_MINUTES
+    (lat1, lon1), (lat2, lon2) = (map(math.radians, engine.place_of[airport]) for airport in (landed_at, origin))
+    half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
+    return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
+
+
+def tail_known(engine: Engine, asked: Asked) -> np.ndarray:  # bool (m,)
+    "Whether a flight's tail counts as known before it has left: it leaves soon, and its aircraft can be there."
+    soon = asked.departs - asked.as_of <= TAIL_KNOWN_MINUTES * MINUTE_MS
+    previous, _ = newest(engine, asked, PLANNED_TURNAROUND, *newest_before(PLANNED_TURNAROUND))
+    rows = np.flatnonzero(soon & (previous >= 0))
+    ends = np.column_stack([engine.codes["dest"]["flights"][previous[rows]], asked.codes["origin"][rows]])
+    pairs, which = np.unique(ends, axis=0, return_inverse=True)
+    airports = [engine.vocabulary[key].categories.to_list() for key in ("dest", "origin")]
+    needed = np.array([minutes_until_ready(engine, airports[0][dest], airports[1][origin]) for dest, origin in pairs])
+    lands = engine.sources["schedule"].values["lands"][previous[rows]]
+    soon[rows] = asked.departs[rows] / MINUTE_MS - lands >= needed[which.ravel()]
+    return soon
+
+
+PLANNED_TURNAROUND = next(feature for feature in LEDGER if feature.statistic == "gap")
 
 # %% ../nbs/03_features.ipynb #5015bd9d
 def of_the_flight(asked: Asked, stage: np.ndarray, delay: np.ndarray, taxi_out: np.ndarray) -> dict[str, np.ndarray]:
@@ -792,9 +836,9 @@ def rows(
     stage = asked["stage"].replace_strict(STAGES, range(len(STAGES)), return_dtype=pl.Int64).to_numpy()
     known = {name: column[row] for name, column in engine.timetable.items()}
     known |= of_the_flight(questions, stage, flights["departure_delay"][row], flights["taxi_out"][row])
-    early = known["lead_minutes"] > TAIL_KNOWN_MINUTES
-    known |= {name: np.where(early, np.nan, known[name]) for name in OF_THE_TAIL}
-    questions.codes["tail"] = np.where(early, STRANGER, questions.codes["tail"])
+    left = stage > STAGES.index("scheduled")
+    known |= {name: np.where(left, known[name], np.nan) for name in OF_THE_TAIL}
+    questions.codes["tail"] = np.where(left | tail_known(engine, questions), questions.codes["tail"], STRANGER)
     for key in KEYS:
         known |= of_key(engine, questions, key)
     return pl.DataFrame(dict(zip((f.name for f in LEDGER), completed(known), strict=True)), nan_to_null=True)

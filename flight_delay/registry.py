@@ -7,7 +7,7 @@ __all__ = ['log', 'DIGESTS', 'ALIAS', 'VERSION', 'ANY', 'PROBE_FLIGHTS', 'PROBE_
            'verify', 'trusted_card', 'write_atomically', 'registry_folder', 'versions', 'alias_history', 'register',
            'AliasMoved', 'aliases', 'set_alias', 'feature_digests', 'FeaturesChanged', 'ledger_digest',
            'check_features', 'NoModel', 'version_of', 'load', 'listing', 'tracking_mode', 'tracking_folder',
-           'started_run', 'track', 'tracked']
+           'started_run', 'track', 'tracked', 'prune']
 
 # %% ../nbs/09_registry.ipynb #81e5761c
 import fcntl
@@ -19,7 +19,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -505,3 +505,35 @@ def tracked(metrics: pl.DataFrame, pictures: Mapping[str, str]) -> dict[str, Any
         if isinstance(value, int | float)
     }
     return {**numbers, **{f"picture/{name}": wandb.Html(svg) for name, svg in pictures.items()}}
+
+# %% ../nbs/09_registry.ipynb #a9c0de04
+def _staged_long_ago(config: Settings, now: datetime) -> list[Path]:
+    "W&B's files that may go: staged before the newest runs that are kept whole, and whole runs that are too old."
+    tracking, oldest = config.home / "tracking", now.timestamp() - 86_400 * config.keep_days
+    # W&B names a run by its local time
+    own = {path: path.name.split("run-")[1][:15] for path in tracking.glob("wandb/*run-*_*-*")}
+    started = sorted(datetime.strptime(stamp, "%Y%m%d_%H%M%S").timestamp() for stamp in own.values())
+    before = max(oldest, started[-config.keep_versions] - 1 if len(started) > config.keep_versions else 0)
+    staged = [path for path in tracking.glob("data/**/staging/*") if path.stat().st_mtime < before]
+    return staged + [path for path in own if path.stat().st_mtime < oldest]
+
+# %% ../nbs/09_registry.ipynb #a9c0de02
+def prune(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # what was removed
+    "Remove registered versions and W&B's files that nothing needs any more."
+    config, now = config or settings(), now or datetime.now(UTC)
+    folder = registry_folder(config)
+    doomed = []
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # without a history nothing tells what may go
+        lines = (folder / "history.jsonl").read_text().splitlines()
+        pointed = {json.loads(line)["version"] for line in lines} | set(aliases(config).values())
+        doomed += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
+    doomed += _staged_long_ago(config, now)
+    for path in doomed:
+        if path.is_dir():
+            aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a version
+            with suppress(OSError):
+                os.rename(path, aside)
+                shutil.rmtree(aside, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return [path.name for path in doomed]

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'REPORT', 'BALLAST', 'BALLAST_BYTES', 'PENDING', 'SIGNALS', 'WATCHED', 'SWALLOWED_SECONDS', 'AlreadyRunning',
-           'span_of', 'unfinished_folder', 'held', 'holder', 'fail', 'no_number', 'give_way', 'judge', 'head_of',
-           'page', 'log_of', 'writable', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon',
+           'span_of', 'unfinished_folder', 'held', 'holder', 'unfinished', 'fail', 'no_number', 'give_way', 'judge',
+           'head_of', 'page', 'log_of', 'put', 'hide', 'orphaned', 'recover', 'recovered', 'end_left', 'end_soon',
            'handled', 'interruptible', 'undisturbed', 'carry_out', 'started', 'asked_well', 'alone', 'run', 'refuse',
            'storable', 'prepare', 'promote', 'take_back', 'settle']
 
@@ -37,15 +37,15 @@ from .history import FAILURES as FAILURES
 from .history import Run as Run
 from .history import changes_html, compare, figures_at, last_good, let_go, lock_folder, pairs_html, read_record
 from .history import record, runs as runs, write_index
-from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_parameters, declared
-from .jobs import expected_champion
+from .jobs import MASK, OUTCOME, RUN_FOLDER, SPANS, VERDICTS, Computed, NotANumber, check_kernel, check_parameters
+from .jobs import declared, expected_champion
 from .jobs import finish as finish
 from .jobs import jobs as jobs
-from .jobs import finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
+from .jobs import absolute_paths, finite, masked, notebook_of, read_notebook, secrets_of, sounds_secret
 from .kernels import Watch, attempt, end_group, failure_of, hidden, lost, oom_kills, unfinished_cells
 from .registry import ANY, AliasMoved, aliases, registry_folder, set_alias, verify, write_atomically
 from .rendering import Table as Table
-from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of
+from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of, writable
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,15 @@ def holder(job: str, span: str, config: Settings) -> str:
             if span_of(job, other.parameters) == span:
                 return f"run {other.run_id} of process {other.pid}, since {other.started_at}"
     return "another process"
+
+# %% ../nbs/18_reports.ipynb #a80d3f5b
+def unfinished(config: Settings) -> list[tuple[Run, bool]]:
+    "The runs that have not ended, newest first, and whether their runner is alive."
+    left = []
+    for folder in config.reports.glob(".unfinished-*"):
+        with suppress(OSError, ValueError, TypeError), held(lock_folder(config) / f"{folder.name}.lock") as gone:
+            left.append((read_record(folder / "run.json"), not gone))
+    return sorted(left, key=lambda pair: pair[0].run_id, reverse=True)
 
 # %% ../nbs/18_reports.ipynb #673fbdad
 def fail(run: Run, failure: str, reason: str | None = None) -> None:
@@ -217,10 +226,6 @@ BALLAST_BYTES = 4_000_000
 PENDING = ".promotes"  # names the version that a complete run makes the champion, until it is
 
 
-def writable(text: str) -> str:
-    "A text that UTF-8 can hold: the bytes of a strange file name become question marks."
-    return text.encode("utf-8", "replace").decode()
-
 # %% ../nbs/18_reports.ipynb #05e00e3f
 def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: str, config: Settings) -> None:
     "Write a run's files and put it among the complete ones. What it is given holds no secret."
@@ -232,7 +237,7 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
     try:
         if notebook is not None:
             (folder / "notebook.ipynb").write_text(writable(nbformat.writes(notebook)))
-        (folder / "report.html").write_text(writable(page(run, notebook, last_good(runs(config, run.job), run), tail)))
+        (folder / "report.html").write_text(page(run, notebook, last_good(runs(config, run.job), run), tail))
         if run.promotes and run.exit_code == 0:
             (folder / PENDING).write_text(f"{run.promotes} {run.replaces or ''}")
     except Exception as error:  # the verdict counts more than the page
@@ -243,7 +248,7 @@ def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: st
         for name in ("notebook.ipynb", "report.html", PENDING):
             (folder / name).unlink(missing_ok=True)
         with suppress(Exception):
-            (folder / "report.html").write_text(writable(page(run, None, None, tail)))
+            (folder / "report.html").write_text(page(run, None, None, tail))
     write_atomically(folder / "run.json", record(run))
     os.rename(folder, final)
     run.path = final / "report.html"
@@ -395,9 +400,10 @@ def started(job: str, given: Mapping[str, Any], config: Settings) -> Run:
 
 
 def asked_well(run: Run, notebook: nbformat.NotebookNode) -> None:
-    "Check a run's parameters, and complete them with the defaults."
+    "Check a run's notebook and parameters, and complete these with the defaults."
+    check_kernel(notebook, run.job)
     takes = declared(notebook)
-    check_parameters(run.parameters, takes, run.job)
+    run.parameters = check_parameters(run.parameters, takes, run.job)
     defaults = {name: str(value) if isinstance(value, Computed) else value for name, value in takes.items()}
     run.parameters = defaults | run.parameters
 
@@ -419,7 +425,7 @@ def run(
     config: Settings | None = None,
 ) -> Run:
     "Run a job; gives its verdict and the path of its report. What is wrong with the question is raised, and kept as a run too."
-    config, given = config or settings(), dict(parameters or {})
+    config, given = config or settings(), absolute_paths(job, parameters or {})
     source, made = notebook_of(job, config), started(job, given, config)
     folder = unfinished_folder(made, config)
     alive = lock_folder(config) / f"{folder.name}.lock"
@@ -433,7 +439,7 @@ def run(
             refuse(made, refusal, folder, config)
             raise
         prepare(made, folder)
-        carry_out(made, source, given, folder, config)
+        carry_out(made, source, {name: made.parameters[name] for name in given}, folder, config)
     return made
 
 # %% ../nbs/18_reports.ipynb #f9de6b5c

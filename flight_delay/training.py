@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
            'STALE_HOURS', 'STALE_SHARE', 'NETWORK_SHARES', 'CHOOSERS', 'EXPLAINED_FLIGHTS', 'CURVE_HOURS',
-           'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TIMETABLE_GROUPS', 'SUSPICIOUS_AUC', 'TABLES', 'LEAST_DAYS',
-           'COMPARED_KINDS', 'TOGETHER', 'TOLERATED', 'FAR_BEHIND', 'Split', 'instant', 'landed', 'known_by', 'past_of',
-           'split', 'held_out', 'band_at', 'leads_of', 'at_lead', 'at_leads', 'asked_about', 'with_stale_feeds',
-           'Lessons', 'lessons', 'learn', 'Said', 'said', 'best_shares', 'errors', 'compared', 'weigh', 'shares_of',
-           'Trained', 'block', 'choose', 'train', 'by_lead', 'origins_of', 'backtest', 'staleness', 'cancellations',
-           'timetable_auc', 'suspicion', 'without_nan', 'card', 'measured', 'Decision', 'first_of_its_kind',
-           'shortcomings', 'Rival', 'rival_of', 'unfit', 'decide', 'paired', 'gains', 'left_behind', 'keep']
+           'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'SUSPICIOUS_AUC', 'UNKNOWN_TAIL_AUC', 'PROBE_FLIGHTS',
+           'TIMETABLE_GROUPS', 'PROBE_TREES', 'TABLES', 'LEAST_DAYS', 'COMPARED_KINDS', 'TOGETHER', 'TOLERATED',
+           'FAR_BEHIND', 'Split', 'instant', 'landed', 'known_by', 'past_of', 'split', 'held_out', 'band_at',
+           'leads_of', 'at_lead', 'at_leads', 'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said',
+           'said', 'best_shares', 'errors', 'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train',
+           'by_lead', 'origins_of', 'backtest', 'staleness', 'cancellations', 'probe', 'probes', 'suspicion',
+           'without_nan', 'card', 'trained_on', 'measured', 'Decision', 'first_of_its_kind', 'shortcomings', 'Rival',
+           'rival_of', 'unfit', 'decide', 'paired', 'gains', 'left_behind', 'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
 from collections.abc import Callable, Mapping, Sequence
@@ -324,7 +325,7 @@ class Trained:
     test: pl.DataFrame  # metrics per horizon of `measured`
     outcomes: dict[str, Outcomes]  # the test block's questions, by horizon
     importance: dict[str, pl.DataFrame]  # by stage
-    timetable_auc: float  # of a model that sees the timetable alone
+    probes: pl.DataFrame  # what models that should tell little can tell, as `probes` gives it
     cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
     source: str = ""  # whose flights it has learned from
 
@@ -379,7 +380,7 @@ def train(
         stage = features.HORIZONS[name].stage
         samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
     explained = {stage: importance(measured, pl.concat(xs)) for stage, xs in samples.items()}
-    suspect, cancelled = timetable_auc(tables, blocks, seed), cancellations(measured, tables, blocks, horizons)
+    suspect, cancelled = probes(tables, blocks, seed), cancellations(measured, tables, blocks, horizons)
     return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled, tables.source)
 
 # %% ../nbs/10_training.ipynb #32252029
@@ -457,7 +458,8 @@ def cancellations(
     "How good the probabilities of cancellation are on the test block, diverted flights left out."
     departures = pl.col("scheduled_departure")
     later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
-    base = known_by(tables, blocks.validate_until)["cancelled"].mean()
+    past = known_by(tables, blocks.validate_until)
+    base = past.filter(pl.col("cancelled") | pl.col("departure_delay").is_not_null())["cancelled"].mean()
     found = []
     for horizon in horizons:
         if features.HORIZONS[horizon].stage != "scheduled":
@@ -468,34 +470,66 @@ def cancellations(
     return pl.DataFrame(found)
 
 # %% ../nbs/10_training.ipynb #f5b1eb54
-TIMETABLE_GROUPS = ("calendar", "schedule", "identity", "aircraft")
-SUSPICIOUS_AUC = 0.70
+SUSPICIOUS_AUC = {
+    "the timetable": 0.70,
+    "the tail": 0.80,
+    "which of the tail's features are missing": 0.60,
+    "which features are missing": 0.75,
+}
+UNKNOWN_TAIL_AUC = 0.55  # earlier than features.TAIL_KNOWN_MINUTES
+PROBE_FLIGHTS = 12_000  # to learn from, and as many to ask about: enough to see a leak
+TIMETABLE_GROUPS = ("calendar", "schedule", "identity")
+PROBE_TREES = {"max_depth": 4, "learning_rate": 0.2, "min_child_weight": 20, "tree_method": "hist", "nthread": 2}
 
 
-def timetable_auc(tables: Tables, blocks: Split, seed: int = 0) -> float:
-    "How well the timetable alone ranks the late flights of the test block."
-    before, after = (
-        asked_about(
-            tables, features.at_horizon(tables.flights.filter(pl.col("scheduled_departure").is_between(*span, "left")), "week")
+def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> list[dict[str, Any]]:  # horizon, sees, auc, limit
+    "How well each group of features that cannot tell much ranks the late flights of a later block."
+    timetable = [f.name for f in features.LEDGER if f.group in TIMETABLE_GROUPS and f.key != "tail"]
+    late = [asked.delay >= LATE_MINUTES for asked in (before, after)]
+    lead, found = features.HORIZONS[horizon].lead_minutes, []
+    for sees, limit in SUSPICIOUS_AUC.items():
+        names = (
+            timetable if sees == "the timetable" else sorted(models.KNOWN_BY_TAIL) if "the tail" in sees else before.X.columns
         )
-        for span in (
-            (tables.flights["scheduled_departure"].min(), blocks.validate_until),
-            (blocks.validate_until, blocks.test_until),
-        )
-    )
-    names = [feature.name for feature in features.LEDGER if feature.group in TIMETABLE_GROUPS]
-    x, later = (models.as_matrix(names, asked.X) for asked in (before, after))
-    trees = models.fit_trees("late", models.binned(x), before.delay >= LATE_MINUTES, seed, {"rounds": 80})
-    return float(roc_auc_score(after.delay >= LATE_MINUTES, trees.predict(xgboost.DMatrix(later))))
+        x, later = (models.as_matrix(names, asked.X) for asked in (before, after))
+        if "missing" in sees:
+            x, later = np.isnan(x).astype(np.float32), np.isnan(later).astype(np.float32)
+        settings = PROBE_TREES | {"objective": "binary:logistic", "seed": seed}
+        trees = xgboost.train(settings, xgboost.DMatrix(x, late[0]), 30)
+        if "the tail" in sees and lead > features.TAIL_KNOWN_MINUTES:
+            limit = UNKNOWN_TAIL_AUC
+        auc = float(roc_auc_score(late[1], trees.inplace_predict(later)))
+        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": limit})
+    return found
+
+# %% ../nbs/10_training.ipynb #5b1e7a41
+def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # horizon, sees, auc, limit
+    "What `probe` finds on a sample of the test block at every horizon, learned from a sample of what came before."
+    edges = tables.flights["scheduled_departure"].min(), blocks.validate_until, blocks.test_until
+    found = []
+    samples = []
+    for start, end in pairwise(edges):
+        own = landed(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
+        samples.append(own.sample(min(PROBE_FLIGHTS, own.height), seed=seed))
+    asks = {horizon: [features.at_horizon(flights, horizon) for flights in samples] for horizon in features.HORIZONS}
+    asks = {horizon: parts for horizon, parts in asks.items() if all(part.height for part in parts)}
+    every = asked_about(tables, pl.concat(part for parts in asks.values() for part in parts))
+    place = 0
+    for horizon, parts in asks.items():
+        outcomes = []
+        for part in parts:
+            own = slice(place, place := place + part.height)
+            outcomes.append(Outcomes(every.X[own], every.flights[own]))
+        found += probe(*outcomes, horizon, seed)
+    return pl.DataFrame(found)
 
 # %% ../nbs/10_training.ipynb #d5529fae
 def suspicion(trained: Trained) -> list[str]:  # empty: none
     "Why a run cannot be trusted."
-    if trained.timetable_auc <= SUSPICIOUS_AUC:
-        return []
     return [
-        f"a model that sees the timetable alone ranks late flights with an AUC of {trained.timetable_auc:.3f}, above "
-        f"{SUSPICIOUS_AUC}: something that it sees has most likely been filled in afterwards; find out what"
+        f"a model that sees {sees} alone ranks late flights with an AUC of {auc:.3f} at {horizon}, above {limit}: "
+        "something that it sees has most likely been filled in afterwards; find out what"
+        for horizon, sees, auc, limit in trained.probes.filter(pl.col("auc") > pl.col("limit")).iter_rows()
     ]
 
 # %% ../nbs/10_training.ipynb #49df374c
@@ -528,12 +562,24 @@ def card(
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
         "refit": refit,
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
+        "trained_on": trained_on(tables.flights, blocks.test_until if refit else blocks.validate_until),
         "horizons": list(horizons),
         "seed": seed,
         "bags": {band.name: band.bags for band in models.BANDS},
         "trees": {head: {**models.of(models.TREES, params), **own} for head, own in models.HEADS.items()},
         "network": models.of(models.NETWORK, params),
     } | measured(trained)
+
+# %% ../nbs/10_training.ipynb #d4b8e611
+def trained_on(
+    flights: pl.DataFrame, until: datetime
+) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
+    "What a model has seen, for a card: whoever serves it can then say what it has not."
+    past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
+    names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
+    counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
+    span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
+    return span | {name: dict(table.iter_rows()) for name, table in counts.items()}
 
 # %% ../nbs/10_training.ipynb #c61ecaea
 TABLES = ("flights", "weather", "aircraft", "airports", "carriers")
@@ -546,7 +592,7 @@ def measured(trained: Trained) -> dict[str, Any]:
         "test": without_nan(trained.test.to_dicts()),
         "validation": without_nan(trained.validation.to_dicts()),
         "cancellation": without_nan(trained.cancellation.to_dicts()),
-        "timetable_auc": trained.timetable_auc,
+        "probes": trained.probes.to_dicts(),
         "importance": {
             stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
         },

@@ -115,6 +115,98 @@ def test_a_flight_that_left_early_does_not_see_itself(spring, how):
         assert build(spoiled(spring, as_of, how, own=[name]), ask).equals(build(spring, ask))
 
 
+def plans_of(tables):  # flight_id, plan_possible
+    "Whether each flight's aircraft can be there after its flight before, by the timetable; counted apart from the engine."
+    places = tables.airports.select("airport", x=pl.col("latitude").radians(), y=pl.col("longitude").radians())
+    legs = tables.flights.filter(pl.col("tail_number").is_not_null()).sort("scheduled_departure")
+    names = ["dest", "scheduled_departure", "scheduled_arrival"]
+    last = legs.select("tail_number", pl.col(names).name.prefix("last_"))
+    legs = legs.join_asof(
+        last, left_on="scheduled_departure", right_on="last_scheduled_departure", by="tail_number", allow_exact_matches=False
+    )
+    for end in ("last_dest", "origin"):
+        ends = places.select(pl.col("airport").alias(end), pl.col("x", "y").name.suffix(f"_{end}"))
+        legs = legs.join(ends, on=end, how="left")
+    x1, y1, x2, y2 = map(pl.col, ("x_last_dest", "y_last_dest", "x_origin", "y_origin"))
+    angle = (x1.sin() * x2.sin() + x1.cos() * x2.cos() * (y1 - y2).cos()).arccos()
+    back = pl.when(pl.col("last_dest") == pl.col("origin")).then(35).otherwise(2 * 35 + 30 + angle * 3958.8 * 60 / 500)
+    stands = (pl.col("scheduled_departure") - pl.col("last_scheduled_arrival")).dt.total_minutes()
+    recent = pl.col("scheduled_departure") - pl.col("last_scheduled_departure") <= pl.duration(hours=48)
+    impossible = (recent & (stands < back)).fill_null(False)
+    return tables.flights.select("flight_id").join(
+        legs.select("flight_id", plan_possible=~impossible), on="flight_id", how="left", maintain_order="left"
+    ).with_columns(pl.col("plan_possible").fill_null(True))  # fmt: skip
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("horizon", ["week", "day", "six_hours"])
+def test_hours_ahead_nothing_rests_on_the_tail(spring, horizon):
+    ask = at_horizon(spring.flights, horizon).tail(20_000)
+    truth, late = build(spring, ask), pl.col("flight_id").is_in(ask["flight_id"].to_list())
+    for wrong in (pl.col("tail_number").shuffle(seed=1), pl.lit(None, pl.String)):
+        flights = spring.flights.with_columns(tail_number=pl.when(late).then(wrong).otherwise("tail_number"))
+        assert build(replace(spring, flights=flights), ask).equals(truth)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("horizon", ["two_hours", "half_hour"])
+def test_an_impossible_plan_looks_like_an_aircraft_that_was_never_seen(spring, horizon):
+    impossible = spring.flights.join(plans_of(spring).filter(~pl.col("plan_possible")), on="flight_id")
+    impossible = impossible.filter(pl.col("actual_departure").is_not_null()).unique("tail_number").sort("flight_id")
+    assert impossible.height > 300
+    new = pl.when(pl.col("flight_id").is_in(impossible["flight_id"].to_list())).then(pl.format("NEW{}", pl.int_range(pl.len())))
+    unseen = replace(spring, flights=spring.flights.with_columns(tail_number=new.otherwise("tail_number")))
+    ask = at_horizon(impossible, horizon)
+    assert build(spring, ask).equals(build(unseen, ask))
+    at_departure = at_horizon(impossible, "pushback")
+    assert build(spring, at_departure)["planned_turnaround"].null_count() == 0
+
+
+@pytest.mark.data
+def test_seats_and_age_are_known_once_the_flight_has_left(spring):
+    before, after = (build(spring, at_horizon(spring.flights, horizon).tail(500)) for horizon in ("half_hour", "pushback"))
+    for name in OF_THE_TAIL:
+        assert before[name].null_count() == 500 and after[name].null_count() < 150
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("stands_minutes", "known"), [(34, False), (35, True)])
+def test_an_aircraft_that_lands_where_it_leaves_again_needs_one_turnaround(spring, stands_minutes, known):
+    first, second = spring.flights.filter(pl.col("arrival_delay").is_not_null())[:2].to_dicts()
+    second = second | {
+        "tail_number": first["tail_number"],
+        "flight_id": "next",
+        "origin": first["dest"],
+        "dest": first["origin"],
+    }
+    second["scheduled_departure"] = first["scheduled_arrival"] + timedelta(minutes=stands_minutes)
+    second["scheduled_arrival"] = second["scheduled_departure"] + timedelta(hours=2)
+    flights = pl.DataFrame([first, second], schema=spring.flights.schema).with_columns(actual_times())
+    row = build(replace(spring, flights=flights), at_horizon(flights, "half_hour").tail(1)).row(0, named=True)
+    assert row["planned_turnaround"] == (stands_minutes if known else None)
+
+
+def test_the_ledger_says_when_the_tail_is_known():
+    by_tail = ledger().filter(pl.col("key") == "tail")
+    assert by_tail.height == 5 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
+    of_the_tail = ledger().filter(pl.col("feature").is_in(OF_THE_TAIL))
+    assert of_the_tail["known_when"].str.contains("from stage departed on").all()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("facts", [0, 1, 2])
+def test_a_stream_of_few_facts_is_a_stream(spring, facts):
+    few = spring.flights.filter(pl.col("arrival_delay").is_not_null()).head(6)
+    gone = pl.int_range(pl.len()) < facts
+    outcomes = [pl.when(gone).then(name).alias(name) for name in ("departure_delay", "arrival_delay")]
+    few = few.with_columns(outcomes).with_columns(actual_times())
+    for flights in (few, few.head(facts)):
+        tables = replace(spring, flights=flights, weather=spring.weather.head(facts))
+        for horizon in ("two_hours", "pushback"):
+            ask = at_horizon(flights, horizon)
+            assert build(tables, ask).shape == (ask.height, len(LEDGER))
+
+
 SQL_FACTS = {  # stream -> its facts; instants in milliseconds
     "departures": "select *, actual_departure known, departure_delay delay, (departure_delay >= 15)::int late from flights",
     "arrivals": "select *, actual_arrival known, arrival_delay delay, (arrival_delay < 15)::int on_time from flights",
@@ -174,8 +266,10 @@ def test_every_look_up_agrees_with_a_database(spring, tmp_path):
     built = build(spring, asks)
     flights = with_local_time(spring.flights, spring.airports).rename({"planned_minutes": "planned"})
     asked = asks.with_row_index("i").join(flights, on="flight_id", maintain_order="left")
-    near = pl.col("scheduled_departure") - pl.col("as_of") <= pl.duration(hours=24)
-    asked = asked.with_columns(departs="scheduled_departure", tail_number=pl.when(near).then("tail_number"))
+    soon = (pl.col("scheduled_departure") - pl.col("as_of") <= pl.duration(hours=3)) & pl.col("plan_possible")
+    asked = asked.join(plans_of(spring), on="flight_id", how="left", maintain_order="left")
+    known = pl.when(soon | (pl.col("stage") == "departed")).then("tail_number")
+    asked = asked.with_columns(departs="scheduled_departure", tail_number=known).drop("plan_possible")
     database = database_of(tmp_path, flights=flights, weather=spring.weather, asked=asked)
     for feature in (f for f in LEDGER if f.stream):
         expected = by_sql(database, feature)

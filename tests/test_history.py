@@ -209,11 +209,12 @@ def test_a_notebook_that_calls_its_own_input_bad_has_failed(archive):
     assert made.standing == "fail" and made.counts
 
 
-def test_a_comparison_is_linked_and_goes_with_its_runs(archive):
+def test_a_comparison_is_linked_and_goes_with_its_runs(archive, monkeypatch):
     first, second, third = (keep(archive, "train", number) for number in (1, 2, 3))
     pages = [write_diff(first, second, archive), write_diff(second, third, archive), write_diff(third, second, archive)]
     assert all(f'href="{page.name}"' in (archive.reports / "index.html").read_text() for page in pages)
     let_go(archive.model_copy(update={"keep_runs": 2}))
     assert [page.exists() for page in pages] == [False, True, True]
-    let_go(archive.model_copy(update={"keep_diffs": 1}))
+    monkeypatch.setattr("flight_delay.history.DIFFS_KEPT", 1)
+    let_go(archive)
     assert [page.exists() for page in pages] == [False, False, True]

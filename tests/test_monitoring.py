@@ -2,12 +2,32 @@
 
 from flight_delay.monitoring import *
 
+def test_flights_that_are_still_waiting_do_not_thin_out_the_share_of_cancelled_ones():
+    from datetime import UTC, datetime
+
+    import polars as pl
+    from flight_delay.tables import INSTANT, Tables
+
+    day, fates = datetime(2024, 3, 1, tzinfo=UTC), {"cancelled": [True, False, False], "diverted": [False] * 3}
+    flights = pl.DataFrame(
+        {"scheduled_departure": [day] * 3, "arrival_delay": [None, 3.0, None], "tail_number": ["N1"] * 3, **fates},
+        schema_overrides={"scheduled_departure": INSTANT},
+    )
+    weather = pl.DataFrame({"airport": ["EWR"], "known_at": [day]}, schema_overrides={"known_at": INSTANT})
+    aside = pl.DataFrame({"table": ["flights"] * 2, "row": ["flights.csv line 2"] * 2, "rule": ["one", "two"]})
+    found = quality(Tables(flights, weather, flights, flights, flights, aside), day, day.replace(day=2))
+    assert (found["cancelled_share"], found["not_yet_landed"], found["rows_set_aside"]) == (0.5, 1, 1)
+
+
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.config import BadInput
+from flight_delay.config import BadInput, settings
+from flight_delay.history import Run, compare
+from flight_delay.jobs import declared, read_notebook
 from flight_delay.tables import Tables
 from flight_delay.training import card, split, train
 
@@ -31,20 +51,81 @@ def performance(skill, then, coverage):
 @pytest.mark.parametrize(
     ("table", "drifted", "found", "reason"),
     [
-        (performance(0.10, 0.20, 0.8), STEADY, PERFECT, "skill 0.100, was 0.200"),
-        (performance(0.20, 0.20, 0.5), STEADY, PERFECT, "held 50%"),
-        (performance(0.20, 0.20, 0.8), STEADY.with_columns(psi=pl.lit(1.0)), PERFECT, "100% of the features"),
-        (performance(0.20, 0.20, 0.8), STEADY, {"missing_weather_share": 0.5}, "50% of the weather reports"),
+        (performance(0.10, 0.20, 0.8), STEADY, PERFECT, "day: the skill, 0.200 when tested, is 0.100, allowed from 0.150"),
+        (performance(0.20, 0.20, 0.5), STEADY, PERFECT, "day: the 80 % interval held 50.0 %, allowed 72 to 88 %"),
+        (performance(0.20, 0.20, float("nan")), STEADY, PERFECT, "the 80 % interval held nan %, allowed 72 to 88 %"),
+        (
+            performance(0.20, 0.20, 0.8),
+            STEADY.with_columns(psi=pl.lit(1.0)),
+            PERFECT,
+            "features that should be steady and have drifted (psi above 0.25): 100.0 %, allowed up to 25 %",
+        ),
+        (
+            performance(0.20, 0.20, 0.8),
+            STEADY,
+            {"missing_weather_share": 0.5},
+            "missing weather reports: 50.0 %, allowed up to 10 %",
+        ),
     ],
 )
-def test_each_limit_warns_with_its_reason(table, drifted, found, reason):
+def test_each_limit_warns_with_a_reason_that_states_value_and_limit(table, drifted, found, reason):
     verdict, reasons = judge(table, drifted, found, Limits())
-    assert verdict == "warn" and len(reasons) == 1 and reason in reasons[0]
+    assert verdict == "warn" and len(reasons) == 1 and reasons[0].endswith(reason)
 
 
 def test_nothing_wrong_is_ok_and_the_weather_may_drift():
     moving = STEADY.with_columns(psi=pl.lit(9.0), group=pl.lit("weather"))
     assert judge(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
+
+
+def test_a_changed_limit_changes_the_verdict_and_the_reason_says_so():
+    table = performance(0.2, 0.2, 0.841)
+    assert judge(table, STEADY, PERFECT, Limits()) == ("ok", [])
+    narrow = Limits(min_coverage_80=0.76, max_coverage_80=0.835)
+    assert judge(table, STEADY, PERFECT, narrow) == ("warn", ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"])
+
+
+def test_each_limit_is_a_parameter_of_the_monitor_job_and_handed_on():
+    notebook = read_notebook("monitor", settings())
+    limits = asdict(Limits())
+    assert limits.items() <= declared(notebook).items()
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert all(f"{name}={name}" in source for name in limits)
+
+
+def test_two_runs_with_different_limits_differ_in_them():
+    before, now = (Run("monitor", str(i), "", {"max_coverage_80": limit}) for i, limit in enumerate((0.88, 0.835)))
+    assert [(change.kind, change.name, change.before, change.now) for change in compare(before, now)] == [
+        ("parameter", "max_coverage_80", 0.88, 0.835)
+    ]
+
+
+def harder_span(mae, baseline):
+    row = {"horizon": "two_hours", "mae": mae, "mae_then": 18.7, "baseline_mae": baseline, "baseline_mae_then": 22.1}
+    return harder(pl.DataFrame([row]), "December")
+
+
+def test_an_absolute_error_that_grew_is_a_note_whether_or_not_the_skill_fell():
+    (note,) = harder_span(22.9, 27.9)
+    assert note.startswith("December is harder than the test") and "two hours 22.9 minutes, 18.7 when tested" in note
+    assert "the baseline's grew more, 22.1 to 27.9" in note
+    assert "grew less" in harder_span(22.9, 22.5)[0] and "did not grow" in harder_span(22.9, 22.0)[0]
+    assert harder_span(18.7, 27.9) == harder_span(18.0, 22.1) == []
+
+
+def test_every_value_that_decides_stands_beside_its_limit():
+    table = performance(0.2, None, 0.841).with_columns(
+        flights=1, auc_15=0.7, brier_15=0.1, mae=20.0, baseline_mae=25.0, mae_then=None, baseline_mae_then=None
+    )
+    drifted = pl.DataFrame({"feature": ["a", "b"], "group": ["route", "weather"], "psi": [0.3, 0.4]})
+    drifted = drifted.with_columns(missing_before=0.0, missing_now=0.0)
+    arrived = {"landed": 1, "missing_weather_share": 0.02}
+    limits = Limits(max_psi=0.4, max_missing_weather_share=0.5)
+    shown = Monitored("ok", [], arrived, drifted, table, {}, limits, checks(table, drifted, arrived, limits))
+    assert quality_table(shown)["allowed"].to_list() == ["", "up to 50 %"]
+    assert performance_table(shown).row(0, named=True)["coverage_allowed"] == "72 to 88 %"
+    assert performance_table(shown).row(0, named=True)["skill_allowed"] == "any: the card has none"
+    assert drift_table(shown)["allowed"].to_list() == ["up to 0.4", "any: it moves every month"]
 
 
 def test_the_baselines_of_a_monitor_have_the_past_of_its_model(nyc):
@@ -81,6 +162,8 @@ def test_a_month_in_which_delays_double_is_noticed(watched):
     changed = Tables(flights, tables.weather, tables.aircraft, tables.airports, tables.carriers)
     late = monitor(changed, model, "2013-03-12", "2013-04-01")
     assert late.verdict == "warn" and len(late.reasons) > len(ordinary.reasons)
+    assert all("allowed" in reason for reason in late.reasons) and "harder than the test" in late.notes[0]
+    assert {check.figure for check in late.checks} >= {"landed", "mae_skill", "coverage_80", "drifted_share"}
 
 
 @pytest.mark.model
@@ -92,4 +175,4 @@ def test_a_span_that_the_model_has_seen_or_without_flights_is_refused(watched):
     with pytest.raises(BadInput, match="must lie before"):
         monitor(tables, model, "2013-04-01", "2013-03-20")
     empty = monitor(tables, model, "2014-01-01", "2014-02-01")
-    assert empty.verdict == "fail" and "0 flights landed" in empty.reasons[0]
+    assert empty.verdict == "fail" and "flights that landed, 2014-01-01 to 2014-02-01: 0, allowed from 500" in empty.reasons

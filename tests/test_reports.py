@@ -96,6 +96,19 @@ ZOO = [  # name, cells, failure, a word of the page
 
 
 @pytest.mark.slow
+def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp_path, monkeypatch):
+    schedule(
+        house, "reads", "from pathlib import Path\nassert (Path(source) / 'here').exists()", FINISH, parameters="source = ''"
+    )
+    (tmp_path / "desk" / "small").mkdir(parents=True)
+    (tmp_path / "desk" / "small" / "here").touch()
+    (house.root / "scheduled" / "small").mkdir()
+    monkeypatch.chdir(tmp_path / "desk")
+    made = run("reads", {"source": "small"}, house)
+    assert made.verdict == "ok" and made.parameters["source"] == str(tmp_path / "desk" / "small")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "cells", "failure", "word"), ZOO, ids=[name for name, *_ in ZOO])
 def test_what_ended_a_run_is_named_and_never_called_ok(house, name, cells, failure, word):
     schedule(house, "bad", *cells)
@@ -212,6 +225,45 @@ def test_an_unknown_job_is_refused_with_the_choice(house):
     schedule(house, "good", FINISH)
     with pytest.raises(UnknownJob, match=r"\(good\); got 'god'"):
         run("god", config=house)
+
+
+def test_a_notebook_made_for_another_kernel_is_not_run(house):
+    schedule(house, "foreign", FINISH)
+    path = house.root / "scheduled" / "foreign.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["kernelspec"] = {"name": "ir", "language": "R", "display_name": "R"}
+    nbformat.write(notebook, path)
+    with pytest.raises(BadInput, match=r"must be made for the kernel 'python3' \(Python\); scheduled/foreign.ipynb is for 'ir' \(R\)"):
+        run("foreign", config=house)
+    assert runs(house)[0].standing == "refused"
+
+
+@pytest.mark.slow
+def test_a_truth_value_reaches_the_notebook_as_one(house):
+    schedule(house, "good", "assert boom is True", FINISH, parameters="boom = False")
+    made = run("good", {"boom": "True"}, house)
+    assert (made.verdict, made.parameters) == ("ok", {"boom": True}), made.reasons
+
+
+@pytest.mark.slow
+def test_refusals_push_no_run_out_and_the_index_stays_green(house):
+    schedule(house, "good", FINISH)
+    config = house.model_copy(update={"keep_runs": 1})
+    made = run("good", config=config)
+    for _ in range(3):
+        with pytest.raises(BadInput):
+            run("good", {"mnoth": 1}, config)
+    assert [old.standing for old in runs(house)] == ["refused", "ok"] and made.path.exists()
+    assert 'class="verdict ok"' in (house.reports / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_what_has_a_secrets_shape_is_in_no_file_of_the_run(house, monkeypatch):
+    monkeypatch.setenv("AUTH_TYPE", "simple")
+    leak = "print('DefaultEndpointsProtocol=https;AccountKey=pl4nted+key==;', 'a simple text', 'commit e5646d4')"
+    schedule(house, "leaks", leak, FINISH)
+    text = files_of(run("leaks", config=house))
+    assert "pl4nted" not in text and "a simple text" in text and "commit e5646d4" in text
 
 
 def begin(house, job, first="pass"):

@@ -4,11 +4,13 @@ from flight_delay.training import *
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
 from flight_delay.config import BadInput
+from flight_delay.features import at_horizon
 from flight_delay.models import KNOWN_BY_TAIL
 from flight_delay.registry import aliases, registry_folder, set_alias
 from flight_delay.tables import Tables
@@ -40,6 +42,20 @@ def test_blocks_in_the_wrong_order_or_without_flights_are_refused(nyc):
         split(nyc.flights, test_until="2013-10-20")
     with pytest.raises(BadInput, match="ISO 8601.*'yesterday'"):
         split(nyc.flights, train_until="yesterday")
+
+
+@pytest.mark.data
+def test_a_card_tells_what_a_model_has_seen(nyc):
+    until = datetime(2013, 3, 1, tzinfo=UTC)
+    seen, past = trained_on(nyc.flights, until), nyc.flights.filter(pl.col("scheduled_departure") < until)
+    assert seen["from"].startswith("2013-01-01") and seen["until"].startswith("2013-03-01")
+    for name, codes in {
+        "airlines": past["carrier"],
+        "origins": past["origin"],
+        "routes": past["origin"] + "-" + past["dest"],
+    }.items():
+        assert set(seen[name]) <= set(codes) and 0 < sum(seen[name].values()) <= past.height
+    assert seen["routes"]["JFK-LAX"] > 100 and "ZZ" not in seen["airlines"]
 
 
 from types import SimpleNamespace
@@ -360,8 +376,7 @@ def test_a_timetable_that_knows_too_much_is_not_promoted(winter, trained, home):
         .otherwise("scheduled_arrival")
     )
     written_late = Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers)
-    leaking = replace(found, timetable_auc=timetable_auc(written_late, blocks))
-    assert leaking.timetable_auc > SUSPICIOUS_AUC
+    leaking = replace(found, probes=probes(written_late, blocks))
     verdict = decide(leaking, rival_of(blocks))
     assert not verdict.promoted
     assert "the timetable alone" in verdict.reason
@@ -375,3 +390,28 @@ def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
     verdict = decide(useless, rival_of(blocks))
     assert not verdict.promoted
     assert "no better than the baseline" in verdict.reason
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("horizon", ["day", "two_hours", "pushback"])
+def test_a_planted_leak_of_each_kind_is_seen_and_clean_data_pass(winter, horizon):
+    blocks = split(winter.flights)
+    edges = winter.flights["scheduled_departure"].min(), blocks.validate_until, blocks.test_until
+    blocks_of_flights = [
+        winter.flights.filter(pl.col("scheduled_departure").is_between(*span, "left")) for span in pairwise(edges)
+    ]
+    samples = [flights.sample(6_000, seed=1, with_replacement=flights.height < 6_000) for flights in blocks_of_flights]
+    before, after = (asked_about(winter, at_horizon(flights.unique("flight_id"), horizon)) for flights in samples)
+
+    def suspects(change):
+        planted = [replace(asked, X=asked.X.with_columns(change(pl.Series(asked.delay)))) for asked in (before, after)]
+        return {row["sees"] for row in probe(*planted, horizon) if row["auc"] > row["limit"]}
+
+    assert suspects(lambda delay: []) == set()
+    assert "the tail" in suspects(lambda delay: (delay + 0.0).alias("aircraft_last_delay"))
+    assert "the timetable" in suspects(lambda delay: (delay + 0.0).alias("planned_minutes"))
+    missing_where_late = suspects(lambda delay: pl.when(delay < 15).then(1.0).alias("seats"))
+    assert {"which features are missing", "the tail", "which of the tail's features are missing"} <= missing_where_late
+    assert "which features are missing" in suspects(
+        lambda delay: pl.when(delay < 15).then(pl.col("wind_speed_kt").fill_null(0))
+    )

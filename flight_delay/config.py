@@ -99,13 +99,10 @@ class Settings(BaseSettings):
     start_retries: int = Field(2, ge=0, le=10, description="how often a kernel that does not start is tried again")
     heartbeat_seconds: float = Field(5, gt=0, description="how often a run says that it is alive")
     keep_days: int = Field(365, ge=1, description="runs older than this are removed, but for champions' and the last good ones")
-    keep_runs: int = Field(
-        500, ge=1, description="so many runs of a job are kept, refused starts apart, and champions' and the last good one beyond"
-    )
+    keep_runs: int = Field(500, ge=1, description="so many runs of a job are kept, and champions' and the last good one beyond")
     keep_versions: int = Field(
-        20, ge=1, description="so many registered models are kept, the newest, and beyond those each that an alias points at or ever did"
+        20, ge=1, description="so many models are kept, and those that an alias names or ever did beyond"
     )
-    keep_diffs: int = Field(20, ge=1, description="so many pages of `reports diff` are kept, the newest; any can be made again")
 
     @field_validator("home", "reports")
     @classmethod

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'FAILURES', 'REFUSALS', 'STORED', 'LOWER_IS_BETTER', 'HIGHER_IS_BETTER', 'CHANGES', 'PAIRS_BYTES', 'PAIRS',
-           'DIFF', 'INDEX', 'FILTER', 'TREND_RUNS', 'TREND_METRICS', 'Run', 'record', 'read_record', 'runs',
-           'last_good', 'find', 'Change', 'better', 'metric_changes', 'listed_changes', 'compare', 'shown', 'number',
-           'changes_html', 'figures_at', 'pairs_html', 'write_diff', 'summary', 'trends', 'diff_pages', 'write_index',
-           'outbox_folder', 'undelivered', 'lock_folder', 'expired', 'let_go']
+           'DIFFS_KEPT', 'DIFF', 'INDEX', 'FILTER', 'TREND_RUNS', 'TREND_METRICS', 'Run', 'record', 'read_record',
+           'runs', 'last_good', 'find', 'Change', 'better', 'metric_changes', 'listed_changes', 'compare', 'shown',
+           'number', 'changes_html', 'figures_at', 'pairs_html', 'write_diff', 'summary', 'trends', 'diff_pages',
+           'write_index', 'outbox_folder', 'undelivered', 'lock_folder', 'expired', 'let_go']
 
 # %% ../nbs/15_history.ipynb #d8d8b421
 import json
@@ -23,7 +23,7 @@ from typing import Any
 
 import nbformat
 from filelock import FileLock
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from .config import BadInput, Settings, settings
 from .registry import aliases, prune, write_atomically
@@ -54,9 +54,29 @@ FAILURES = {  # what went wrong -> (exit code, in words)
 }
 REFUSALS = ("bad input", "already running")  # of a start: nothing ran, so it says nothing about the job
 
+# %% ../nbs/15_history.ipynb #a5c0de10
+class _Standing:
+    "What a run's verdict and failure mean together."
+
+    verdict: str
+    failure: str | None
+    cell: int | None
+
+    @property
+    def standing(self) -> str:
+        "What a list shows: the verdict, or refused (nothing ran) or damaged (nothing is known)."
+        if self.failure in REFUSALS and self.cell is None:
+            return "refused"
+        return "damaged" if self.failure == "damaged" else self.verdict
+
+    @property
+    def counts(self) -> bool:
+        "Whether it says something about the job: one that was refused or is damaged does not."
+        return self.standing in ("ok", "warn", "fail")
+
 # %% ../nbs/15_history.ipynb #8043b341
 @dataclass
-class Run:
+class Run(_Standing):
     "What became of a run. `path` is its report."
 
     job: str
@@ -87,18 +107,6 @@ class Run:
         "0 for ok and warn: the run can be trusted. Each failure has its own."
         return FAILURES.get(self.failure, FAILURES["broken"])[0] if self.failure else 0
 
-    @property
-    def standing(self) -> str:
-        "What a list shows: the verdict, or refused (nothing ran) or damaged (nothing is known)."
-        if self.failure in REFUSALS and self.cell is None:
-            return "refused"
-        return "damaged" if self.failure == "damaged" else self.verdict
-
-    @property
-    def counts(self) -> bool:
-        "Whether it says something about the job: one that was refused or is damaged does not."
-        return self.standing in ("ok", "warn", "fail")
-
 # %% ../nbs/15_history.ipynb #1bde5341
 STORED = TypeAdapter(Run)
 
@@ -109,7 +117,6 @@ def record(run: Run) -> str:
     open_ended = {"verdict": None, "failure": None} if run.state == "running" else {}
     exit_code = None if run.state == "running" else run.exit_code
     return json.dumps(known | open_ended | {"exit_code": exit_code}, indent=2, default=str, allow_nan=False) + "\n"
-
 
 # %% ../nbs/15_history.ipynb #a5c0de02
 def read_record(path: Path) -> Run:
@@ -124,12 +131,14 @@ def read_record(path: Path) -> Run:
     if not trusted and run.verdict != "fail":
         raise ValueError(f"verdict must be ok, warn or fail; got {run.verdict!r}")
     if (run.failure is None) != trusted or run.failure not in (None, *FAILURES):
-        raise ValueError(f"failure must be null after ok and warn, and otherwise a known one; {run.verdict} has {run.failure!r}")
+        raise ValueError(
+            f"failure must be null after ok and warn, and otherwise a known one; {run.verdict} has {run.failure!r}"
+        )
     if not all(map(math.isfinite, run.metrics.values())):
         raise ValueError("metrics must be finite numbers")
     return run
 
-
+# %% ../nbs/15_history.ipynb #a5c0de11
 def _damaged(path: Path, error: Exception) -> Run:
     "What stands for a run whose record cannot be read."
     log.warning("%s cannot be read: %s", path, error)
@@ -138,7 +147,9 @@ def _damaged(path: Path, error: Exception) -> Run:
         at = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
     except ValueError:
         at = ""
-    reason = f"run.json must be the record of a run; it cannot be read: {shorter(str(error), 300)}; restore or remove its folder."
+    reason = (
+        f"run.json must be the record of a run; it cannot be read: {shorter(str(error), 300)}; restore or remove its folder."
+    )
     return Run(job, run_id, at, failure="damaged", reasons=[writable(reason)], path=path.parent / "report.html")
 
 
@@ -307,6 +318,7 @@ def pairs_html(before: dict[str, str], now: dict[str, str], most_bytes: int = PA
     return filled(PAIRS, pairs=pairs, left=len(both) - len(pairs)) if pairs else ""
 
 # %% ../nbs/15_history.ipynb #62ec3961
+DIFFS_KEPT = 20  # the newest; any can be made again
 DIFF = """<header><h1>What changed in {{ now.job }}</h1><p>
 <a href="{{ before.job }}/{{ before.run_id }}/report.html">{{ before.run_id }}</a> <span class="verdict {{ before.verdict }}">{{ before.verdict }}</span> → <a
 href="{{ now.job }}/{{ now.run_id }}/report.html">{{ now.run_id }}</a> <span class="verdict {{ now.verdict }}">{{ now.verdict }}</span></p>
@@ -375,7 +387,6 @@ def trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest v
     names = [*trusted[-1].metrics][:TREND_METRICS]
     series = {name: [run.metrics[name] for run in trusted if name in run.metrics] for name in names}
     return [(name, values[-1], spark(values)) for name, values in series.items()]
-
 
 # %% ../nbs/15_history.ipynb #a5c0de04
 def _cards(past: list[Run]) -> list[tuple[Run, int, list[tuple[str, float, str]]]]:  # run, refused starts since, trends
@@ -453,7 +464,6 @@ def expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> l
             may_go.append(run)
     return may_go
 
-
 # %% ../nbs/15_history.ipynb #c353ef88
 def let_go(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # ids of what was removed
     "Remove the runs that may go; each vanishes from the list in one step."
@@ -484,5 +494,5 @@ def _let_diffs_go(config: Settings) -> None:
     for number, page in enumerate(diff_pages(config)):
         pair = page.stem.removeprefix("diff-")
         whole = any(pair.startswith(f"{first}-") and pair[len(first) + 1 :] in ids for first in ids)
-        if number >= config.keep_diffs or not whole:
+        if number >= DIFFS_KEPT or not whole:
             page.unlink(missing_ok=True)

@@ -232,7 +232,9 @@ def check_parameters(
                 f"parameter must be one of {', '.join(takes) or 'none'}; got {name!r}; mend its spelling.", parameter=name
             )
         if not fits(value, takes[name]):
-            raise BadInput(f"parameter {name} must be {_kind(takes[name])}, like {takes[name]!r}; got {value!r}.", parameter=name)
+            raise BadInput(
+                f"parameter {name} must be {_kind(takes[name])}, like {takes[name]!r}; got {value!r}.", parameter=name
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"parameter {name} must be a finite number; got {value!r}; give one.", parameter=name)
     if model := PARAMETERS.get(job or ""):
@@ -345,15 +347,50 @@ def check_model(model: type[BaseModel], values: Mapping[str, Any]) -> None:
         raise BadInput(f"parameter {where}: {first['msg']}; got {first['input']!r}; mend it.", parameter=where) from error
 
 # %% ../nbs/16_jobs.ipynb #8b95a552
-SECRET_WORDS = set(
-    "key keys apikey token tokens pass pwd pat auth jwt bearer cookie cookies passphrase passcode secret credential credentials webhook".split()
-)
+SECRET_WORDS = {
+    "key",
+    "keys",
+    "apikey",
+    "token",
+    "tokens",
+    "pass",
+    "pwd",
+    "pat",
+    "auth",
+    "jwt",
+    "bearer",
+    "cookie",
+    "cookies",
+    "passphrase",
+    "passcode",
+    "secret",
+    "credential",
+    "credentials",
+    "webhook",
+}
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
     "(access|account|admin|api|app|client|crypt|deploy|encryption|fernet|hmac|host|license|master|private|root|rsa|secret|server|"
     "service|session|shared|sign|signing|ssh|storage|subscription|user)keys?$"
 )
-DESCRIPTIONS = set("algorithm count enabled format header kind length lifetime limit method mode name provider timeout ttl type".split())
+DESCRIPTIONS = {
+    "algorithm",
+    "count",
+    "enabled",
+    "format",
+    "header",
+    "kind",
+    "length",
+    "lifetime",
+    "limit",
+    "method",
+    "mode",
+    "name",
+    "provider",
+    "timeout",
+    "ttl",
+    "type",
+}
 
 
 def sounds_secret(name: str) -> bool:
@@ -364,7 +401,6 @@ def sounds_secret(name: str) -> bool:
         return False
     joined = any(KEYS.search(word) or any(part in word for part in SECRET_PARTS) for word in words)
     return joined or bool(SECRET_WORDS & set(words))
-
 
 # %% ../nbs/16_jobs.ipynb #a1c0de07
 LEAST_SECRET = 6  # characters
@@ -393,7 +429,21 @@ def secrets_of(environment: Mapping[str, str]) -> list[str]:  # longest first
     return sorted(filter(is_telling, values), key=len, reverse=True)
 
 # %% ../nbs/16_jobs.ipynb #a1c0de0a
-DETECTORS = "aws github_token gitlab_token jwt mailchimp npm openai pypi_token sendgrid slack square_oauth stripe twilio".split()
+DETECTORS = [
+    "aws",
+    "github_token",
+    "gitlab_token",
+    "jwt",
+    "mailchimp",
+    "npm",
+    "openai",
+    "pypi_token",
+    "sendgrid",
+    "slack",
+    "square_oauth",
+    "stripe",
+    "twilio",
+]
 _NAMES = (
     r"(?:password|passwd|passphrase|passcode|pwd|secret|token|credentials?|jwt|cookie|pass(?<![a-z]pass)|pat(?<![a-z]pat)"
     r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service|session|shared|signing|storage|subscription)"
@@ -413,7 +463,6 @@ _EXACT = (
     r"://(?P<secret>[^/\s:@\"'<>]{16,})@",
     r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----(?P<secret>[\s\S]+?)(?:-----END|\Z)",
 )
-
 
 # %% ../nbs/16_jobs.ipynb #a1c0de0f
 @cache

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, Field, PositiveFloat, SecretStr, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .config import BadInput, Settings, settings
@@ -66,8 +66,39 @@ EVENTS = {
 }
 
 
+class _Wording:
+    "The sentences of a notice."
+
+    event: str
+    job: str
+    verdict: str
+    failure: str | None
+    reasons: list[str]
+    started_at: str
+    failing_cell: str | None
+    last_lines: str | None
+    link: str | None
+    place: str | None
+    entry: str | None
+    slot: str | None
+    parameters: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        "One line."
+        return f"{self.job} {EVENTS[self.event]}" + (f": {FAILURES[self.failure][1]}" if self.failure in FAILURES else "")
+
+    @property
+    def subject(self) -> str:
+        "One line with what the run was for: its entry and slot in the schedule, and its parameters."
+        given = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.parameters.items()]
+        slot = f"for {self.slot}" if self.slot else None
+        line = " ".join(", ".join([f"[flight-delay] {self.title}", *filter(None, [self.entry, slot]), *given]).split())
+        return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
+
+# %% ../nbs/19_notifications.ipynb #a19c0d10
 @dataclass(frozen=True)
-class Notice:
+class Notice(_Wording):
     "What a message says. The plain webhook sends it as it is."
 
     event: str
@@ -85,23 +116,12 @@ class Notice:
     parameters: dict[str, Any] = field(default_factory=dict)  # those that differ from the job's defaults
 
     @property
-    def title(self) -> str:
-        "One line."
-        return f"{self.job} {EVENTS[self.event]}" + (f": {FAILURES[self.failure][1]}" if self.failure in FAILURES else "")
-
-    @property
-    def subject(self) -> str:
-        "One line with what the run was for: its entry and slot in the schedule, and its parameters."
-        given = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.parameters.items()]
-        slot = f"for {self.slot}" if self.slot else None
-        line = " ".join(", ".join([f"[flight-delay] {self.title}", *filter(None, [self.entry, slot]), *given]).split())
-        return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
-
-    @property
     def text(self) -> str:
         "The message in plain text."
         lines = [self.title, f"verdict {self.verdict}, started {self.started_at}", *self.reasons]
-        where = [f"Report: {self.link}"] if self.link else [f"Report, on the machine that made it: {self.place}"] * bool(self.place)
+        where = (
+            [f"Report: {self.link}"] if self.link else [f"Report, on the machine that made it: {self.place}"] * bool(self.place)
+        )
         lines += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in self.parameters.items()]
         quotes = [f"The cell:\n{self.failing_cell}"] * bool(self.failing_cell) + [self.last_lines] * bool(self.last_lines)
         return "\n\n".join(["\n".join(lines), *map(str, quotes), *where]) + "\n"
@@ -115,7 +135,9 @@ class Links(BaseSettings):
     reports_url: str | None = None  # address under which the reports folder is served
 
 
-def notice_of(run: Run, event: str, config: Settings | None = None, entry: str | None = None, slot: str | None = None) -> Notice:
+def notice_of(
+    run: Run, event: str, config: Settings | None = None, entry: str | None = None, slot: str | None = None
+) -> Notice:
     "A run as a message."
     cell, link, place = run.failing, None, None
     if run.path:
@@ -123,7 +145,7 @@ def notice_of(run: Run, event: str, config: Settings | None = None, entry: str |
         link = f"{base.rstrip('/')}/{run.job}/{run.run_id}/report.html" if base else None
         place = None if base else str(run.path.absolute())
     source, last_lines = (cell["source"][:MAX_QUOTE], cell["last_lines"][-MAX_QUOTE:]) if cell else (None, None)
-    about = {"entry": entry, "slot": slot, "parameters": _chosen(run, config or settings())}
+    about: dict[str, Any] = {"entry": entry, "slot": slot, "parameters": _chosen(run, config or settings())}
     return Notice(
         event, run.job, run.verdict, run.failure, run.reasons, run.started_at, source, last_lines, link, place, **about
     )
@@ -138,7 +160,6 @@ def _chosen(run: Run, config: Settings) -> dict[str, Any]:
     defaults = {name: str(value) if isinstance(value, Computed) else value for name, value in defaults.items()}
     return {name: value for name, value in run.parameters.items() if name not in defaults or defaults[name] != value}
 
-
 # %% ../nbs/19_notifications.ipynb #b9abc7f3
 class Channel(BaseSettings):
     "A way to reach somebody."
@@ -146,7 +167,7 @@ class Channel(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore", hide_input_in_errors=True)
 
     notify_timeout_seconds: PositiveFloat = 10  # a channel may take this long
-    notify_attempts: int = Field(5, ge=1, description="how often a message is tried, once at each run, before it is given up")
+    notify_attempts: PositiveInt = 5  # tries of a message, one at each run, before it is given up
 
     def send(self, notice: Notice) -> None:
         "Deliver it or raise."
@@ -167,7 +188,10 @@ class Mail(Channel):
     def send(self, notice: Notice) -> None:
         message = EmailMessage()
         message["Subject"], message["From"], message["To"] = notice.subject, self.mail_from, self.mail_to
-        message["Date"], message["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(domain=self.mail_from.split("@")[-1])
+        message["Date"], message["Message-ID"] = (
+            format_datetime(datetime.now(UTC)),
+            make_msgid(domain=self.mail_from.split("@")[-1]),
+        )
         message.set_content(notice.text)
         connect, trust = (smtplib.SMTP_SSL if self.smtp_security == "tls" else smtplib.SMTP), ssl.create_default_context()
         options: dict[str, Any] = {"context": trust} if self.smtp_security == "tls" else {}
@@ -269,7 +293,6 @@ def _setting(name: str) -> Any:
     except ValidationError:
         return Channel.model_fields[name].default
 
-
 # %% ../nbs/19_notifications.ipynb #a19c0de2
 class Unsent(BaseModel):
     "A message that one channel could not deliver."
@@ -299,7 +322,7 @@ def _keep_unsent(notice: Notice, channel: str, error: str, attempts: int, path: 
     state = "given up" if unsent.given_up else "it is tried again at the next run"
     log.warning("%s could not be sent to %s, attempt %d of %d: %s", notice.title, channel, attempts, limit, state)
 
-
+# %% ../nbs/19_notifications.ipynb #a19c0d11
 def retry(config: Settings) -> None:
     "Try each message of the outbox again, oldest first; one process at a time."
     try:
@@ -343,10 +366,10 @@ def tell(
         retry(config)
         event = event_of(run.verdict, run.failure, earlier, run.standing == "refused")
         sent = announce(notice := notice_of(run, event, config, entry, slot), known_channels(channels)) if event else {}
-        for name, error in sent.items():
-            if error:
+        for name, wrong in sent.items():
+            if wrong:
                 path = outbox_folder(config) / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}-{uuid4().hex[:6]}.json"
-                _keep_unsent(notice, name, error, 1, path)
+                _keep_unsent(notice, name, wrong, 1, path)
         if waiting or any(sent.values()):
             write_index(config)
         return sent
@@ -358,7 +381,6 @@ def tell(
 def earlier_verdicts(run: Run, config: Settings | None = None) -> Iterable[str]:  # newest first
     "How the job's runs before this one stand."
     return [old.standing for old in runs(config or settings(), run.job) if old.run_id < run.run_id]
-
 
 # %% ../nbs/19_notifications.ipynb #a19c0de4
 def configured_channels() -> list[str]:
@@ -377,4 +399,6 @@ def send_test() -> dict[str, str | None]:  # channel -> what went wrong, or None
             "FLIGHT_DELAY_SLACK_WEBHOOK_URL or FLIGHT_DELAY_WEBHOOK_URL."
         )
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return announce(Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=Links().reports_url), channels)
+    return announce(
+        Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=Links().reports_url), channels
+    )

@@ -260,7 +260,8 @@ def tracked(metrics: pl.DataFrame, pictures: Mapping[str, str]) -> dict[str, Any
 def _staged_long_ago(config: Settings, now: datetime) -> list[Path]:
     "W&B's files that may go: staged before the newest runs that are kept whole, and whole runs that are too old."
     tracking, oldest = config.home / "tracking", now.timestamp() - 86_400 * config.keep_days
-    own = {path: path.name.split("run-")[1][:15] for path in tracking.glob("wandb/*run-*_*-*")}  # W&B names a run by its local time
+    # W&B names a run by its local time
+    own = {path: path.name.split("run-")[1][:15] for path in tracking.glob("wandb/*run-*_*-*")}
     started = sorted(datetime.strptime(stamp, "%Y%m%d_%H%M%S").timestamp() for stamp in own.values())
     before = max(oldest, started[-config.keep_versions] - 1 if len(started) > config.keep_versions else 0)
     staged = [path for path in tracking.glob("data/**/staging/*") if path.stat().st_mtime < before]

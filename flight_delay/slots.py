@@ -230,15 +230,26 @@ def inform(record: Record, entry: Entry, config: Settings) -> Record:
         return record
     made = next((made for made in runs(config, entry.job) if made.run_id == record.run_id), None) if entry.notify else None
     if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit
-        given: dict[str, Any] = {"verdict": "fail" if record.exit_code else verdict_of(record), "failure": record.failure, "reasons": [record.reason or ""]}
+        given: dict[str, Any] = {
+            "verdict": "fail" if record.exit_code else verdict_of(record),
+            "failure": record.failure,
+            "reasons": [record.reason or ""],
+        }
         started = (record.started_at or record.slot).isoformat(timespec="seconds")
         seen: dict[str, Any] = {"path": made.path, "failing": made.failing} if made else {}
         made = Run(entry.job, record.run_id or "", started, record.parameters, **seen, **given)
     slot = record.slot.astimezone(ZoneInfo(entry.timezone)).isoformat(timespec="minutes")
-    tell(made, chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)), entry.notify, config, entry.name, slot)
+    tell(
+        made,
+        chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)),
+        entry.notify,
+        config,
+        entry.name,
+        slot,
+    )
     return write_record(record.model_copy(update={"told": True}), entry, config)
 
-
+# %% ../nbs/21_slots.ipynb #a21c0d01
 def fire(
     entry: Entry,
     entries: Sequence[Entry],  # the whole schedule

@@ -122,7 +122,9 @@ def test_a_foreign_record_breaks_neither_index_nor_comparison_nor_retention(arch
     assert runs(archive)[0].run_id == kept[2].run_id
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"started_at": 5}', b'{"metrics": {"a": 1e999}}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"started_at": 5}', b'{"metrics": {"a": 1e999}}']
+)
 def test_whatever_bytes_a_record_holds_it_is_listed_as_damaged(archive, content):
     made = keep(archive, "train", 1)
     made.path.with_name("run.json").write_bytes(content)
@@ -209,11 +211,12 @@ def test_a_notebook_that_calls_its_own_input_bad_has_failed(archive):
     assert made.standing == "fail" and made.counts
 
 
-def test_a_comparison_is_linked_and_goes_with_its_runs(archive):
+def test_a_comparison_is_linked_and_goes_with_its_runs(archive, monkeypatch):
     first, second, third = (keep(archive, "train", number) for number in (1, 2, 3))
     pages = [write_diff(first, second, archive), write_diff(second, third, archive), write_diff(third, second, archive)]
     assert all(f'href="{page.name}"' in (archive.reports / "index.html").read_text() for page in pages)
     let_go(archive.model_copy(update={"keep_runs": 2}))
     assert [page.exists() for page in pages] == [False, True, True]
-    let_go(archive.model_copy(update={"keep_diffs": 1}))
+    monkeypatch.setattr("flight_delay.history.DIFFS_KEPT", 1)
+    let_go(archive)
     assert [page.exists() for page in pages] == [False, False, True]

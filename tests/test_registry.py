@@ -91,7 +91,6 @@ def test_kill_9_at_any_moment_leaves_a_readable_registry(model, home):
 
 def test_old_versions_go_but_none_that_an_alias_points_at_or_did(tmp_path):
     import json
-    import os
 
     from flight_delay.config import settings
 

@@ -347,60 +347,27 @@ def check_model(model: type[BaseModel], values: Mapping[str, Any]) -> None:
         raise BadInput(f"parameter {where}: {first['msg']}; got {first['input']!r}; mend it.", parameter=where) from error
 
 # %% ../nbs/16_jobs.ipynb #8b95a552
-SECRET_WORDS = {
-    "key",
-    "keys",
-    "apikey",
-    "token",
-    "tokens",
-    "pass",
-    "pwd",
-    "pat",
-    "auth",
-    "jwt",
-    "bearer",
-    "cookie",
-    "cookies",
-    "passphrase",
-    "passcode",
-    "secret",
-    "credential",
-    "credentials",
-    "webhook",
-}
+SECRET_WORDS = re.compile(
+    "keys?|apikey|tokens?|pass|pwd|pat|auth|jwt|bearer|cookies?|passphrase|passcode|secrets?|credentials?|webhook"
+)
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
     "(access|account|admin|api|app|client|crypt|deploy|encryption|fernet|hmac|host|license|master|private|root|rsa|secret|server|"
     "service|session|shared|sign|signing|ssh|storage|subscription|user)keys?$"
 )
-DESCRIPTIONS = {
-    "algorithm",
-    "count",
-    "enabled",
-    "format",
-    "header",
-    "kind",
-    "length",
-    "lifetime",
-    "limit",
-    "method",
-    "mode",
-    "name",
-    "provider",
-    "timeout",
-    "ttl",
-    "type",
-}
+DESCRIPTIONS = re.compile(
+    "algorithm|count|enabled|format|header|kind|length|lifetime|limit|method|mode|name|provider|timeout|ttl|type"
+)
 
 
 def sounds_secret(name: str) -> bool:
     "Whether a name is that of a secret."
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)  # accessKey: access_key
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
-    if not words or words[-1] in DESCRIPTIONS:
+    if not words or DESCRIPTIONS.fullmatch(words[-1]):
         return False
     joined = any(KEYS.search(word) or any(part in word for part in SECRET_PARTS) for word in words)
-    return joined or bool(SECRET_WORDS & set(words))
+    return joined or any(map(SECRET_WORDS.fullmatch, words))
 
 # %% ../nbs/16_jobs.ipynb #a1c0de07
 LEAST_SECRET = 6  # characters

@@ -65,7 +65,7 @@ EVENTS = {
     "test": "sends a test message",
 }
 
-
+# %% ../nbs/19_notifications.ipynb #a19c0d20
 class _Wording:
     "The sentences of a notice."
 
@@ -173,7 +173,7 @@ class Channel(BaseSettings):
         "Deliver it or raise."
         raise NotImplementedError
 
-
+# %% ../nbs/19_notifications.ipynb #a19c0d21
 class Mail(Channel):
     "E-mail over SMTP."
 

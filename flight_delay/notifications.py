@@ -344,11 +344,11 @@ def _retry(path: Path, config: Settings) -> None:
         if unsent.failed_at < datetime.now(UTC) - timedelta(days=config.keep_days):
             path.unlink(missing_ok=True)
         return
-    error = announce(unsent.notice, known_channels([unsent.channel]))[unsent.channel]
-    if error is None:
+    wrong = announce(unsent.notice, known_channels([unsent.channel]))[unsent.channel]
+    if wrong is None:
         path.unlink(missing_ok=True)
     else:
-        _keep_unsent(unsent.notice, unsent.channel, error, unsent.attempts + 1, path)
+        _keep_unsent(unsent.notice, unsent.channel, wrong, unsent.attempts + 1, path)
 
 # %% ../nbs/19_notifications.ipynb #6a580de8
 def tell(

@@ -260,7 +260,7 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
     monkeypatch.setattr(
         slots,
         "tell",
-        lambda made, earlier, channels: told.append((made.verdict, made.failure, next(iter(earlier), None), channels)),
+        lambda made, earlier, channels, *about: told.append((made.verdict, made.failure, next(iter(earlier), None), channels)),
     )
     (cheap.reports / "plan-daily.txt").write_text("raised\nok\nwarn\nkilled\nok")
     entry = daily(notify=["mail"])

@@ -97,7 +97,10 @@ def test_a_failure_reaches_every_channel_with_cell_verdict_and_link(inbox, web, 
     assert len(texts) == 3
     for text in texts:
         assert "1 / 0" in text and "fail" in text and "https://reports.example.org/train/r1/report.html" in text
-    assert mail["Subject"].startswith("[flight-delay] train failed: a cell raised an error") and mail["To"] == "a@b.example, c@d.example"
+    assert (
+        mail["Subject"].startswith("[flight-delay] train failed: a cell raised an error")
+        and mail["To"] == "a@b.example, c@d.example"
+    )
     (slack,) = (document for _, document in web[1] if "text" in document)
     assert "division by &lt;zero&gt;" in slack["text"]
     (plain,) = (document for _, document in web[1] if "event" in document)
@@ -250,7 +253,9 @@ def test_a_test_message_goes_through_every_channel_that_is_set_up(inbox, web, mo
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_SECURITY", "starttls")
     monkeypatch.delenv("FLIGHT_DELAY_WEBHOOK_URL")
     assert send_test() == {"mail": "SMTPNotSupportedError", "slack": None}
-    for name in [name for name in os.environ if name.startswith(("FLIGHT_DELAY_SMTP", "FLIGHT_DELAY_MAIL", "FLIGHT_DELAY_SLACK"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("FLIGHT_DELAY_SMTP", "FLIGHT_DELAY_MAIL", "FLIGHT_DELAY_SLACK"))
+    ]:
         monkeypatch.delenv(name)
     with pytest.raises(BadInput, match="a channel must be set up; none is"):
         send_test()

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from . import explanation, registry, sources
 from .config import BadInput, NotReady, Settings, settings
+from .features import TAIL_KNOWN_MINUTES
 from .models import BANDS, LATE_THRESHOLDS, Band, DelayModel, bands_of
 from .online import Fate, State, basis, known_fate
 from .tables import CONDITIONS
@@ -274,8 +275,8 @@ def unused(query: Question, band: Band, lead_minutes: float) -> list[str]:
         warnings.append(
             "weather_condition changes nothing so long before departure: the model uses no weather then; leave it out."
         )
-    if query.tail_number is not None and lead_minutes > features.TAIL_KNOWN_MINUTES:
-        hours = features.TAIL_KNOWN_MINUTES / 60
+    if query.tail_number is not None and lead_minutes > TAIL_KNOWN_MINUTES:
+        hours = TAIL_KNOWN_MINUTES / 60
         warnings.append(f"tail_number changes nothing more than {hours:g} hours before departure; leave it out.")
     return warnings
 

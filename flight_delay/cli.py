@@ -282,7 +282,8 @@ def list_reports(job: Annotated[str | None, typer.Option(help="of this job only"
     "Every run, newest first; those that have not ended on top."
     from flight_delay import reports as runner
 
-    config, rows = settings(), []
+    config = settings()
+    rows: list[tuple[Any, ...]] = []
     for made, alive in runner.unfinished(config):
         state = "alive" if alive else "its runner is gone; `flight-delay reports index` settles it"
         if job in (None, made.job):

@@ -72,8 +72,18 @@ def commit(
     except (OSError, subprocess.SubprocessError):
         return None
 
+# %% ../nbs/00_config.ipynb #a00c0d01
+class _Retention(BaseSettings):
+    "How long what runs leave is kept."
+
+    keep_days: int = Field(365, ge=1, description="runs older than this are removed, but for champions' and the last good ones")
+    keep_runs: int = Field(500, ge=1, description="so many runs of a job are kept, and champions' and the last good one beyond")
+    keep_versions: int = Field(
+        20, ge=1, description="so many models are kept, and those that an alias names or ever did beyond"
+    )
+
 # %% ../nbs/00_config.ipynb #ae8d7c58
-class Settings(BaseSettings):
+class Settings(_Retention):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")
@@ -98,9 +108,6 @@ class Settings(BaseSettings):
     output_limit_mb: float = Field(20, gt=0, description="a run may print this much; then it is stopped")
     start_retries: int = Field(2, ge=0, le=10, description="how often a kernel that does not start is tried again")
     heartbeat_seconds: float = Field(5, gt=0, description="how often a run says that it is alive")
-    keep_days: int = Field(365, ge=1, description="runs older than this are removed, but for champions' and the last good ones")
-    keep_runs: int = Field(500, ge=1, description="so many runs of a job are kept, and champions' and the last good one beyond")
-    keep_versions: int = Field(20, ge=1, description="so many models are kept, and those that an alias names or ever did beyond")
 
     @field_validator("home", "reports")
     @classmethod

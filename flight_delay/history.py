@@ -132,7 +132,9 @@ def read_record(path: Path) -> Run:
     if not trusted and run.verdict != "fail":
         raise ValueError(f"verdict must be ok, warn or fail; got {run.verdict!r}")
     if (run.failure is None) != trusted or run.failure not in (None, *FAILURES):
-        raise ValueError(f"failure must be null after ok and warn, and otherwise a known one; {run.verdict} has {run.failure!r}")
+        raise ValueError(
+            f"failure must be null after ok and warn, and otherwise a known one; {run.verdict} has {run.failure!r}"
+        )
     if not all(map(math.isfinite, run.metrics.values())):
         raise ValueError("metrics must be finite numbers")
     return run
@@ -146,7 +148,9 @@ def _damaged(path: Path, error: Exception) -> Run:
         at = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
     except ValueError:
         at = ""
-    reason = f"run.json must be the record of a run; it cannot be read: {shorter(str(error), 300)}; restore or remove its folder."
+    reason = (
+        f"run.json must be the record of a run; it cannot be read: {shorter(str(error), 300)}; restore or remove its folder."
+    )
     return Run(job, run_id, at, failure="damaged", reasons=[writable(reason)], path=path.parent / "report.html")
 
 

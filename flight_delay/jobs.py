@@ -242,7 +242,9 @@ def check_parameters(
                 f"parameter must be one of {', '.join(takes) or 'none'}; got {name!r}; mend its spelling.", parameter=name
             )
         if not fits(value, takes[name]):
-            raise BadInput(f"parameter {name} must be {_kind(takes[name])}, like {takes[name]!r}; got {value!r}.", parameter=name)
+            raise BadInput(
+                f"parameter {name} must be {_kind(takes[name])}, like {takes[name]!r}; got {value!r}.", parameter=name
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"parameter {name} must be a finite number; got {value!r}; give one.", parameter=name)
     if model := PARAMETERS.get(job or ""):
@@ -383,23 +385,27 @@ def absolute_paths(job: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: str(Path(value).absolute()) if is_path(name, value) else value for name, value in given.items()}
 
 # %% ../nbs/16_jobs.ipynb #8b95a552
-SECRET_WORDS = {"key", "keys", "apikey", "token", "tokens", "pass", "pwd", "pat", "auth", "jwt", "bearer", "cookie", "cookies", "passphrase", "passcode", "secret", "credential", "credentials", "webhook"}
+SECRET_WORDS = re.compile(
+    "keys?|apikey|tokens?|pass|pwd|pat|auth|jwt|bearer|cookies?|passphrase|passcode|secrets?|credentials?|webhook"
+)
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
     "(access|account|admin|api|app|client|crypt|deploy|encryption|fernet|hmac|host|license|master|private|root|rsa|secret|server|"
     "service|session|shared|sign|signing|ssh|storage|subscription|user)keys?$"
 )
-DESCRIPTIONS = {"algorithm", "count", "enabled", "format", "header", "kind", "length", "lifetime", "limit", "method", "mode", "name", "provider", "timeout", "ttl", "type"}
+DESCRIPTIONS = re.compile(
+    "algorithm|count|enabled|format|header|kind|length|lifetime|limit|method|mode|name|provider|timeout|ttl|type"
+)
 
 
 def sounds_secret(name: str) -> bool:
     "Whether a name is that of a secret."
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)  # accessKey: access_key
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
-    if not words or words[-1] in DESCRIPTIONS:
+    if not words or DESCRIPTIONS.fullmatch(words[-1]):
         return False
     joined = any(KEYS.search(word) or any(part in word for part in SECRET_PARTS) for word in words)
-    return joined or bool(SECRET_WORDS & set(words))
+    return joined or any(map(SECRET_WORDS.fullmatch, words))
 
 # %% ../nbs/16_jobs.ipynb #a1c0de07
 LEAST_SECRET = 6  # characters
@@ -428,7 +434,21 @@ def secrets_of(environment: Mapping[str, str]) -> list[str]:  # longest first
     return sorted(filter(is_telling, values), key=len, reverse=True)
 
 # %% ../nbs/16_jobs.ipynb #a1c0de0a
-DETECTORS = ["aws", "github_token", "gitlab_token", "jwt", "mailchimp", "npm", "openai", "pypi_token", "sendgrid", "slack", "square_oauth", "stripe", "twilio"]
+DETECTORS = [
+    "aws",
+    "github_token",
+    "gitlab_token",
+    "jwt",
+    "mailchimp",
+    "npm",
+    "openai",
+    "pypi_token",
+    "sendgrid",
+    "slack",
+    "square_oauth",
+    "stripe",
+    "twilio",
+]
 _NAMES = (
     r"(?:password|passwd|passphrase|passcode|pwd|secret|token|credentials?|jwt|cookie|pass(?<![a-z]pass)|pat(?<![a-z]pat)"
     r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service|session|shared|signing|storage|subscription)"

@@ -65,7 +65,7 @@ EVENTS = {
     "test": "sends a test message",
 }
 
-
+# %% ../nbs/19_notifications.ipynb #a19c0d20
 class _Wording:
     "The sentences of a notice."
 
@@ -119,7 +119,9 @@ class Notice(_Wording):
     def text(self) -> str:
         "The message in plain text."
         lines = [self.title, f"verdict {self.verdict}, started {self.started_at}", *self.reasons]
-        where = [f"Report: {self.link}"] if self.link else [f"Report, on the machine that made it: {self.place}"] * bool(self.place)
+        where = (
+            [f"Report: {self.link}"] if self.link else [f"Report, on the machine that made it: {self.place}"] * bool(self.place)
+        )
         lines += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in self.parameters.items()]
         quotes = [f"The cell:\n{self.failing_cell}"] * bool(self.failing_cell) + [self.last_lines] * bool(self.last_lines)
         return "\n\n".join(["\n".join(lines), *map(str, quotes), *where]) + "\n"
@@ -133,7 +135,9 @@ class Links(BaseSettings):
     reports_url: str | None = None  # address under which the reports folder is served
 
 
-def notice_of(run: Run, event: str, config: Settings | None = None, entry: str | None = None, slot: str | None = None) -> Notice:
+def notice_of(
+    run: Run, event: str, config: Settings | None = None, entry: str | None = None, slot: str | None = None
+) -> Notice:
     "A run as a message."
     cell, link, place = run.failing, None, None
     if run.path:
@@ -156,7 +160,6 @@ def _chosen(run: Run, config: Settings) -> dict[str, Any]:
     defaults = {name: str(value) if isinstance(value, Computed) else value for name, value in defaults.items()}
     return {name: value for name, value in run.parameters.items() if name not in defaults or defaults[name] != value}
 
-
 # %% ../nbs/19_notifications.ipynb #b9abc7f3
 class Channel(BaseSettings):
     "A way to reach somebody."
@@ -170,7 +173,7 @@ class Channel(BaseSettings):
         "Deliver it or raise."
         raise NotImplementedError
 
-
+# %% ../nbs/19_notifications.ipynb #a19c0d21
 class Mail(Channel):
     "E-mail over SMTP."
 
@@ -185,7 +188,10 @@ class Mail(Channel):
     def send(self, notice: Notice) -> None:
         message = EmailMessage()
         message["Subject"], message["From"], message["To"] = notice.subject, self.mail_from, self.mail_to
-        message["Date"], message["Message-ID"] = format_datetime(datetime.now(UTC)), make_msgid(domain=self.mail_from.split("@")[-1])
+        message["Date"], message["Message-ID"] = (
+            format_datetime(datetime.now(UTC)),
+            make_msgid(domain=self.mail_from.split("@")[-1]),
+        )
         message.set_content(notice.text)
         connect, trust = (smtplib.SMTP_SSL if self.smtp_security == "tls" else smtplib.SMTP), ssl.create_default_context()
         options: dict[str, Any] = {"context": trust} if self.smtp_security == "tls" else {}
@@ -287,7 +293,6 @@ def _setting(name: str) -> Any:
     except ValidationError:
         return Channel.model_fields[name].default
 
-
 # %% ../nbs/19_notifications.ipynb #a19c0de2
 class Unsent(BaseModel):
     "A message that one channel could not deliver."
@@ -339,11 +344,11 @@ def _retry(path: Path, config: Settings) -> None:
         if unsent.failed_at < datetime.now(UTC) - timedelta(days=config.keep_days):
             path.unlink(missing_ok=True)
         return
-    error = announce(unsent.notice, known_channels([unsent.channel]))[unsent.channel]
-    if error is None:
+    wrong = announce(unsent.notice, known_channels([unsent.channel]))[unsent.channel]
+    if wrong is None:
         path.unlink(missing_ok=True)
     else:
-        _keep_unsent(unsent.notice, unsent.channel, error, unsent.attempts + 1, path)
+        _keep_unsent(unsent.notice, unsent.channel, wrong, unsent.attempts + 1, path)
 
 # %% ../nbs/19_notifications.ipynb #6a580de8
 def tell(
@@ -377,7 +382,6 @@ def earlier_verdicts(run: Run, config: Settings | None = None) -> Iterable[str]:
     "How the job's runs before this one stand."
     return [old.standing for old in runs(config or settings(), run.job) if old.run_id < run.run_id]
 
-
 # %% ../nbs/19_notifications.ipynb #a19c0de4
 def configured_channels() -> list[str]:
     "The channels of which at least one own variable is set, also wrongly."
@@ -395,4 +399,6 @@ def send_test() -> dict[str, str | None]:  # channel -> what went wrong, or None
             "FLIGHT_DELAY_SLACK_WEBHOOK_URL or FLIGHT_DELAY_WEBHOOK_URL."
         )
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return announce(Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=Links().reports_url), channels)
+    return announce(
+        Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=Links().reports_url), channels
+    )

@@ -142,7 +142,7 @@ EVENTS: dict[str, dict[str, Any]] = {  # kind -> field -> type, or (type, what h
 }
 RESCHEDULED = tuple(EVENTS["rescheduled"])
 _MODELS: dict[str, type[BaseModel]] = {
-    kind: create_model(kind, __config__=_RULES, **({} if kind == "weather" else {"flight_id": _TEXT}), **fields)
+    kind: create_model(kind, __config__=_RULES, **({} if kind == "weather" else {"flight_id": _TEXT}), **fields)  # type: ignore[call-overload]
     for kind, fields in EVENTS.items()
 }
 
@@ -567,7 +567,7 @@ def newest_row(state: State, one: One, feature: Feature, at: int) -> tuple[int, 
     last = int(np.searchsorted(facts.stamps, stamp(code, at), side="right")) - 1
     base = ((int(facts.stamps[place]) - (code << SHIFT), int(facts.rows[place])) for place in range(last, -1, -1))
     tail = state.tails.get((feature.stream, feature.key, code))
-    newest, rows = oldest, set()
+    newest, rows = oldest, set[int]()
     for known_facts in (base, tail.newest(at) if tail else ()):
         for known, row in known_facts:  # newest first
             if known < newest:

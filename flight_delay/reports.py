@@ -45,7 +45,17 @@ from .jobs import absolute_paths, finite, masked, notebook_of, read_notebook, se
 from .kernels import Watch, attempt, end_group, failure_of, hidden, lost, oom_kills, unfinished_cells
 from .registry import ANY, AliasMoved, aliases, registry_folder, set_alias, verify, write_atomically
 from .rendering import Table as Table
-from .rendering import body_of, document, failing_cell, figures_of, filled, is_bookkeeping, shorter, title_of, writable
+from flight_delay.rendering import (
+    body_of,
+    document,
+    failing_cell,
+    figures_of,
+    filled,
+    is_bookkeeping,
+    shorter,
+    title_of,
+    writable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +234,6 @@ def log_of(notebook: nbformat.NotebookNode | None, kernel_log: str, most: int = 
 BALLAST = ".ballast"  # room for the verdict when the disk is full
 BALLAST_BYTES = 4_000_000
 PENDING = ".promotes"  # names the version that a complete run makes the champion, until it is
-
 
 # %% ../nbs/18_reports.ipynb #05e00e3f
 def put(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: str, config: Settings) -> None:

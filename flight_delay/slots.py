@@ -235,33 +235,24 @@ def inform(record: Record, entry: Entry, config: Settings) -> Record:
         return record
     made = next((made for made in runs(config, entry.job) if made.run_id == record.run_id), None) if entry.notify else None
     if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit
-        given: dict[str, Any] = {"verdict": "fail" if record.exit_code else verdict_of(record), "failure": record.failure, "reasons": [record.reason or ""]}
+        given: dict[str, Any] = {
+            "verdict": "fail" if record.exit_code else verdict_of(record),
+            "failure": record.failure,
+            "reasons": [record.reason or ""],
+        }
         started = (record.started_at or record.slot).isoformat(timespec="seconds")
         seen: dict[str, Any] = {"path": made.path, "failing": made.failing} if made else {}
         made = Run(entry.job, record.run_id or "", started, record.parameters, **seen, **given)
     slot = record.slot.astimezone(ZoneInfo(entry.timezone)).isoformat(timespec="minutes")
-    tell(made, chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)), entry.notify, config, entry.name, slot)
+    tell(
+        made,
+        chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)),
+        entry.notify,
+        config,
+        entry.name,
+        slot,
+    )
     return write_record(record.model_copy(update={"told": True}), entry, config)
-
-# %% ../nbs/21_slots.ipynb #a21c0d01
-def fire(
-    entry: Entry,
-    entries: Sequence[Entry],  # the whole schedule
-    slot: datetime,  # UTC
-    config: Settings | None = None,
-    redo: frozenset[str] = OPEN,  # run a slot again that ended so
-    wait: bool = False,  # for the entry's run that is going on; else the slot is left out
-    stop: Event | None = None,
-) -> list[Record]:  # its own, then those of what follows
-    "Run an entry for a slot unless that was done, tell who wants to know, and go on to what follows."
-    config, stop = config or settings(), stop or Event()
-    record = settle(entry, slot, config, redo, wait, stop)
-    found = [inform(record, entry, config)]
-    if record.state in ("ok", "warn"):
-        for name in entry.then:
-            follower = entry_of(name, entries).model_copy(update={"missed": "run"})  # late because its leader took its time
-            found += fire(follower, entries, slot, config, redo, True, stop)
-    return found
 
 # %% ../nbs/21_slots.ipynb #0ab3c97e
 def fire(

@@ -496,10 +496,9 @@ def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> lis
             x, later = np.isnan(x).astype(np.float32), np.isnan(later).astype(np.float32)
         settings = PROBE_TREES | {"objective": "binary:logistic", "seed": seed}
         trees = xgboost.train(settings, xgboost.DMatrix(x, late[0]), 30)
-        if "the tail" in sees and lead > features.TAIL_KNOWN_MINUTES:
-            limit = UNKNOWN_TAIL_AUC
+        unknown = "the tail" in sees and lead > features.TAIL_KNOWN_MINUTES
         auc = float(roc_auc_score(late[1], trees.inplace_predict(later)))
-        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": limit})
+        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": UNKNOWN_TAIL_AUC if unknown else limit})
     return found
 
 # %% ../nbs/10_training.ipynb #5b1e7a41
@@ -520,7 +519,7 @@ def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # hor
         for part in parts:
             own = slice(place, place := place + part.height)
             outcomes.append(Outcomes(every.X[own], every.flights[own]))
-        found += probe(*outcomes, horizon, seed)
+        found += probe(outcomes[0], outcomes[1], horizon, seed)
     return pl.DataFrame(found)
 
 # %% ../nbs/10_training.ipynb #d5529fae

@@ -122,7 +122,9 @@ def test_a_foreign_record_breaks_neither_index_nor_comparison_nor_retention(arch
     assert runs(archive)[0].run_id == kept[2].run_id
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"started_at": 5}', b'{"metrics": {"a": 1e999}}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"started_at": 5}', b'{"metrics": {"a": 1e999}}']
+)
 def test_whatever_bytes_a_record_holds_it_is_listed_as_damaged(archive, content):
     made = keep(archive, "train", 1)
     made.path.with_name("run.json").write_bytes(content)

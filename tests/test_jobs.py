@@ -110,7 +110,25 @@ def test_a_notebook_made_for_another_kernel_is_refused(metadata, refused, caplog
 
 @pytest.mark.parametrize(
     "name",
-    ["ACCESSKEY", "PRIVATEKEY", "ENCRYPTIONKEY", "FERNET_KEYS", "GITHUB_PAT", "JWT", "BEARER", "COOKIE", "PASSCODE", "accessKey", "STORAGE_ACCOUNTKEY", "MYSQL_PWD", "AWS_ACCESS_KEY_ID", "SESSION_COOKIE", "SLACK_WEBHOOK_URL", "SSHKEY", "PGPASSWORD"],
+    [
+        "ACCESSKEY",
+        "PRIVATEKEY",
+        "ENCRYPTIONKEY",
+        "FERNET_KEYS",
+        "GITHUB_PAT",
+        "JWT",
+        "BEARER",
+        "COOKIE",
+        "PASSCODE",
+        "accessKey",
+        "STORAGE_ACCOUNTKEY",
+        "MYSQL_PWD",
+        "AWS_ACCESS_KEY_ID",
+        "SESSION_COOKIE",
+        "SLACK_WEBHOOK_URL",
+        "SSHKEY",
+        "PGPASSWORD",
+    ],
 )
 def test_a_variable_is_a_secret_by_its_name(name):
     assert secrets_of({name: "x9!planted-value"}) == ["x9!planted-value"]

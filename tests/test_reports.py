@@ -233,7 +233,9 @@ def test_a_notebook_made_for_another_kernel_is_not_run(house):
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["kernelspec"] = {"name": "ir", "language": "R", "display_name": "R"}
     nbformat.write(notebook, path)
-    with pytest.raises(BadInput, match=r"must be made for the kernel 'python3' \(Python\); scheduled/foreign.ipynb is for 'ir' \(R\)"):
+    with pytest.raises(
+        BadInput, match=r"must be made for the kernel 'python3' \(Python\); scheduled/foreign.ipynb is for 'ir' \(R\)"
+    ):
         run("foreign", config=house)
     assert runs(house)[0].standing == "refused"
 

@@ -310,7 +310,7 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
     monkeypatch.setattr(
         slots,
         "tell",
-        lambda made, earlier, channels: told.append(
+        lambda made, earlier, channels, *about: told.append(
             (made.verdict, made.failure, next((word for word in earlier if word != "skipped"), None), channels)
         ),
     )

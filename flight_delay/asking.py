@@ -395,6 +395,14 @@ class ServedModel:
         assert self._model is not None
         return self._model
 
+# %% ../nbs/23_asking.ipynb #28c4a40f
+def _with_warning(answered: dict[str, Any], warning: str | None) -> dict[str, Any]:
+    "An answer that says what is wrong with the service that gave it."
+    if not warning:
+        return answered
+    status = "degraded" if answered["status"] == "ok" else answered["status"]
+    return answered | {"status": status, "warnings": [*answered["warnings"], warning]}
+
 # %% ../nbs/23_asking.ipynb #3fd4f774
 class Desk:
     "The model that serves and the state that it looks at."
@@ -421,12 +429,7 @@ class Desk:
 
     def answer(self, asked: Question) -> dict[str, Any]:
         "The prediction for one flight."
-        answered = answer(self.model, self.state, asked)
-        if warning := self.served.warning:
-            status = answered.get("status", "ok")
-            answered["status"] = "degraded" if status == "ok" else status
-            answered["warnings"] = [*answered.get("warnings", []), warning]
-        return answered
+        return _with_warning(answer(self.model, self.state, asked), self.served.warning)
 
     def warm_up(self) -> None:
         "Load what is needed and answer once, so that the first caller does not wait for it."

@@ -216,18 +216,24 @@ class Feature:
     @property
     def known_when(self) -> str:
         "In words."
-        if self.key == "tail":
-            return KNOWN_BY_THE_TAIL if self.statistic == "gap" else f"{STREAMS[self.stream].known_when}; {KNOWN_BY_THE_TAIL}"
-        if self.stream:
-            return STREAMS[self.stream].known_when
-        if self.name in KNOWN_OF_ITSELF:
-            return KNOWN_OF_ITSELF[self.name]
-        return {"timetable": "always", "derived": "with its parts"}[self.statistic]
+        return _known_when(self)
 
     @property
     def streams(self) -> tuple[str, ...]:
         "The streams that it looks up."
         return (self.stream, "schedule") if self.statistic in OVERDUE else (self.stream,)
+
+# %% ../nbs/03_features.ipynb #6a2ca21d
+def _known_when(feature: Feature) -> str:
+    "When a feature is known, in words: by its tail, its stream, itself, or its statistic."
+    if feature.key == "tail":
+        own = f"{STREAMS[feature.stream].known_when}; {KNOWN_BY_THE_TAIL}"
+        return KNOWN_BY_THE_TAIL if feature.statistic == "gap" else own
+    if feature.stream:
+        return STREAMS[feature.stream].known_when
+    if feature.name in KNOWN_OF_ITSELF:
+        return KNOWN_OF_ITSELF[feature.name]
+    return {"timetable": "always", "derived": "with its parts"}[feature.statistic]
 
 # %% ../nbs/03_features.ipynb #f73e2f87
 TAIL_KNOWN_MINUTES = 180  # the source knows only the tail that flew: further out nothing rests on it

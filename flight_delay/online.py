@@ -256,25 +256,29 @@ class State:
 
     def observe(self, event: Mapping[str, Any]) -> None:
         "Take one event of `EVENTS`, such as `{'kind': 'departed', 'flight_id': ..., 'departure_delay': 12}`, or raise `BadInput`."
-        take = checked_event(event)
-        kind, name = take.pop("kind"), take.pop("flight_id", None)
-        if kind == "weather":
-            _check_report(take, self.engine.zone_of)
-            take_report(self, take)
-            return
-        row = self.timetable.named(name)
-        if row < 0:
-            raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; mend flight_id.")
-        if kind == "rescheduled":
-            change = {name: value for name, value in take.items() if value is not None}
-            _check_change(flight_of(self, row), change)
-            reschedule(self, row, change)
-        else:
-            change_flight(self, row, {name: float(value) for name, value in take.items()})
+        _take_event(self, checked_event(event))
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant; see `features` below."
         return features(self, flight, as_of)
+
+# %% ../nbs/04_online.ipynb #6dcc50a2
+def _take_event(state: State, event: dict[str, Any]) -> None:
+    "Take an event whose fields are in order; refuse one that fits no flight, no airport or no timetable."
+    kind, name = event.pop("kind"), event.pop("flight_id", None)
+    if kind == "weather":
+        _check_report(event, state.engine.zone_of)
+        take_report(state, event)
+        return
+    row = state.timetable.named(name)
+    if row < 0:
+        raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; mend flight_id.")
+    if kind == "rescheduled":
+        change = {field: value for field, value in event.items() if value is not None}
+        _check_change(flight_of(state, row), change)
+        reschedule(state, row, change)
+    else:
+        change_flight(state, row, {field: float(value) for field, value in event.items()})
 
 # %% ../nbs/04_online.ipynb #8ec7a5ad
 def change_flight(
@@ -296,7 +300,7 @@ def change_flight(
             changed.add(f"actual_{event}")
     carry(state, "flights", row, changed, moved)
 
-
+# %% ../nbs/04_online.ipynb #4fce21d7
 def take_report(state: State, report: Mapping[str, Any]) -> None:
     "Set a weather report, in place of an earlier one about the same airport and instant."
     columns, identity = state.engine.columns["weather"], (report["airport"], report["observed_at"])

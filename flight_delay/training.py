@@ -536,6 +536,15 @@ def without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     "JSON has no NaN: null says that a figure does not exist."
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
+# %% ../nbs/10_training.ipynb #4b230459
+def _digests_of(names: Sequence[str]) -> dict[str, Any]:
+    "The digest of each feature that a model reads, and of all of them together."
+    digests = registry.feature_digests()
+    return {
+        "ledger_digest": registry.ledger_digest(digests, list(names)),
+        "feature_digests": {name: digests[name] for name in names},
+    }
+
 # %% ../nbs/10_training.ipynb #c17f8aaa
 def card(
     tables: Tables,
@@ -547,15 +556,13 @@ def card(
     params: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     "The model's card: what it is and where it comes from; see `measured` for how good it is."
-    digests = registry.feature_digests()
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "library_version": __version__,
         "commit": commit(),
         "source": tables.source,
         "source_digest": tables.digest,
-        "ledger_digest": registry.ledger_digest(digests, trained.model.features),
-        "feature_digests": {name: digests[name] for name in trained.model.features},
+        **_digests_of(trained.model.features),
         "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
         "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},

@@ -51,3 +51,9 @@ def test_nan_cannot_become_a_metric():
     for value in (float("nan"), float("inf"), None, "1.5"):
         with pytest.raises(NotANumber, match="mae is"):
             finish(metrics={"mae": value})
+
+
+def test_a_promotion_may_replace_only_what_it_was_compared_with():
+    from flight_delay.registry import ANY
+
+    assert (expected_champion("v1"), expected_champion(NO_CHAMPION), expected_champion()) == ("v1", None, ANY)

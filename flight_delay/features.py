@@ -93,7 +93,8 @@ class Stream:
 def started(f: Columns, lag: float) -> Any:
     "When it is known that a flight has left, or, at its scheduled departure, that it is cancelled and will not."
     stays: Any = np.isnan(f["actual_departure"]) & (f["cancelled"] > 0)
-    return np.where(stays, f["scheduled_departure"], f["actual_departure"]) + lag
+    known: Any = np.where(stays, f["scheduled_departure"], f["actual_departure"])
+    return known + lag
 
 
 def settled(f: Columns, lag: float) -> Any:

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from .config import BadInput

@@ -214,10 +214,9 @@ class Feature:
     @property
     def known_when(self) -> str:
         "In words."
-        if self.key == "tail":
-            return KNOWN_BY_THE_TAIL if self.statistic == "gap" else f"{STREAMS[self.stream].known_when}; {KNOWN_BY_THE_TAIL}"
         if self.stream:
-            return STREAMS[self.stream].known_when
+            by_tail = [KNOWN_BY_THE_TAIL] if self.key == "tail" else []
+            return "; ".join([STREAMS[self.stream].known_when, *by_tail])
         if self.name in KNOWN_OF_ITSELF:
             return KNOWN_OF_ITSELF[self.name]
         return {"timetable": "always", "derived": "with its parts"}[self.statistic]
@@ -769,12 +768,14 @@ def minutes_until_ready(engine: Engine, landed_at: str, origin: str) -> float:
     "The least time from a planned landing to a departure of the same aircraft from an airport."
     if landed_at == origin:
         return TURNAROUND_MINUTES
+    if landed_at not in engine.place_of or origin not in engine.place_of:
+        return math.inf  # nobody can tell: the tail is not used
     (lat1, lon1), (lat2, lon2) = (map(math.radians, engine.place_of[airport]) for airport in (landed_at, origin))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
     return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
 
-
+# %% ../nbs/03_features.ipynb #5b1e7a23
 def tail_known(engine: Engine, asked: Asked) -> np.ndarray:  # bool (m,)
     "Whether a flight's tail counts as known before it has left: it leaves soon, and its aircraft can be there."
     soon = asked.departs - asked.as_of <= TAIL_KNOWN_MINUTES * MINUTE_MS

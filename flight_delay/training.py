@@ -510,11 +510,10 @@ def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # hor
     every = asked_about(tables, pl.concat(part for parts in asks.values() for part in parts))
     place = 0
     for horizon, parts in asks.items():
-        outcomes = []
-        for part in parts:
-            own = slice(place, place := place + part.height)
-            outcomes.append(Outcomes(every.X[own], every.flights[own]))
-        found += probe(*outcomes, horizon, seed)
+        edge, end = place + parts[0].height, place + sum(part.height for part in parts)
+        before, after = (Outcomes(every.X[a:b], every.flights[a:b]) for a, b in ((place, edge), (edge, end)))
+        found += probe(before, after, horizon, seed)
+        place = end
     return pl.DataFrame(found)
 
 # %% ../nbs/10_training.ipynb #d5529fae

@@ -215,8 +215,8 @@ class Feature:
     def known_when(self) -> str:
         "In words."
         if self.stream:
-            by_tail = [KNOWN_BY_THE_TAIL] if self.key == "tail" else []
-            return "; ".join([STREAMS[self.stream].known_when, *by_tail])
+            when = STREAMS[self.stream].known_when if self.statistic != "gap" else ""
+            return f"{when}; {KNOWN_BY_THE_TAIL}".removeprefix("; ") if self.key == "tail" else when
         if self.name in KNOWN_OF_ITSELF:
             return KNOWN_OF_ITSELF[self.name]
         return {"timetable": "always", "derived": "with its parts"}[self.statistic]

@@ -4,17 +4,16 @@
 
 # %% auto #0
 __all__ = ['HORIZONS', 'STAGES', 'Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS',
-           'KEYS', 'OVERDUE', 'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES',
-           'OF_THE_TAIL', 'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH',
-           'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER',
-           'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'NUMBERS', 'PLANNED_TURNAROUND', 'BLOCK', 'Horizon',
-           'UnknownHorizon', 'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'Feature', 'windows', 'derived',
-           'ledger', 'stamp', 'key_order', 'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked',
-           'as_known', 'count', 'mean', 'std', 'plain', 'span_of', 'newest_before', 'Engine', 'with_keys', 'numbers',
-           'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time', 'usual_plan', 'days_to_holiday',
-           'timetable_features', 'own_fact', 'place', 'totals', 'newest', 'over_window', 'of_newest',
-           'minutes_until_ready', 'tail_known', 'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage',
-           'build']
+           'KEYS', 'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES', 'OF_THE_TAIL',
+           'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY',
+           'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER', 'OVER_WINDOWS',
+           'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'NUMBERS', 'PLANNED_TURNAROUND', 'BLOCK', 'Horizon', 'UnknownHorizon',
+           'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'windows', 'derived', 'ledger', 'stamp',
+           'key_order', 'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked', 'as_known', 'count', 'mean',
+           'std', 'plain', 'span_of', 'newest_before', 'Engine', 'with_keys', 'numbers', 'source', 'vocabulary',
+           'codes', 'check_lags', 'with_local_time', 'usual_plan', 'days_to_holiday', 'timetable_features', 'own_fact',
+           'place', 'totals', 'newest', 'over_window', 'of_newest', 'minutes_until_ready', 'tail_known',
+           'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage', 'build']
 
 # %% ../nbs/03_features.ipynb #ce9de93c
 import inspect
@@ -216,7 +215,16 @@ class Feature:
     @property
     def known_when(self) -> str:
         "In words."
+<<<<<<< ours
         return _known_when(self)
+=======
+        if self.stream:
+            when = STREAMS[self.stream].known_when if self.statistic != "gap" else ""
+            return f"{when}; {KNOWN_BY_THE_TAIL}".removeprefix("; ") if self.key == "tail" else when
+        if self.name in KNOWN_OF_ITSELF:
+            return KNOWN_OF_ITSELF[self.name]
+        return {"timetable": "always", "derived": "with its parts"}[self.statistic]
+>>>>>>> theirs
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -777,12 +785,14 @@ def minutes_until_ready(engine: Engine, landed_at: str, origin: str) -> float:
     "The least time from a planned landing to a departure of the same aircraft from an airport."
     if landed_at == origin:
         return TURNAROUND_MINUTES
+    if landed_at not in engine.place_of or origin not in engine.place_of:
+        return math.inf  # nobody can tell: the tail is not used
     (lat1, lon1), (lat2, lon2) = (map(math.radians, engine.place_of[airport]) for airport in (landed_at, origin))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
     return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
 
-
+# %% ../nbs/03_features.ipynb #5b1e7a23
 def tail_known(engine: Engine, asked: Asked) -> np.ndarray:  # bool (m,)
     "Whether a flight's tail counts as known before it has left: it leaves soon, and its aircraft can be there."
     soon = asked.departs - asked.as_of <= TAIL_KNOWN_MINUTES * MINUTE_MS

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from .config import BadInput
@@ -141,10 +141,10 @@ EVENTS: dict[str, dict[str, Any]] = {  # kind -> field -> type, or (type, what h
     | {column: _optional(_number(table, column)) for table, column in LIMITS if table == "weather"},
 }
 RESCHEDULED = tuple(EVENTS["rescheduled"])
-_MODELS: dict[str, type[BaseModel]] = {
-    kind: create_model(kind, __config__=_RULES, **({} if kind == "weather" else {"flight_id": _TEXT}), **fields)  # type: ignore[call-overload]
-    for kind, fields in EVENTS.items()
+_FIELDS: dict[str, dict[str, Any]] = {  # a report is of no flight
+    kind: fields if kind == "weather" else {"flight_id": _TEXT} | fields for kind, fields in EVENTS.items()
 }
+_MODELS: dict[str, Any] = {kind: create_model(kind, __config__=_RULES, **fields) for kind, fields in _FIELDS.items()}
 
 # %% ../nbs/04_online.ipynb #c07e4d28
 def _shown(value: Any) -> str:
@@ -256,29 +256,29 @@ class State:
 
     def observe(self, event: Mapping[str, Any]) -> None:
         "Take one event of `EVENTS`, such as `{'kind': 'departed', 'flight_id': ..., 'departure_delay': 12}`, or raise `BadInput`."
-        _take_event(self, checked_event(event))
+        _take(self, checked_event(event))
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant; see `features` below."
         return features(self, flight, as_of)
 
-# %% ../nbs/04_online.ipynb #6dcc50a2
-def _take_event(state: State, event: dict[str, Any]) -> None:
-    "Take an event whose fields are in order; refuse one that fits no flight, no airport or no timetable."
-    kind, name = event.pop("kind"), event.pop("flight_id", None)
+# %% ../nbs/04_online.ipynb #a9d07b35
+def _take(state: State, checked: dict[str, Any]) -> None:
+    "Hold a checked event against the state, and then work it in."
+    kind, name = checked.pop("kind"), checked.pop("flight_id", None)
     if kind == "weather":
-        _check_report(event, state.engine.zone_of)
-        take_report(state, event)
+        _check_report(checked, state.engine.zone_of)
+        take_report(state, checked)
         return
-    row = state.timetable.named(name)
+    row = state.timetable.named(str(name))
     if row < 0:
         raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; mend flight_id.")
     if kind == "rescheduled":
-        change = {field: value for field, value in event.items() if value is not None}
+        change = {field: value for field, value in checked.items() if value is not None}
         _check_change(flight_of(state, row), change)
         reschedule(state, row, change)
     else:
-        change_flight(state, row, {field: float(value) for field, value in event.items()})
+        change_flight(state, row, {field: float(value) for field, value in checked.items()})
 
 # %% ../nbs/04_online.ipynb #8ec7a5ad
 def change_flight(
@@ -571,7 +571,8 @@ def newest_row(state: State, one: One, feature: Feature, at: int) -> tuple[int, 
     last = int(np.searchsorted(facts.stamps, stamp(code, at), side="right")) - 1
     base = ((int(facts.stamps[place]) - (code << SHIFT), int(facts.rows[place])) for place in range(last, -1, -1))
     tail = state.tails.get((feature.stream, feature.key, code))
-    newest, rows = oldest, set[int]()
+    newest = oldest
+    rows: set[int] = set()
     for known_facts in (base, tail.newest(at) if tail else ()):
         for known, row in known_facts:  # newest first
             if known < newest:

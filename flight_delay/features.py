@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['HORIZONS', 'STAGES', 'Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS',
-           'KEYS', 'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES', 'OF_THE_TAIL',
-           'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY',
-           'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER', 'OVER_WINDOWS',
-           'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'NUMBERS', 'PLANNED_TURNAROUND', 'BLOCK', 'Horizon', 'UnknownHorizon',
-           'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'windows', 'derived', 'ledger', 'stamp',
-           'key_order', 'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked', 'as_known', 'count', 'mean',
-           'std', 'plain', 'span_of', 'newest_before', 'Engine', 'with_keys', 'numbers', 'source', 'vocabulary',
-           'codes', 'check_lags', 'with_local_time', 'usual_plan', 'days_to_holiday', 'timetable_features', 'own_fact',
-           'place', 'totals', 'newest', 'over_window', 'of_newest', 'minutes_until_ready', 'tail_known',
-           'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage', 'build']
+           'KEYS', 'OVERDUE', 'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES',
+           'OF_THE_TAIL', 'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH',
+           'HISTORY', 'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'TICKS', 'SHIFT', 'NEVER', 'BEGINNING', 'STRANGER',
+           'OVER_WINDOWS', 'OF_THE_NEWEST', 'POWERS', 'PAIRS', 'NUMBERS', 'PLANNED_TURNAROUND', 'BLOCK', 'Horizon',
+           'UnknownHorizon', 'at_horizon', 'Stream', 'started', 'settled', 'key_text', 'Feature', 'windows', 'derived',
+           'ledger', 'stamp', 'key_order', 'ticks', 'Facts', 'quantities', 'sorted_facts', 'Source', 'Asked',
+           'as_known', 'count', 'mean', 'std', 'plain', 'span_of', 'newest_before', 'Engine', 'with_keys', 'numbers',
+           'source', 'vocabulary', 'codes', 'check_lags', 'with_local_time', 'usual_plan', 'days_to_holiday',
+           'timetable_features', 'own_fact', 'place', 'totals', 'newest', 'over_window', 'of_newest',
+           'minutes_until_ready', 'tail_known', 'of_the_flight', 'completed', 'of_key', 'rows', 'resolve', 'with_stage',
+           'build']
 
 # %% ../nbs/03_features.ipynb #ce9de93c
 import inspect
@@ -215,33 +216,17 @@ class Feature:
     @property
     def known_when(self) -> str:
         "In words."
-<<<<<<< ours
-        return _known_when(self)
-=======
         if self.stream:
             when = STREAMS[self.stream].known_when if self.statistic != "gap" else ""
             return f"{when}; {KNOWN_BY_THE_TAIL}".removeprefix("; ") if self.key == "tail" else when
         if self.name in KNOWN_OF_ITSELF:
             return KNOWN_OF_ITSELF[self.name]
         return {"timetable": "always", "derived": "with its parts"}[self.statistic]
->>>>>>> theirs
 
     @property
     def streams(self) -> tuple[str, ...]:
         "The streams that it looks up."
         return (self.stream, "schedule") if self.statistic in OVERDUE else (self.stream,)
-
-# %% ../nbs/03_features.ipynb #6a2ca21d
-def _known_when(feature: Feature) -> str:
-    "When a feature is known, in words: by its tail, its stream, itself, or its statistic."
-    if feature.key == "tail":
-        own = f"{STREAMS[feature.stream].known_when}; {KNOWN_BY_THE_TAIL}"
-        return KNOWN_BY_THE_TAIL if feature.statistic == "gap" else own
-    if feature.stream:
-        return STREAMS[feature.stream].known_when
-    if feature.name in KNOWN_OF_ITSELF:
-        return KNOWN_OF_ITSELF[feature.name]
-    return {"timetable": "always", "derived": "with its parts"}[feature.statistic]
 
 # %% ../nbs/03_features.ipynb #f73e2f87
 TAIL_KNOWN_MINUTES = 180  # the source knows only the tail that flew: further out nothing rests on it

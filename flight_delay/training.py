@@ -10,9 +10,9 @@ __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'S
            'FAR_BEHIND', 'Split', 'instant', 'landed', 'known_by', 'past_of', 'split', 'held_out', 'band_at',
            'leads_of', 'at_lead', 'at_leads', 'asked_about', 'with_stale_feeds', 'Lessons', 'lessons', 'learn', 'Said',
            'said', 'best_shares', 'errors', 'compared', 'weigh', 'shares_of', 'Trained', 'block', 'choose', 'train',
-           'by_lead', 'origins_of', 'backtest', 'staleness', 'cancellations', 'probe', 'suspicion', 'without_nan',
-           'card', 'trained_on', 'measured', 'Decision', 'first_of_its_kind', 'shortcomings', 'Rival', 'rival_of',
-           'unfit', 'decide', 'paired', 'gains', 'left_behind', 'keep']
+           'by_lead', 'origins_of', 'backtest', 'staleness', 'cancellations', 'probe', 'probes', 'suspicion',
+           'without_nan', 'card', 'trained_on', 'measured', 'Decision', 'first_of_its_kind', 'shortcomings', 'Rival',
+           'rival_of', 'unfit', 'decide', 'paired', 'gains', 'left_behind', 'keep']
 
 # %% ../nbs/10_training.ipynb #d0bd00dc
 from collections.abc import Callable, Mapping, Sequence
@@ -515,18 +515,10 @@ def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # hor
     every = asked_about(tables, pl.concat(part for parts in asks.values() for part in parts))
     place = 0
     for horizon, parts in asks.items():
-<<<<<<< ours
-        outcomes = []
-        for part in parts:
-            own = slice(place, place := place + part.height)
-            outcomes.append(Outcomes(every.X[own], every.flights[own]))
-        found += probe(outcomes[0], outcomes[1], horizon, seed)
-=======
         edge, end = place + parts[0].height, place + sum(part.height for part in parts)
         before, after = (Outcomes(every.X[a:b], every.flights[a:b]) for a, b in ((place, edge), (edge, end)))
         found += probe(before, after, horizon, seed)
         place = end
->>>>>>> theirs
     return pl.DataFrame(found)
 
 # %% ../nbs/10_training.ipynb #d5529fae

@@ -67,6 +67,12 @@ def test_nan_cannot_become_a_metric():
             finish(metrics={"mae": value})
 
 
+def test_a_promotion_may_replace_only_what_it_was_compared_with():
+    from flight_delay.registry import ANY
+
+    assert (expected_champion("v1"), expected_champion(NO_CHAMPION), expected_champion()) == ("v1", None, ANY)
+
+
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", "yes", "on", "1", 1, True])
 def test_a_truth_value_may_be_spelt_as_people_spell_it(value):
     takes = declared(read_notebook("train", settings()))

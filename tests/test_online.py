@@ -280,6 +280,100 @@ def test_a_route_that_nobody_flies_is_measured_on_the_globe(storm):
     assert state.features(told, departure)["distance_mi"][0] == pytest.approx(770, abs=30)
 
 
+def at(name, as_of):
+    "One question."
+    return pl.DataFrame({"flight_id": [name], "as_of": [as_of]}, schema_overrides={"as_of": pl.Datetime("ms", "UTC")})
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("order", [(20, 30, 10), (30, 20, 10), (10, 20, 30)])
+def test_of_reports_known_at_once_the_one_observed_last_holds(storm, order):
+    name, known_at = storm.flights["flight_id"][-1], datetime(2013, 7, 10, 0, 30, tzinfo=UTC)
+    origin, state = storm.flights["origin"][-1], State(storm)
+    reports = [
+        {"airport": origin, "observed_at": known_at - timedelta(minutes=age), "known_at": known_at,
+         "condition": "clear", "temperature_c": float(age)}
+        for age in order
+    ]  # fmt: skip
+    for report in reports:
+        state.observe({"kind": "weather", **report})
+    weather = pl.concat([storm.weather, pl.DataFrame(reports, schema=storm.weather.schema)]).sort("airport", "observed_at")
+    for as_of in (known_at, known_at + timedelta(minutes=5)):
+        live = state.features(name, as_of)
+        assert live["temperature_c"][0] == 10.0
+        assert live.equals(build(replace(storm, weather=weather), at(name, as_of)))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("late", [True, False], ids=["left late", "left early"])
+def test_a_flight_cancelled_after_it_left_counts_as_left_and_nobody_knew_before(storm, late):
+    lateness, noon = pl.col("departure_delay"), datetime(2013, 7, 8, 16, tzinfo=UTC)
+    storm = replace(storm, flights=storm.flights.filter(pl.col("origin") == "JFK", pl.col("dest") < "E"))
+    flights = storm.flights.filter(pl.col("scheduled_departure") > noon)
+    gone = flights.filter(lateness > 20 if late else lateness < -5).row(0, named=True)
+    ours = pl.col("flight_id") == gone["flight_id"]
+    changed = storm.flights.with_columns(
+        cancelled=pl.col("cancelled") | ours, arrival_delay=pl.when(~ours).then("arrival_delay")
+    ).with_columns(actual_times())
+    tables, other = replace(storm, flights=changed), flights.filter(pl.col("carrier") == gone["carrier"])["flight_id"][-1]
+    events = [
+        (gone["actual_departure"], {"kind": "departed", "departure_delay": gone["departure_delay"]}),
+        (gone["actual_departure"] + timedelta(minutes=50), {"kind": "cancelled"}),
+    ]
+    never_cancelled = replace(storm, flights=changed.with_columns(cancelled=pl.col("cancelled") & ~ours))
+    instants = [gone[name] + timedelta(minutes=m) for name in ("scheduled_departure", "actual_departure") for m in (-1, 0)]
+    for as_of in (*instants, gone["actual_departure"] + timedelta(minutes=50)):
+        expected, state = build(tables, at(other, as_of)), State.from_tables(never_cancelled, until=as_of)
+        for known_at, event in events:
+            if known_at <= as_of:
+                state.observe(event | {"flight_id": gone["flight_id"]})
+        assert State.from_tables(tables, until=as_of).features(other, as_of).equals(expected)
+        assert state.features(other, as_of).equals(expected)
+        assert build(never_cancelled, at(other, as_of)).equals(expected)
+
+
+@pytest.mark.data
+def test_a_described_flight_is_found_where_the_newest_timetable_has_it(storm):
+    state, hour = State(storm), timedelta(hours=1)
+    alone = storm.flights.tail(3_000).filter(pl.struct(REQUIRED).is_unique())
+    flight, other = (row for row in alone.filter(pl.col("tail_number").is_not_null())[[0, 500]].to_dicts())
+    name, first = flight["flight_id"], {field: flight[field] for field in (*REQUIRED, "flight_number")}
+    as_of, changes = flight["scheduled_departure"] - 2 * hour, (
+        {"scheduled_departure": flight["scheduled_departure"] + hour, "scheduled_arrival": flight["scheduled_arrival"] + hour},
+        {"tail_number": other["tail_number"]},
+        {"scheduled_departure": flight["scheduled_departure"], "scheduled_arrival": flight["scheduled_arrival"] + hour},
+    )  # fmt: skip
+    now = dict(flight)
+    for change in changes:
+        now |= change
+        state.observe({"kind": "rescheduled", "flight_id": name, **change})
+        flights = storm.flights.update(pl.DataFrame([now], schema=storm.flights.schema), on="flight_id")
+        tables = replace(storm, flights=flights.with_columns(actual_times()).sort(FLIGHT_ORDER))
+        expected = build(tables, at(name, as_of))
+        for known in (state, State(tables_of(state))):
+            for told in (first, {field: now[field] for field in first}, {field: now[field] for field in REQUIRED}):
+                assert known.features(told, as_of).equals(expected)
+            assert known.features(name, as_of).equals(expected)
+
+
+@pytest.mark.data
+def test_a_flight_that_shares_a_place_for_a_while_is_alone_again_afterwards(storm):
+    alone = storm.flights.tail(3_000).filter(pl.struct(REQUIRED).is_unique())
+    flight, other = (
+        alone.filter(pl.struct("carrier", "origin", "dest").is_duplicated()).sort("carrier", "origin", "dest")[:2].to_dicts()
+    )
+    state, told = State(storm), {field: flight[field] for field in REQUIRED}
+    times = ("scheduled_departure", "scheduled_arrival")
+    meant = listed(state, told)
+    assert meant >= 0
+    for guest, answer in ((flight, -1), (other, meant)):
+        state.observe({"kind": "rescheduled", "flight_id": other["flight_id"], **{field: guest[field] for field in times}})
+        assert listed(state, told) == answer == listed(State(tables_of(state)), told) or answer >= 0
+    assert state.features(told, flight["scheduled_departure"]).equals(
+        State(tables_of(state)).features(told, flight["scheduled_departure"])
+    )
+
+
 def fates_at(state, name, flight, moments):
     "The stages that are known at some instants, by flight_id and by description: both must agree."
     told = {name: flight[name] for name in ("carrier", "origin", "dest", "scheduled_departure", "flight_number")}
@@ -502,7 +596,8 @@ def delays(low, high):
     return st.sampled_from([0.0, 15.0, 30.0]) | st.floats(low, high).map(lambda minutes: round(minutes, 3))
 
 
-INSTANTS = st.integers(-36, 24).map(lambda step: NOON + timedelta(minutes=10 * step))
+# few of them, so that things coincide; now and then any
+INSTANTS = (st.integers(0, 4) | st.integers(0, 4) | st.integers(-36, 24)).map(lambda step: NOON + timedelta(minutes=10 * step))
 CHANGES = {  # kind -> what an event of it says of a flight
     "departed": st.fixed_dictionaries({"departure_delay": delays(-30, 300)}),
     "arrived": st.fixed_dictionaries({"arrival_delay": delays(-60, 300)}),
@@ -519,14 +614,14 @@ RESCHEDULES = st.tuples(
     st.integers(0, 89) | st.integers(50, 55),
     st.fixed_dictionaries(
         {"scheduled_departure": INSTANTS},
-        optional={"tail_number": st.sampled_from(["N0NEW", "N328AA", "N334AA", "N505JB", "N630JB"]), "back": st.just(True)},
+        optional={"tail_number": st.sampled_from(["N0NEW", "N1NEW"]), "back": st.just(True)},
     ),
 )
 REPORTS = st.fixed_dictionaries(
     {
         "airport": st.sampled_from(["JFK", "LGA"]),
         "observed_at": INSTANTS,
-        "late": st.sampled_from([0, 10, 20, 60]),
+        "late": st.sampled_from([0, 10, 20]),
         "condition": st.sampled_from(["clear", "rain", "storm"]),
         "temperature_c": st.integers(-20, 40) | st.none(),
         "visibility_mi": st.floats(0, 10) | st.none(),
@@ -574,8 +669,8 @@ def described_as(flight, with_number):
 
 
 @pytest.mark.data
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(happenings=HAPPENINGS, restart=st.integers(0, 40), rows=st.lists(st.integers(0, 89), min_size=3, max_size=5),
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(happenings=HAPPENINGS, restart=st.integers(0, 40), rows=st.lists(st.integers(0, 89), min_size=2, max_size=4),
        instants=st.lists(INSTANTS, min_size=2, max_size=2), exactly=st.booleans())  # fmt: skip
 def test_whatever_happens_live_rows_are_those_of_the_tables(
     slice_of_the_year, tmp_path_factory, happenings, restart, rows, instants, exactly
@@ -591,7 +686,7 @@ def test_whatever_happens_live_rows_are_those_of_the_tables(
     assert tables_equal(tables_of(state), tables)
     if exactly:  # at an instant at which something became known
         instants = [*instants, *(at for at in tables.flights["actual_departure"].drop_nulls()[:: len(tables.flights) // 2])]
-    rows = [*rows, *(row for _, row, _ in happenings[-3:] if row is not None)]
+    rows = [*rows, *(row for _, row, _ in happenings[-4:] if row is not None)]
     asks = pl.DataFrame(
         [(book.flights[row]["flight_id"], as_of) for row in rows for as_of in instants],
         schema={"flight_id": pl.String, "as_of": pl.Datetime("ms", "UTC")},

@@ -543,7 +543,8 @@ class Engine:
         self.lags, tables = check_lags(lags or {}), check_order(tables)
         self.airports, self.aircraft = tables.airports, tables.aircraft
         self.place_of = {
-            airport: place for airport, *place in tables.airports.select("airport", "latitude", "longitude").iter_rows()
+            airport: place
+            for airport, *place in tables.airports.select("airport", "latitude", "longitude").drop_nulls().iter_rows()
         }
         self.zone_of = dict(tables.airports.select("airport", "timezone").iter_rows())
         frames = with_keys(tables)

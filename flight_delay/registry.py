@@ -282,19 +282,25 @@ def _probe_weather() -> pl.DataFrame:
         .sort("airport", "observed_at")
     )
 
+# %% ../nbs/09_registry.ipynb #4e28f698
+def _probe_airports() -> pl.DataFrame:
+    "The made-up month's three airports."
+    east, west = "America/New_York", "America/Los_Angeles"
+    places = [("JFK", 40.6, -73.8, east), ("LAX", 33.9, -118.4, west), ("SFO", 37.6, -122.4, west)]
+    return pl.DataFrame(places, schema=["airport", "latitude", "longitude", "timezone"], orient="row")
+
 # %% ../nbs/09_registry.ipynb #be18dc91
 def _probe_tables() -> "Tables":
     "The made-up month; a column that a table has and this month does not is empty."
     from flight_delay.tables import SCHEMAS, Tables
 
-    east, west = "America/New_York", "America/Los_Angeles"
     frames = {
         "flights": _probe_flights(),
         "weather": _probe_weather(),
         "aircraft": pl.DataFrame(
             {"tail_number": ["N0", "N1"], "model": ["737", "A320"], "year_built": [1998, None], "seats": [140, 200]}
         ),
-        "airports": pl.DataFrame({"airport": ["JFK", "LAX", "SFO"], "timezone": [east, west, west]}),
+        "airports": _probe_airports(),
         "carriers": pl.DataFrame({"carrier": ["B6", "UA"]}),
     }
     kinds = {table: {name: column.dtype.type for name, column in SCHEMAS[table].columns.items()} for table in frames}

@@ -311,7 +311,7 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
         slots,
         "tell",
         lambda made, earlier, channels, *about: told.append(
-            (made.verdict, made.failure, next((word for word in earlier if word != "skipped"), None), channels)
+            (made.verdict, made.failure, next((word for word in earlier if word not in ("skipped", "refused")), None), channels)
         ),
     )
     (cheap.reports / "plan-daily.txt").write_text("raised\nalready running\nok\nwarn\nkilled\nok")

@@ -38,10 +38,10 @@ test: $(STAMP) gates unit ## every gate and every test
 
 gates: $(STAMP) ## the notebooks and what is made from them
 	@echo "[1/7] notebooks can be read, keep the rules of the house, and are clean"
-	@python -m flight_delay.gates check
-	@python -m flight_delay.gates unchanged -- make --no-print-directory clean-notebooks
+	@python -m flight_delay.dev.gates check
+	@python -m flight_delay.dev.gates unchanged -- make --no-print-directory clean-notebooks
 	@echo "[2/7] modules, tests and README are what the notebooks export"
-	@python -m flight_delay.gates unchanged -- make --no-print-directory export
+	@python -m flight_delay.dev.gates unchanged -- make --no-print-directory export
 	@echo "[3/7] lint"
 	@ruff check --quiet .
 	@echo "[4/7] format"
@@ -49,7 +49,7 @@ gates: $(STAMP) ## the notebooks and what is made from them
 	@echo "[5/7] types"
 	@mypy
 	@echo "[6/7] every cell of the notebooks runs, and shows what is saved below it"
-	@python -m flight_delay.gates outputs
+	@python -m flight_delay.dev.gates outputs
 
 unit: $(STAMP)
 	@echo "[7/7] tests"
@@ -63,11 +63,11 @@ serve: $(STAMP) ## the API on http://127.0.0.1:9696
 
 export: $(STAMP) ## notebooks -> flight_delay/, tests/, README.md
 	@nbdev_export
-	@python -m flight_delay.gates tests
-	@python -m flight_delay.gates readme
+	@python -m flight_delay.dev.gates tests
+	@python -m flight_delay.dev.gates readme
 
 example: $(STAMP) ## reports/example/ and the figures of README and CHANGELOG, from the newest make run
-	@python -m flight_delay.gates example
+	@python -m flight_delay.dev.gates example
 	@jupyter nbconvert --log-level WARN --to notebook --execute --inplace nbs/index.ipynb
 	@$(MAKE) --no-print-directory clean-notebooks export
 

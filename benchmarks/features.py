@@ -18,10 +18,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from flight_delay.features import KEYS, LEDGER, Feature, at_horizon, build, with_local_time
-from flight_delay.online import State
-from flight_delay.sources import load
-from flight_delay.tables import Tables, actual_times, flight_id
+from flight_delay.features.declarations import KEYS, LEDGER, Feature
+from flight_delay.features.offline import build
+from flight_delay.features.queries import at_horizon
+from flight_delay.features.timetable import with_local_time
+from flight_delay.online.state import State
+from flight_delay.sources.store import load
+from flight_delay.sources.tables import Tables, actual_times, flight_id
 
 
 def repeated(tables: Tables, years: int) -> Tables:

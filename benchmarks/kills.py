@@ -21,14 +21,15 @@ from pathlib import Path
 
 import nbformat
 
-from flight_delay.config import settings
-from flight_delay.history import runs, write_index
-from flight_delay.registry import aliases
+from flight_delay.core.config import settings
+from flight_delay.models.registry import aliases
+from flight_delay.runs.changes import write_index
+from flight_delay.runs.history import runs
 
-RUNNER = "import sys; from flight_delay.reports import run; print('ready', flush=True); sys.exit(run('job').exit_code)"
+RUNNER = "import sys; from flight_delay.runs.runner import run; print('ready', flush=True); sys.exit(run('job').exit_code)"
 LAST_CELL = """
 import os
-from flight_delay.jobs import finish
+from flight_delay.runs.parameters import finish
 with open(os.environ["DIARY"], "a") as diary:
     diary.write(os.environ["VERSION"] + "\\n")
 finish(metrics={"mae": 1.5}, promote=os.environ["VERSION"])

@@ -14,11 +14,14 @@ import numpy as np
 import onnxruntime
 import polars as pl
 
-from flight_delay import models, registry
-from flight_delay.features import at_horizon, build
-from flight_delay.models import BANDS, HEADS, NETWORK_GRAPH, DelayModel
-from flight_delay.sources import load
-from flight_delay.training import landed, split
+from flight_delay.features.offline import build
+from flight_delay.features.queries import at_horizon
+from flight_delay.models import calibration, delay_model, distribution, registry, trees
+from flight_delay.models.calibration import BANDS
+from flight_delay.models.delay_model import NETWORK_GRAPH, DelayModel
+from flight_delay.models.trees import HEADS
+from flight_delay.sources.store import load
+from flight_delay.training.blocks import landed, split
 
 HORIZON = "two_hours"
 ROWS = 500  # questions asked one by one
@@ -45,17 +48,17 @@ def milliseconds(call: Callable, given: list) -> np.ndarray:  # one for each tha
 def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Callable, list]]:  # step -> call, its arguments
     "What one answer is made of."
     rows, none = [X[i : i + 1] for i in range(ROWS)], np.zeros(1)
-    matrices = [models.as_matrix(model.features, row) for row in rows]
-    made = models.calibration_of(model, band)
+    matrices = [trees.as_matrix(model.features, row) for row in rows]
+    made = delay_model.calibration_of(model, band)
     found = {
-        "frame to float32 row": (models.as_matrix, [(model.features, row) for row in rows]),
-        "trees": (models.trees_say, [(model, x, none, band) for x in matrices]),
-        "heads to distribution": (models.distributions, [(models.heads(model, x, band), made) for x in matrices]),
-        "distribution to answers": (models.answers, [(models.exceedances(model, x),) for x in matrices]),
-        "cancellation": (models.p_cancelled, [(model, x) for x in matrices]),
+        "frame to float32 row": (trees.as_matrix, [(model.features, row) for row in rows]),
+        "trees": (delay_model.trees_say, [(model, x, none, band) for x in matrices]),
+        "heads to distribution": (calibration.distributions, [(delay_model.heads(model, x, band), made) for x in matrices]),
+        "distribution to answers": (distribution.answers, [(delay_model.exceedances(model, x),) for x in matrices]),
+        "cancellation": (delay_model.p_cancelled, [(model, x) for x in matrices]),
     }
     if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
-        found["network"] = (models.network_says, [(model, x, none, band) for x in matrices])
+        found["network"] = (delay_model.network_says, [(model, x, none, band) for x in matrices])
     return found
 
 
@@ -70,13 +73,13 @@ def of_row(model: DelayModel, X: pl.DataFrame, band: int) -> None:
 
 def of_trees(model: DelayModel, X: pl.DataFrame, band: int) -> None:
     "Three heads that learn what the model's own say, as ONNX graphs and as XGBoost reads them."
-    x = models.as_matrix(model.features, X)
-    outcomes = models.trees_say(model, x, np.zeros(len(x)), band).T
+    x = trees.as_matrix(model.features, X)
+    outcomes = delay_model.trees_say(model, x, np.zeros(len(x)), band).T
     boosters = [
-        models.fit_trees(head, models.binned(x), outcome > 0 if head == "late" else outcome, 0)
+        trees.fit_trees(head, trees.binned(x), outcome > 0 if head == "late" else outcome, 0)
         for head, outcome in zip(HEADS, outcomes, strict=True)
     ]
-    sessions = [onnxruntime.InferenceSession(models.to_onnx(booster, x.shape[1])) for booster in boosters]
+    sessions = [onnxruntime.InferenceSession(trees.to_onnx(booster, x.shape[1])) for booster in boosters]
 
     def natively(x: np.ndarray) -> np.ndarray:
         return np.column_stack([booster.inplace_predict(x, predict_type="margin") for booster in boosters])
@@ -102,7 +105,7 @@ def of_size(model: DelayModel) -> None:
 def main() -> None:
     "Measure everything."
     model, X = registry.load(*sys.argv[1:2]), questions()
-    bands = model.answers_for[models.bands_of(X)]
+    bands = model.answers_for[calibration.bands_of(X)]
     band = np.bincount(bands).argmax()
     print(f"model {model.version}, {len(model.features)} features, {X.height:,} questions {HORIZON}, {BANDS[band].name}")
     of_row(model, X.filter(bands == band), band)

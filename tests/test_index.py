@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from flight_delay.config import project_root
+from flight_delay.core.config import project_root
 
 ROOT = project_root()
 NOT_HERE = {"make test", "cd flight-delay"}  # this is make test; the clone's folder is checked where it is cloned

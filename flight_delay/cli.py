@@ -27,8 +27,8 @@ from .core import files
 from .core.config import configure_logging, settings
 from .core.errors import BadInput, FlightDelayError, NotReady
 from .models import registry
-from .serving.prediction import Desk
-from .serving.query import question
+from .serving.prediction import PredictionService
+from .serving.query import parse_query
 
 # %% ../nbs/99_cli.ipynb #458c9736
 app = typer.Typer(help="Flight-delay predictions that use only what was knowable.", no_args_is_help=True, add_completion=False)
@@ -69,7 +69,7 @@ def tell_refused(error: FlightDelayError, channels: list[str]) -> None:
 
     if channels and (report := error.data.get("report")):
         refused = history.read_record(Path(report).with_name("run.json"))
-        notifications.tell(refused, notifications.earlier_verdicts(refused), channels)
+        notifications.notify(refused, notifications.earlier_verdicts(refused), channels)
 
 # %% ../nbs/99_cli.ipynb #4a8a6ac1
 @app.command()
@@ -93,7 +93,7 @@ def run(
     except FlightDelayError as error:
         tell_refused(error, channels)
         raise
-    notifications.tell(made, notifications.earlier_verdicts(made), channels)
+    notifications.notify(made, notifications.earlier_verdicts(made), channels)
     typer.echo(f"{made.verdict}: {job} took {made.seconds:.0f} s; {made.path}")
     if made.metrics:
         typer.echo("  " + " · ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in made.metrics.items()))
@@ -126,17 +126,17 @@ def predict(
     route: Annotated[str, typer.Argument(help="like JFK-LAX")],
     airline: Annotated[str, typer.Argument(help="like AA")],
     time: Annotated[str, typer.Argument(help="scheduled departure, local at the origin, like 2013-11-15T14:30")],
-    p: Annotated[list[str] | None, typer.Option("-p", help="NAME=VALUE: any other field of a question")] = None,
+    p: Annotated[list[str] | None, typer.Option("-p", help="NAME=VALUE: any other field of a parse_query")] = None,
 ) -> None:
     "Ask about one flight; the answer is JSON."
-    asked = question({"route": route, "airline": airline, "departure_time": time} | dict(map(parameter, p or [])))
-    typer.echo(json.dumps(Desk(settings()).answer(asked), indent=2))
+    asked = parse_query({"route": route, "airline": airline, "departure_time": time} | dict(map(parameter, p or [])))
+    typer.echo(json.dumps(PredictionService(settings()).answer(asked), indent=2))
 
 # %% ../nbs/99_cli.ipynb #0e8f652d
 @models.command("list")
 def list_models() -> None:
     "Every registered version, newest first."
-    show(registry.listing(), f"There is no version in {settings().home}; FLIGHT_DELAY_HOME names another folder.")
+    show(registry.list_models(), f"There is no version in {settings().home}; FLIGHT_DELAY_HOME names another folder.")
 
 # %% ../nbs/99_cli.ipynb #9a23cb31
 @models.command()
@@ -197,7 +197,7 @@ def run_schedule() -> None:
     from flight_delay.runs import dispatch
 
     configure_logging(settings().log_level)
-    dispatch.keep(runs_schedule.read_schedule(), stop=stop_event())
+    dispatch.keep_schedule(runs_schedule.read_schedule(), stop=stop_event())
 
 # %% ../nbs/99_cli.ipynb #74d90fe3
 @schedule.command()
@@ -215,8 +215,8 @@ def fire(
 
     configure_logging(settings().log_level)
     entries = runs_schedule.read_schedule()
-    entry = runs_schedule.entry_of(name, entries)
-    redo = dispatch.ANY if again else dispatch.OPEN
+    entry = runs_schedule.find_entry(name, entries)
+    redo = dispatch.ANY_VERDICT if again else dispatch.UNFINISHED_STATES
     if if_due:
         if slot or again:
             raise BadInput("--if-due must be given alone: it looks for the newest slot itself; leave out --slot and --again.")
@@ -238,8 +238,8 @@ def backfill(
 
     configure_logging(settings().log_level)
     entries = runs_schedule.read_schedule()
-    entry = runs_schedule.entry_of(name, entries)
-    bounds = runs_schedule.instant(from_, entry.timezone), runs_schedule.instant(to, entry.timezone, end=True)
+    entry = runs_schedule.find_entry(name, entries)
+    bounds = runs_schedule.local_instant(from_, entry.timezone), runs_schedule.local_instant(to, entry.timezone, end=True)
     report_slots(dispatch.backfill(entry, entries, *bounds, keep_going=keep_going, stop=stop_event()))
 
 # %% ../nbs/99_cli.ipynb #2f496944
@@ -254,7 +254,7 @@ def export(
     from flight_delay.runs import schedule_export
     from flight_delay.runs import schedule as runs_schedule
 
-    text = schedule_export.exported(to, runs_schedule.read_schedule(), zone=zone, image=image)
+    text = schedule_export.export_schedule(to, runs_schedule.read_schedule(), zone=zone, image=image)
     if output:
         files.write_atomically(output, text)
     else:
@@ -318,9 +318,9 @@ def diff(
     from flight_delay.runs import changes
     from flight_delay.runs import history
 
-    old, new = history.find(before), history.find(now)
+    old, new = history.find_run(before), history.find_run(now)
     marks = {True: "larger than its interval", False: "within its interval", None: ""}
-    rows = [(c.kind, c.name, str(c.before), str(c.now), c.arrow, marks[c.beyond]) for c in changes.compare(old, new)]
+    rows = [(c.kind, c.name, str(c.before), str(c.now), c.arrow, marks[c.beyond]) for c in changes.compare_runs(old, new)]
     show(pl.DataFrame(rows, schema=["kind", "name", "before", "now", "change", "size"], orient="row"))
     typer.echo(changes.write_diff(old, new))
 

@@ -44,8 +44,8 @@ def served(tmp_path_factory):
     winter = Tables(flights, weather, nyc.aircraft, nyc.airports, nyc.carriers, source="winter")
     blocks, horizons = training_blocks.split(winter.flights), ["two_hours", "pushback"]
     trained = train.train(winter, blocks, horizons)
-    described = train.card(winter, blocks, trained, horizons, 0, False)
-    version = promotion.keep(trained.model, described, promotion.Decision(True, "first"), config)
+    described = train.model_card(winter, blocks, trained, horizons, 0, False)
+    version = promotion.register_challenger(trained.model, described, promotion.Decision(True, "first"), config)
     registry.set_alias("champion", version, "first", config)
     return config
 

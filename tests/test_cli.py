@@ -170,7 +170,7 @@ def test_runs_that_have_not_ended_are_listed_with_whether_they_live(typed, home)
         made = history.Run(
             "figure", folder.name.removeprefix(".unfinished-figure-"), f"2026-03-0{number}T06:00:00", state="running"
         )
-        (folder / "run.json").write_text(history.record(made))
+        (folder / "run.json").write_text(history.run_record(made))
     with FileLock(history.lock_folder(home) / f"{folder.name}.lock"):
         code, output, _ = typed("reports", "list")
     alive, gone = (line for line in output.splitlines() if "running" in line)
@@ -193,8 +193,8 @@ def test_a_slot_that_is_done_is_called_so_with_its_verdict(typed, figure_project
 
     (entry,), slot = runs_schedule.read_schedule(), datetime(2026, 3, 9, 10, tzinfo=UTC)
     for state in ("ok", "fail"):
-        made = dispatch.Record(entry="weekly", slot=slot, state=state, exit_code=8, ended_at=slot)
-        dispatch.write_record(made, entry, home)
+        made = dispatch.SlotRecord(entry="weekly", slot=slot, state=state, exit_code=8, ended_at=slot)
+        dispatch.write_slot_record(made, entry, home)
         code, output, errors = typed("schedule", "fire", "weekly", "--slot", "2026-03-09T06:00")
         assert (code, errors) == (0, "") and output.startswith("already done: weekly for 2026-03-09T10:00")
         assert f"ended {state} at" in output

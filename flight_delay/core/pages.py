@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STYLE', 'FRAME', 'PAGE_BYTES', 'OUTPUT_BYTES', 'TEXT_CHARACTERS', 'PICTURE_PIXELS', 'ANSI', 'CELLS', 'Table',
-           'filled', 'document', 'writable', 'shorter', 'smaller', 'is_bookkeeping', 'shown_output', 'exporter',
-           'converted', 'cell_html', 'body_of', 'last_lines', 'failing_cell', 'title_of', 'figures_of', 'spark']
+           'render_template', 'html_page', 'writable', 'truncate_middle', 'shrink_png', 'is_injected_cell',
+           'notebook_html', 'failing_cell', 'notebook_title', 'notebook_figures', 'sparkline']
 
 # %% ../../nbs/core/04_pages.ipynb #a054c8e4
 import base64
@@ -99,14 +99,14 @@ FRAME = """<!doctype html>
 """
 
 
-def filled(template: str, **values: Any) -> str:
+def render_template(template: str, **values: Any) -> str:
     "A jinja template with its values, escaped."
     return jinja2.Environment(autoescape=True).from_string(template).render(**values)
 
 # %% ../../nbs/core/04_pages.ipynb #11b8ea53
-def document(title: str, body: str, script: str = "") -> str:
+def html_page(title: str, body: str, script: str = "") -> str:
     "A whole page."
-    return writable(filled(FRAME, title=title, body=body, script=script, style=STYLE))
+    return writable(render_template(FRAME, title=title, body=body, script=script, style=STYLE))
 
 # %% ../../nbs/core/04_pages.ipynb #3e8fc3b1
 def writable(text: str) -> str:
@@ -121,7 +121,7 @@ PICTURE_PIXELS = 1400  # width
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def shorter(text: str, most: int = TEXT_CHARACTERS) -> str:
+def truncate_middle(text: str, most: int = TEXT_CHARACTERS) -> str:
     "A text without its middle, if it is long."
     if len(text) <= most:
         return text
@@ -129,7 +129,7 @@ def shorter(text: str, most: int = TEXT_CHARACTERS) -> str:
     return f"{text[: most * 2 // 3]}\n\n… {cut:,} characters are left out here …\n\n{text[-most // 3 :]}"
 
 # %% ../../nbs/core/04_pages.ipynb #7ce6d8d9
-def smaller(picture: str) -> str:  # base64 -> base64
+def shrink_png(picture: str) -> str:  # base64 -> base64
     "A PNG with fewer pixels and colours, if it is large."
     if len(picture) <= OUTPUT_BYTES // 5:
         return picture
@@ -143,22 +143,22 @@ def smaller(picture: str) -> str:  # base64 -> base64
     return min(picture, base64.b64encode(packed.getvalue()).decode(), key=len)
 
 # %% ../../nbs/core/04_pages.ipynb #82984424
-def is_bookkeeping(cell: "NotebookNode") -> bool:
+def is_injected_cell(cell: "NotebookNode") -> bool:
     "Cells that papermill adds."
     return bool({"injected-parameters", "papermill-error-cell-tag"} & set(cell.metadata.get("tags", [])))
 
 # %% ../../nbs/core/04_pages.ipynb #a24f5eca
-def shown_output(output: "NotebookNode", heading: str) -> "NotebookNode | None":
+def _shown_output(output: "NotebookNode", heading: str) -> "NotebookNode | None":
     "An output as it goes on a page: short enough, and with words for who cannot see it."
     if output.output_type == "error" or output.get("name") == "stderr":
         return None
     kept = deepcopy(output)
     if output.output_type == "stream":
-        kept.text = shorter(ANSI.sub("", output.text))
+        kept.text = truncate_middle(ANSI.sub("", output.text))
         return kept
-    data = {kind: shorter(value) if kind == "text/plain" else value for kind, value in output.data.items()}
+    data = {kind: truncate_middle(value) if kind == "text/plain" else value for kind, value in output.data.items()}
     if "image/png" in data:
-        data["image/png"] = smaller(data["image/png"])
+        data["image/png"] = shrink_png(data["image/png"])
         kept.metadata = {"image/png": {"alt": f"Figure: {heading}"}, **output.get("metadata", {})}
     if "image/svg+xml" in data:
         drawing = data["image/svg+xml"][data["image/svg+xml"].find("<svg") :]
@@ -177,7 +177,7 @@ CELLS = """
 
 
 @cache
-def exporter() -> "HTMLExporter":
+def _exporter() -> "HTMLExporter":
     "nbconvert's exporter, loaded when first used: a kernel that only shows a `Table` would wait two seconds for it."
     from nbconvert import HTMLExporter
 
@@ -185,43 +185,43 @@ def exporter() -> "HTMLExporter":
     return HTMLExporter(template_name="basic", **hidden)
 
 # %% ../../nbs/core/04_pages.ipynb #8db3991e
-def converted(cell: "NotebookNode") -> str:
+def _converted(cell: "NotebookNode") -> str:
     "A cell as nbconvert shows it."
     from nbformat.v4 import new_notebook
 
-    return exporter().from_notebook_node(new_notebook(cells=[cell]))[0]
+    return _exporter().from_notebook_node(new_notebook(cells=[cell]))[0]
 
 # %% ../../nbs/core/04_pages.ipynb #2ea11051
-def cell_html(cell: "NotebookNode", heading: str) -> str:
+def _cell_html(cell: "NotebookNode", heading: str) -> str:
     "A cell's prose or outputs as HTML."
     shown = cell
     if cell.cell_type == "code":
-        outputs = [shown_output(output, heading) for output in cell.get("outputs", [])]
+        outputs = [_shown_output(output, heading) for output in cell.get("outputs", [])]
         shown = copy(cell)
         shown.outputs = [output for output in outputs if output]
-    made = converted(shown)
+    made = _converted(shown)
     if len(made) <= OUTPUT_BYTES:
         return made
     return f'<p class="note">An output of {len(made) / 1e6:.1f} MB is left out; the notebook beside this page has it.</p>'
 
 # %% ../../nbs/core/04_pages.ipynb #d41c5a68
-def body_of(notebook: "NotebookNode") -> str:
+def notebook_html(notebook: "NotebookNode") -> str:
     "The notebook's prose and outputs as HTML, code folded."
     cells, heading, size = [], "", 0
     for cell in notebook.cells:
-        if is_bookkeeping(cell) or not cell.source.strip():
+        if is_injected_cell(cell) or not cell.source.strip():
             continue
         if cell.cell_type == "markdown" and (found := re.search(r"^#+\s+(.+)", cell.source, re.M)):
             heading = found.group(1)
-        made = cell_html(cell, heading)
+        made = _cell_html(cell, heading)
         size += len(made)
         if size > PAGE_BYTES:
             made = '<p class="note">This page is full; the notebook beside it has what follows.</p>'
-        cells.append({"source": shorter(cell.source), ("output" if cell.cell_type == "code" else "prose"): made})
-    return filled(CELLS, cells=cells)
+        cells.append({"source": truncate_middle(cell.source), ("output" if cell.cell_type == "code" else "prose"): made})
+    return render_template(CELLS, cells=cells)
 
 # %% ../../nbs/core/04_pages.ipynb #af881c8b
-def last_lines(cell: "NotebookNode", most: int = 25) -> str:
+def _last_lines(cell: "NotebookNode", most: int = 25) -> str:
     "The end of what a cell said: its text, and its traceback if it raised."
     said = []
     for output in cell.get("outputs", []):
@@ -230,7 +230,7 @@ def last_lines(cell: "NotebookNode", most: int = 25) -> str:
         elif output.output_type == "error":
             said.append("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
     lines = ANSI.sub("", "\n".join(said)).splitlines()
-    return "\n".join(shorter(line, 600) for line in lines[-most:])
+    return "\n".join(truncate_middle(line, 600) for line in lines[-most:])
 
 # %% ../../nbs/core/04_pages.ipynb #0f6caec5
 def failing_cell(
@@ -238,22 +238,22 @@ def failing_cell(
     stood: int | None = None,  # the number of the cell where the run stood, when no cell raised
 ) -> dict[str, Any] | None:  # cell (its number in the notebook as it was written), source, last_lines
     "The cell that ended the run, and the end of what it said."
-    cells = [cell for cell in notebook.cells if not is_bookkeeping(cell)]
+    cells = [cell for cell in notebook.cells if not is_injected_cell(cell)]
     raised = [i for i, cell in enumerate(cells, 1) if any(o.output_type == "error" for o in cell.get("outputs", []))]
     number = raised[-1] if raised else stood
     if number is None or not 0 < number <= len(cells):
         return None
     cell = cells[number - 1]
-    return {"cell": number, "source": shorter(cell.source, 6000), "last_lines": last_lines(cell)}
+    return {"cell": number, "source": truncate_middle(cell.source, 6000), "last_lines": _last_lines(cell)}
 
 # %% ../../nbs/core/04_pages.ipynb #a8973721
-def title_of(notebook: "NotebookNode", job: str) -> str:
+def notebook_title(notebook: "NotebookNode", job: str) -> str:
     "The notebook's own title."
     headings = (re.match(r"#\s+(.+)", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
     return next((found.group(1) for found in headings if found), job)
 
 # %% ../../nbs/core/04_pages.ipynb #87932d03
-def figures_of(notebook: "NotebookNode") -> dict[str, str]:  # what it shows -> HTML
+def notebook_figures(notebook: "NotebookNode") -> dict[str, str]:  # what it shows -> HTML
     "A notebook's figures, each by the heading above it."
     found: dict[str, str] = {}
     heading = "figure"
@@ -263,15 +263,15 @@ def figures_of(notebook: "NotebookNode") -> dict[str, str]:  # what it shows -> 
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             drawn = {"image/png", "image/svg+xml"} & set(data) or "<svg" in data.get("text/html", "")
-            if drawn and (shown := shown_output(output, heading)) is not None:
+            if drawn and (shown := _shown_output(output, heading)) is not None:
                 same = sum(name.split(" · ")[0] == heading for name in found)
                 one = copy(cell)
                 one.outputs = [shown]
-                found[f"{heading} · {same + 1}" if same else heading] = cell_html(one, heading)
+                found[f"{heading} · {same + 1}" if same else heading] = _cell_html(one, heading)
     return found
 
 # %% ../../nbs/core/04_pages.ipynb #af3696f0
-def spark(values: list[float], width: int = 90, height: int = 22) -> str:  # SVG
+def sparkline(values: list[float], width: int = 90, height: int = 22) -> str:  # SVG
     "A line as long as a word: how a figure went from run to run, oldest first."
     if not values:
         return ""

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['SECRET_WORDS', 'SECRET_PARTS', 'KEYS', 'DESCRIPTIONS', 'LEAST_SECRET', 'LONGEST_WORD', 'MASK', 'PLURALS', 'DETECTORS',
-           'sounds_secret', 'is_telling', 'secrets_of', 'masked']
+           'is_secret_name', 'is_telling', 'secret_values', 'mask_secrets']
 
 # %% ../../nbs/core/03_secrets.ipynb #863d44dc
 import html
@@ -29,7 +29,7 @@ DESCRIPTIONS = re.compile(
 )
 
 
-def sounds_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     "Whether a name is that of a secret."
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)  # accessKey: access_key
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
@@ -52,11 +52,11 @@ def is_telling(value: str) -> bool:
     return not (value.isalpha() and len(value) <= LONGEST_WORD and value in (value.lower(), value.upper(), value.title()))
 
 # %% ../../nbs/core/03_secrets.ipynb #569826ce
-def secrets_of(environment: Mapping[str, str]) -> list[str]:  # longest first
+def secret_values(environment: Mapping[str, str]) -> list[str]:  # longest first
     "The secret values of an environment: of variables that sound so, also one by one, and those with a secret's shape."
     values: set[str] = set()
     for name, value in environment.items():
-        if sounds_secret(name) and not (os.sep in value and os.path.exists(value)):
+        if is_secret_name(name) and not (os.sep in value and os.path.exists(value)):
             values.add(value.strip())
             if name.lower().endswith(PLURALS):
                 values |= {part.strip("\"'[]") for part in re.split(r"[\s,;]+", value)}
@@ -130,7 +130,7 @@ def _shapes_hidden(text: str) -> str:
     return "".join([*parts, text[at:]])
 
 # %% ../../nbs/core/03_secrets.ipynb #044aa6d6
-def masked(value: Any, secrets: Sequence[str]) -> Any:
+def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
     "A text, or what is made of texts, with every secret hidden, also as JSON, HTML, Python or an address would write it."
     if isinstance(value, str):
         for secret in secrets:
@@ -138,5 +138,5 @@ def masked(value: Any, secrets: Sequence[str]) -> Any:
                 value = value.replace(form, MASK)
         return _shapes_hidden(value)
     if isinstance(value, Mapping):
-        return type(value)({masked(k, secrets): masked(v, secrets) for k, v in value.items()})  # type: ignore[call-arg]
-    return [masked(item, secrets) for item in value] if isinstance(value, list | tuple) else value
+        return type(value)({mask_secrets(k, secrets): mask_secrets(v, secrets) for k, v in value.items()})  # type: ignore[call-arg]
+    return [mask_secrets(item, secrets) for item in value] if isinstance(value, list | tuple) else value

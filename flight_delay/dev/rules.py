@@ -2,9 +2,8 @@
 
 # %% auto #0
 __all__ = ['MAX_EXPORTED_LINES', 'MAX_CELL_LINES', 'SEVERAL_DEFINITIONS_LINES', 'MAX_LINE_CHARACTERS', 'KERNEL', 'VARIES',
-           'MACHINE_PATH', 'UnreadableNotebook', 'read_notebook_file', 'Cell', 'Notebook', 'directives', 'read_cells',
-           'imported_modules', 'module_numbers', 'upward_imports', 'untaught_names', 'repeated_names', 'cell_faults',
-           'longest_silent_run', 'output_complaints', 'ends_in_a_value', 'parameters_rule', 'kernel_rule', 'report',
+           'MACHINE_PATH', 'UnreadableNotebook', 'read_notebook_file', 'Cell', 'Notebook', 'directives',
+           'upward_imports', 'untaught_names', 'repeated_names', 'cell_faults', 'longest_silent_run', 'report',
            'complaints']
 
 # %% ../../nbs/dev/rules.ipynb #2160a8da
@@ -84,7 +83,7 @@ def directives(source: str) -> set[str]:
     return set(re.findall(r"^#\|\s*(\w+)", source, re.M))
 
 
-def read_cells(path: Path, root: Path) -> Notebook:
+def _read_cells(path: Path, root: Path) -> Notebook:
     "A notebook as the rules see it."
     cells, module = [], None
     for index, cell in enumerate(read_notebook_file(path).cells):
@@ -98,7 +97,7 @@ def read_cells(path: Path, root: Path) -> Notebook:
     return Notebook(path.relative_to(root), module, tuple(cells))
 
 # %% ../../nbs/dev/rules.ipynb #5b8125ee
-def imported_modules(cell: Cell) -> Iterator[str]:
+def _imported_modules(cell: Cell) -> Iterator[str]:
     "Every dotted name below `flight_delay` that a cell imports, at any depth."
     for node in ast.walk(cell.tree):
         if isinstance(node, ast.Import):
@@ -107,7 +106,7 @@ def imported_modules(cell: Cell) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 # %% ../../nbs/dev/rules.ipynb #9b6491b5
-def module_numbers(notebooks: Sequence[Notebook]) -> dict[str, float]:  # module -> its place in the line
+def _module_numbers(notebooks: Sequence[Notebook]) -> dict[str, float]:  # module -> its place in the line
     "The place of every exported module, faces included."
     numbers = {note.module: note.number for note in notebooks if note.module and note.number is not None}
     for package in {module.split(".")[0] for module in numbers if "." in module}:
@@ -117,11 +116,11 @@ def module_numbers(notebooks: Sequence[Notebook]) -> dict[str, float]:  # module
 # %% ../../nbs/dev/rules.ipynb #11fd1c71
 def upward_imports(notebooks: Sequence[Notebook]) -> list[str]:
     "Exported imports that go up instead of down, or out of the line."
-    numbers, sentences = module_numbers(notebooks), []
+    numbers, sentences = _module_numbers(notebooks), []
     for note in notebooks:
         here = numbers.get((note.module or "").removesuffix(".__init__"), math.inf)  # outside the line: may import anything
         for cell in note.cells:
-            for dotted in imported_modules(cell) if cell.role == "export" else ():
+            for dotted in _imported_modules(cell) if cell.role == "export" else ():
                 parts = dotted.split(".")[1:]
                 names = [".".join(parts[:n]) for n in (2, 1) if ".".join(parts[:n]) in numbers]
                 if names and numbers[names[0]] >= here:
@@ -199,19 +198,19 @@ VARIES = "varies"  # the directive of a cell whose output differs between runs
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|home|tmp|work|Users|var)/[\w./+-]+")
 
 # %% ../../nbs/dev/rules.ipynb #8068d47a
-def output_complaints(cell: nbformat.NotebookNode) -> list[str]:
+def _output_complaints(cell: nbformat.NotebookNode) -> list[str]:
     "What is wrong with a code cell's saved output."
     found = []
     if any(output.output_type == "error" for output in cell.outputs):
         found.append("holds an error in its saved output; run the notebook again")
     if path := MACHINE_PATH.search(str(cell.outputs)):
         found.append(f"shows a path of one machine, {path.group(0)}; show a relative one")
-    if not cell.outputs and ends_in_a_value(cell.source):
+    if not cell.outputs and _ends_in_a_value(cell.source):
         found.append("ends in a value and has no saved output; run the notebook and save it")
     return found
 
 # %% ../../nbs/dev/rules.ipynb #3b0a57ae
-def ends_in_a_value(source: str) -> bool:
+def _ends_in_a_value(source: str) -> bool:
     "Whether a reader may expect to see something below this cell."
     if directives(source) - {VARIES} or source.rstrip().endswith(";"):
         return False
@@ -219,7 +218,7 @@ def ends_in_a_value(source: str) -> bool:
     return bool(body) and isinstance(body[-1], ast.Expr)
 
 # %% ../../nbs/dev/rules.ipynb #d73b1bc7
-def parameters_rule(path: Path) -> list[str]:
+def _parameters_rule(path: Path) -> list[str]:
     "A scheduled notebook has one `parameters` cell, and it is the first code cell."
     code = [cell for cell in read_notebook_file(path).cells if cell.cell_type == "code"]
     tagged = [i for i, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
@@ -228,7 +227,7 @@ def parameters_rule(path: Path) -> list[str]:
     )
 
 # %% ../../nbs/dev/rules.ipynb #f9a93d93
-def kernel_rule(path: Path) -> list[str]:
+def _kernel_rule(path: Path) -> list[str]:
     "A notebook names the kernel that runs it."
     kernel = read_notebook_file(path).metadata.get("kernelspec", {}).get("name")
     return (
@@ -239,7 +238,7 @@ def kernel_rule(path: Path) -> list[str]:
 def report(root: Path) -> pl.DataFrame:  # notebook, public, taught, longest_silent_run, exported_lines
     "How each exported notebook reads, in numbers."
     rows = []
-    for note in (read_cells(path, root) for path in notebooks(root)):
+    for note in (_read_cells(path, root) for path in notebooks(root)):
         exported = [cell for cell in note.cells if cell.role == "export"]
         public = [name for cell in exported for name in cell.definitions if not name.startswith("_")]
         if note.module:
@@ -252,15 +251,15 @@ def report(root: Path) -> pl.DataFrame:  # notebook, public, taught, longest_sil
 def complaints(root: Path) -> list[str]:
     "Everything in the notebooks that breaks a rule of this repository."
     paths = notebooks(root)
-    notes = [read_cells(path, root) for path in paths]
+    notes = [_read_cells(path, root) for path in paths]
     found = [*upward_imports(notes), *repeated_names(notes)]
     for path, note in zip(paths, notes, strict=True):
-        found += kernel_rule(path)
+        found += _kernel_rule(path)
         found += [f"{note.path} cell {cell.index} {fault}" for cell in note.cells for fault in cell_faults(cell)]
         if path.parent.name == "scheduled":
-            found += parameters_rule(path)
+            found += _parameters_rule(path)
             continue
         for i, cell in enumerate(read_notebook_file(path).cells):
             if cell.cell_type == "code":
-                found += [f"{note.path} cell {i} {problem}" for problem in output_complaints(cell)]
+                found += [f"{note.path} cell {i} {problem}" for problem in _output_complaints(cell)]
     return found

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['JUDGED_ROWS', 'QUANTILES', 'RESAMPLES', 'RANKS', 'CALIBRATION_BINS', 'Sums', 'EVENT', 'METRICS', 'WITHOUT_INTERVAL',
-           'LEVEL', 'crps', 'judged', 'losses', 'of_event', 'redraw', 'add_up', 'auc', 'average_precision', 'caught',
-           'calibration_error', 'Metric', 'average', 'r_squared', 'measure', 'metrics', 'day_block_interval']
+           'LEVEL', 'crps', 'score_rows', 'row_losses', 'event_losses', 'bootstrap_counts', 'daily_sums', 'auc',
+           'average_precision', 'top_tenth_recall', 'calibration_error', 'mean_loss', 'r_squared', 'measure', 'metrics',
+           'day_block_interval']
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #0e247491
 from collections.abc import Callable, Mapping
@@ -15,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from ..models.delay_model import DelayModel, exceedances
-from ..models.distribution import CLOSE_MINUTES, THRESHOLDS, answers
-from ..models.trees import as_matrix
+from ..models.distribution import CLOSE_MINUTES, THRESHOLDS, summarize_distribution
+from ..models.trees import feature_matrix
 from ..sources.tables import LATE_MINUTES
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #e01a7a06
@@ -37,20 +38,20 @@ def crps(
 JUDGED_ROWS = 20_000  # at a time: the pieces of 20,000 distributions are 12 MB for each step of the integral
 
 
-def judged(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.DataFrame:
+def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.DataFrame:
     "The answers, + crps: what the whole distribution is worth."
     parts = []
     for i in range(0, X.height, JUDGED_ROWS):
-        found = exceedances(model, as_matrix(model.features, X[i : i + JUDGED_ROWS]))
-        parts.append(answers(found).with_columns(crps=pl.Series(crps(found, delay[i : i + JUDGED_ROWS]))))
+        found = exceedances(model, feature_matrix(model.features, X[i : i + JUDGED_ROWS]))
+        parts.append(summarize_distribution(found).with_columns(crps=pl.Series(crps(found, delay[i : i + JUDGED_ROWS]))))
     return pl.concat(parts)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #35c5411f
 QUANTILES = {"delay_p10": 0.1, "delay_minutes": 0.5, "delay_p90": 0.9}  # answer -> its level
 
 
-def losses(
-    answer: pl.DataFrame,  # as DelayModel.predict gives it; crps where `judged` gave it
+def row_losses(
+    answer: pl.DataFrame,  # as DelayModel.predict gives it; crps where `score_rows` gave it
     delay: np.ndarray,  # (n,) what happened, minutes
 ) -> dict[str, np.ndarray]:  # (n,) each: what the sums of the metrics add up
     "What each answer costs."
@@ -68,11 +69,11 @@ def losses(
         "width": said["delay_p90"] - said["delay_p10"],
         "close": np.abs(over[0.5]) <= CLOSE_MINUTES,
         "confidence": said["confidence"],
-        **of_event(said["p_15"], delay >= LATE_MINUTES),
+        **event_losses(said["p_15"], delay >= LATE_MINUTES),
     }
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #f1a4a7d6
-def of_event(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:
+def event_losses(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:
     "The same for a yes or no."
     return {"probability": probability, "happened": happened, "brier": (probability - happened) ** 2}
 
@@ -83,15 +84,15 @@ CALIBRATION_BINS = 20
 Sums = Mapping[str, np.ndarray]  # (resamples,) each; flights, events, expected (resamples, ranks); group (bins,)
 
 
-def redraw(days: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:  # (resamples, days)
+def bootstrap_counts(days: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:  # (resamples, days)
     "How often each day is drawn."
     return np.random.default_rng(seed).multinomial(days, np.full(days, 1 / days), resamples).astype(float)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #173a7cdf
-def add_up(
-    rows: Mapping[str, np.ndarray],  # (n,) each, as `losses` gives them
+def daily_sums(
+    rows: Mapping[str, np.ndarray],  # (n,) each, as `row_losses` gives them
     day: np.ndarray | None = None,  # (n,) 0, 1, ...
-    times: np.ndarray | None = None,  # (resamples, days), as `redraw` gives them; None: once, and exactly
+    times: np.ndarray | None = None,  # (resamples, days), as `bootstrap_counts` gives them; None: once, and exactly
 ) -> dict[str, np.ndarray]:  # Sums
     "What the metrics need of some flights."
     n = len(rows["probability"])
@@ -122,7 +123,7 @@ def average_precision(s: Sums) -> np.ndarray:
     return (precision * events).sum(axis=1) / s["happened"]
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #15033e3d
-def caught(s: Sums, share: float = 0.1) -> np.ndarray:
+def top_tenth_recall(s: Sums, share: float = 0.1) -> np.ndarray:
     "The share of the late flights among the riskiest tenth of all."
     flights, events = np.cumsum(s["flights"][:, ::-1], axis=1), np.cumsum(s["events"][:, ::-1], axis=1)
     pairs = zip(flights, events, share * s["n"], strict=True)
@@ -134,7 +135,7 @@ def calibration_error(s: Sums) -> np.ndarray:
     return np.abs(np.add.reduceat(s["expected"] - s["events"], s["group"], axis=1)).sum(axis=1) / s["n"]
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #28a9e8c2
-class Metric(NamedTuple):
+class _Metric(NamedTuple):
     "One figure of quality."
 
     unit: str
@@ -142,7 +143,7 @@ class Metric(NamedTuple):
     of: Callable[[Sums], np.ndarray]  # (resamples,)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #af18f530
-def average(name: str) -> Callable[[Sums], np.ndarray]:
+def mean_loss(name: str) -> Callable[[Sums], np.ndarray]:
     "The mean of a loss."
     return lambda s: s[name] / s["n"]
 
@@ -153,32 +154,32 @@ def r_squared(s: Sums, squared: str = "squared") -> np.ndarray:
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #690e3dd4
 EVENT = {  # metrics of the probability of an event
-    "auc": Metric("share", "how well the probability ranks the flights that it happened to before the others", auc),
-    "ap": Metric("share", "average precision of that ranking", average_precision),
-    "top_tenth": Metric("share", "share of those flights that are among the riskiest tenth", caught),
-    "brier": Metric("", "mean squared error of the probability", average("brier")),
-    "ece": Metric("share", "expected calibration error of the probability", calibration_error),
-    "bias": Metric(
+    "auc": _Metric("share", "how well the probability ranks the flights that it happened to before the others", auc),
+    "ap": _Metric("share", "average precision of that ranking", average_precision),
+    "top_tenth": _Metric("share", "share of those flights that are among the riskiest tenth", top_tenth_recall),
+    "brier": _Metric("", "mean squared error of the probability", mean_loss("brier")),
+    "ece": _Metric("share", "expected calibration error of the probability", calibration_error),
+    "bias": _Metric(
         "share",
         "mean probability minus the share of flights it happened to",
         lambda s: (s["probability"] - s["happened"]) / s["n"],
     ),
 }
 METRICS = {  # name -> (unit, meaning, formula)
-    "flights": Metric("n", "flights that landed", lambda s: s["n"]),
-    "mae": Metric("min", "mean absolute error of delay_minutes", average("absolute")),
-    "rmse": Metric("min", "root mean squared error of delay_mean", lambda s: np.sqrt(s["squared"] / s["n"])),
-    "r2": Metric("share", "variance explained by delay_mean", r_squared),
-    "pinball": Metric("min", "mean pinball loss of the 10, 50 and 90 % quantiles", average("pinball")),
-    "crps": Metric("min", "continuous ranked probability score of the whole distribution", average("crps")),
-    "bias_minutes": Metric("min", "mean of delay_mean minus mean delay", lambda s: (s["delay_mean"] - s["delay"]) / s["n"]),
+    "flights": _Metric("n", "flights that landed", lambda s: s["n"]),
+    "mae": _Metric("min", "mean absolute error of delay_minutes", mean_loss("absolute")),
+    "rmse": _Metric("min", "root mean squared error of delay_mean", lambda s: np.sqrt(s["squared"] / s["n"])),
+    "r2": _Metric("share", "variance explained by delay_mean", r_squared),
+    "pinball": _Metric("min", "mean pinball loss of the 10, 50 and 90 % quantiles", mean_loss("pinball")),
+    "crps": _Metric("min", "continuous ranked probability score of the whole distribution", mean_loss("crps")),
+    "bias_minutes": _Metric("min", "mean of delay_mean minus mean delay", lambda s: (s["delay_mean"] - s["delay"]) / s["n"]),
     **{f"{name}_15": metric for name, metric in EVENT.items()},  # of being 15 min late or more
-    "coverage_80": Metric("share", "delays inside the 80 % interval", average("inside")),
-    "width_80": Metric("min", "mean width of the 80 % interval", average("width")),
-    "close_15": Metric("share", "flights that landed within 15 min of delay_minutes", average("close")),
-    "mean_confidence": Metric("share", "what the model expected that share to be", average("confidence")),
-    "late_share": Metric("share", "flights that were 15 min late or more", average("happened")),
-    "mean_p_15": Metric("share", "what the model expected that share to be", average("probability")),
+    "coverage_80": _Metric("share", "delays inside the 80 % interval", mean_loss("inside")),
+    "width_80": _Metric("min", "mean width of the 80 % interval", mean_loss("width")),
+    "close_15": _Metric("share", "flights that landed within 15 min of delay_minutes", mean_loss("close")),
+    "mean_confidence": _Metric("share", "what the model expected that share to be", mean_loss("confidence")),
+    "late_share": _Metric("share", "flights that were 15 min late or more", mean_loss("happened")),
+    "mean_p_15": _Metric("share", "what the model expected that share to be", mean_loss("probability")),
 }
 WITHOUT_INTERVAL = ("flights", "mean_confidence", "late_share", "mean_p_15")
 
@@ -187,17 +188,17 @@ LEVEL = 0.95  # of every interval
 
 
 def measure(
-    rows: Mapping[str, np.ndarray],  # (n,) each, as `losses` gives them
+    rows: Mapping[str, np.ndarray],  # (n,) each, as `row_losses` gives them
     formulas: Mapping[str, Callable[[Sums], np.ndarray]],
     day: np.ndarray | None = None,  # (n,) which day each flight left on; None: no intervals
     resamples: int = RESAMPLES,
 ) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where there are days: NaN if there is only one
     "Each figure, with its day-block bootstrap interval."
     with np.errstate(invalid="ignore", divide="ignore"):  # what cannot be measured is NaN
-        once = add_up(rows)
+        once = daily_sums(rows)
         found = {name: float(of(once)[0]) for name, of in formulas.items()}
         days, place = np.unique([] if day is None else day, return_inverse=True)
-        again = add_up(rows, place, redraw(len(days), resamples)) if len(days) > 1 else {}
+        again = daily_sums(rows, place, bootstrap_counts(len(days), resamples)) if len(days) > 1 else {}
         for name in [name for name in formulas if len(days) and name not in WITHOUT_INTERVAL]:
             drawn = formulas[name](again) if again else np.array([np.nan])
             there = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
@@ -207,12 +208,12 @@ def measure(
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #8e0bbfbf
 def metrics(
-    answer: pl.DataFrame,  # as DelayModel.predict or `judged` gives it
+    answer: pl.DataFrame,  # as DelayModel.predict or `score_rows` gives it
     delay: np.ndarray,  # (n,) what happened, minutes
     day: np.ndarray | None = None,  # (n,) for intervals
 ) -> dict[str, float]:  # the keys of METRICS
     "The quality of some answers."
-    found = measure(losses(answer, delay), {name: metric.of for name, metric in METRICS.items()}, day)
+    found = measure(row_losses(answer, delay), {name: metric.of for name, metric in METRICS.items()}, day)
     return found | {"flights": len(delay)}
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #50bc945b
@@ -224,7 +225,7 @@ def day_block_interval(
 ) -> tuple[float, float]:
     "Bootstrap interval of a mean that resamples whole days (Künsch 1989: blocks keep the dependence inside)."
     days, place = np.unique(day, return_inverse=True)
-    drawn = redraw(len(days), seed=seed)
+    drawn = bootstrap_counts(len(days), seed=seed)
     means = drawn @ np.bincount(place, loss) / (drawn @ np.bincount(place))
     low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)

@@ -2,10 +2,9 @@
 
 # %% auto #0
 __all__ = ['Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS', 'KEYS', 'OVERDUE',
-           'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES', 'OF_THE_TAIL',
+           'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES', 'AIRCRAFT_COLUMNS',
            'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY',
-           'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'Stream', 'started', 'settled', 'key_text', 'Feature', 'windows',
-           'derived', 'ledger']
+           'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'Stream', 'key_text', 'Feature', 'windows', 'ledger']
 
 # %% ../../nbs/features/20_declarations.ipynb #3efc88e8
 from collections.abc import Callable, Mapping
@@ -35,16 +34,16 @@ class Stream:
     values: Mapping[str, Callable[[Columns], Any]] = field(default_factory=dict)  # the numbers it carries
 
 # %% ../../nbs/features/20_declarations.ipynb #04da461d
-def started(f: Columns, lag: float) -> Any:
+def _start_known_at(f: Columns, lag: float) -> Any:
     "When it is known that a flight has left, or, at its scheduled departure, that it is cancelled and will not."
     stays: Any = np.isnan(f["actual_departure"]) & (f["cancelled"] > 0)
     known: Any = np.where(stays, f["scheduled_departure"], f["actual_departure"])
     return known + lag
 
 # %% ../../nbs/features/20_declarations.ipynb #1df0fbce
-def settled(f: Columns, lag: float) -> Any:
+def _settlement_known_at(f: Columns, lag: float) -> Any:
     "When a flight stops being overdue: it has left, is cancelled, or is a day late and forgotten."
-    due, start = f["scheduled_departure"], started(f, lag)
+    due, start = f["scheduled_departure"], _start_known_at(f, lag)
     return np.fmin(np.maximum(due, np.where(np.isnan(start), np.inf, start)), due + DAY_MS)
 
 # %% ../../nbs/features/20_declarations.ipynb #e1eb3e07
@@ -83,7 +82,7 @@ STREAMS = {
         "flights",
         "departures",
         "at actual_departure, or at scheduled_departure when cancelled",
-        started,
+        _start_known_at,
         # a flight that left its gate and was cancelled then: nobody wrote down when, so it stays a departure
         {"cancelled": lambda f: np.where(np.isnan(f["actual_departure"]), f["cancelled"], 0.0)},
     ),
@@ -101,7 +100,7 @@ STREAMS = {
         "flights",
         "departures",
         "at actual_departure, or at scheduled_departure when cancelled",
-        settled,
+        _settlement_known_at,
         {"due": lambda f: f["scheduled_departure"] / MINUTE_MS},
     ),
     "weather": Stream(
@@ -176,7 +175,7 @@ TURNAROUND_MINUTES = (
     35  # least time on the ground: above twice this, and the flight back, past flights are no later than others
 )
 FERRY_MPH, FERRY_TAXI_MINUTES = 500.0, 30.0  # the quickest flight between two airports
-OF_THE_TAIL = ("seats", "aircraft_age_years")
+AIRCRAFT_COLUMNS = ("seats", "aircraft_age_years")
 KNOWN_BY_THE_TAIL = (
     f"by the tail: from {TAIL_KNOWN_MINUTES} min before departure if the plan is possible, else once it has left"
 )
@@ -184,7 +183,7 @@ KNOWN_BY_THE_TAIL = (
 # %% ../../nbs/features/20_declarations.ipynb #c52dc3ff
 KNOWN_OF_ITSELF = {
     **dict.fromkeys(
-        OF_THE_TAIL, "at actual_departure, from stage departed on; or when a caller names the type of the aircraft"
+        AIRCRAFT_COLUMNS, "at actual_departure, from stage departed on; or when a caller names the type of the aircraft"
     ),
     "lead_minutes": "always",
     "departure_delay": "at actual_departure, from stage departed on",
@@ -213,7 +212,7 @@ def windows(
     ]
 
 # %% ../../nbs/features/20_declarations.ipynb #9728ccf2
-def derived(name: str, group: str, unit: str, meaning: str, formula: Callable[..., Any]) -> Feature:
+def _derived(name: str, group: str, unit: str, meaning: str, formula: Callable[..., Any]) -> Feature:
     "A feature that follows from other features."
     return Feature(name, group, unit, meaning, "derived", formula=formula)
 
@@ -234,7 +233,7 @@ ITSELF = [
     Feature("is_peak_hour", "calendar", "0/1", "local hour in the two daily peaks", "timetable"),
     Feature("planned_minutes", "schedule", "min", "planned time from gate to gate", "timetable"),
     Feature("distance_mi", "schedule", "mi", "great-circle distance", "timetable"),
-    derived("planned_slack_minutes", "schedule", "min", "planned time beyond 500 mph and 30 minutes on the ground",
+    _derived("planned_slack_minutes", "schedule", "min", "planned time beyond 500 mph and 30 minutes on the ground",
             lambda planned_minutes, distance_mi: planned_minutes - distance_mi * 60 / 500 - 30),
     Feature("departures_planned_1h", "schedule", "n", "departures at the origin within 30 min", "around", "schedule", "origin", "", 0.5),
     Feature("departures_planned_3h", "schedule", "n", "departures at the origin within 90 min", "around", "schedule", "origin", "", 1.5),
@@ -265,7 +264,7 @@ HISTORY = [
     *windows("airline_std_delay_{}", "airline", "min", "its standard deviation", "std", "arrivals", "carrier", "delay", MONTH),
     *windows("airline_on_time_percentage_{}", "airline", "share", "arrivals on time of the airline", "mean", "arrivals", "carrier", "on_time", MONTH),
     Feature("airline_cancellation_rate", "airline", "share", "cancelled among the airline's flights, 30d", "mean", "starts", "carrier", "cancelled", MONTH),
-    derived("airline_reliability_score", "airline", "share", "flights of the airline that went and arrived on time, 30d",
+    _derived("airline_reliability_score", "airline", "share", "flights of the airline that went and arrived on time, 30d",
             lambda airline_on_time_percentage_30d, airline_cancellation_rate: airline_on_time_percentage_30d * (1 - airline_cancellation_rate)),
     *windows("airline_origin_avg_delay_{}", "airline", "min", "mean arrival delay of the airline from this origin", "mean", "arrivals", "carrier_origin", "delay", WEEK, MONTH),
     *windows("hour_avg_departure_delay_{}", "origin", "min", "mean departure delay at this origin and local hour", "mean", "departures", "origin_hour", "delay", WEEK, MONTH),
@@ -312,7 +311,7 @@ AIRCRAFT_AND_WEATHER = [
     Feature("aircraft_last_planned", "aircraft", "min", "planned duration of that flight", "latest", "departures", "tail", "planned", 48),
     Feature("aircraft_left_minutes_ago", "aircraft", "min", "time since it left", "age", "departures", "tail", "", 48),
     Feature("aircraft_last_arrival_delay", "aircraft", "min", "arrival delay when the aircraft last landed", "latest", "arrivals", "tail", "delay", 48),
-    derived("aircraft_turn_slack", "aircraft", "min", "what is left before departure after flying there and back",
+    _derived("aircraft_turn_slack", "aircraft", "min", "what is left before departure after flying there and back",
             lambda aircraft_left_minutes_ago, lead_minutes, aircraft_last_planned: aircraft_left_minutes_ago + lead_minutes - 2 * aircraft_last_planned),
     *(Feature(name, "weather", unit, f"{meaning} at the origin", "latest", "weather", "origin", name, 3) for name, unit, meaning in (
         ("temperature_c", "°C", "temperature"), ("dew_point_c", "°C", "dew point"), ("humidity_pct", "%", "humidity"),
@@ -322,7 +321,7 @@ AIRCRAFT_AND_WEATHER = [
     *(Feature(f"dest_{name}", "weather", unit, f"{meaning} at the destination, where there is a report", "latest", "weather", "dest", value, 3)
       for name, value, unit, meaning in (("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),
                                          ("visibility_mi", "visibility_mi", "mi", "visibility"))),
-    derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog", lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
+    _derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog", lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
     *(Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
       for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hPa"), ("wind_speed_kt", "kt"))),
     *(Feature(f"{group}_facts_age", "staleness", "min", f"age of the newest arrival of the same {group}", "age", "arrivals", key, "", YEAR)

@@ -2,8 +2,7 @@
 
 # %% auto #0
 __all__ = ['THEMES', 'OF_GROUP', 'OF_FEATURE', 'WINDOWED', 'STRONG_WIND_KT', 'LOW_VISIBILITY_MI', 'WEEKDAYS', 'PHRASES',
-           'MEANING', 'themes', 'lateness', 'late', 'slack', 'made_up', 'overdue', 'day_part', 'holiday', 'wind',
-           'visibility', 'sky', 'coded', 'phrase']
+           'MEANING', 'themes', 'lateness', 'phrase']
 
 # %% ../../nbs/models/48_phrases.ipynb #780c0b4b
 from collections.abc import Callable
@@ -64,12 +63,12 @@ def lateness(minutes: float) -> str:
     return "on time" if n == 0 else f"{n} minute{'s' * (n != 1)} {'late' if minutes > 0 else 'early'}"
 
 # %% ../../nbs/models/48_phrases.ipynb #83a0ba17
-def late(text: str) -> Callable[[float], str]:
+def _late(text: str) -> Callable[[float], str]:
     "A phrase about minutes late."
     return lambda value: text.format(lateness(value))
 
 # %% ../../nbs/models/48_phrases.ipynb #b0819351
-def slack(minutes: float) -> str:
+def _slack(minutes: float) -> str:
     "Whether the aircraft can be back."
     n = f"{abs(minutes):.0f} minutes"
     return (
@@ -79,7 +78,7 @@ def slack(minutes: float) -> str:
     )
 
 # %% ../../nbs/models/48_phrases.ipynb #40b577b2
-def made_up(where: str) -> Callable[[float], str]:
+def _recovered_minutes(where: str) -> Callable[[float], str]:
     "A phrase about time won or lost between departure and arrival."
 
     def said(value: float) -> str:
@@ -93,20 +92,20 @@ def made_up(where: str) -> Callable[[float], str]:
     return said
 
 # %% ../../nbs/models/48_phrases.ipynb #a8863ef5
-def overdue(whose: str) -> Callable[[float], str]:
+def _overdue(whose: str) -> Callable[[float], str]:
     "A phrase about departures that should have gone."
     return lambda value: (
         f"overdue now {whose}: {value:.0f} departure{'s' * (value != 1)}" if value else f"nothing is overdue {whose}"
     )
 
 # %% ../../nbs/models/48_phrases.ipynb #e60855fc
-def day_part(hour: float) -> str:
+def _day_part(hour: float) -> str:
     "A local hour in words."
     part = "early in the day" if hour < 9 else "late in the day" if hour >= 17 else "in the middle of the day"
     return f"{part} ({hour:.0f}:00 to {hour:.0f}:59 local time)"
 
 
-def holiday(days: float) -> str:
+def _holiday(days: float) -> str:
     "How near a public holiday is; `days_to_holiday` is negative before it."
     n = f"{abs(days):.0f} day{'s' * (abs(days) != 1)}"
     return "on a public holiday" if days == 0 else f"{n} {'before' if days < 0 else 'after'} the nearest public holiday"
@@ -115,23 +114,23 @@ def holiday(days: float) -> str:
 STRONG_WIND_KT, LOW_VISIBILITY_MI = 20, 3  # where a passenger speaks of wind and of fog
 
 
-def wind(kind: str) -> Callable[[float], str]:
+def _wind(kind: str) -> Callable[[float], str]:
     "Wind with its strength."
     return lambda value: f"{'strong ' * (value >= STRONG_WIND_KT)}{kind} ({value:.0f} kt)"
 
 # %% ../../nbs/models/48_phrases.ipynb #019f6362
-def visibility(place: str) -> Callable[[float], str]:
+def _visibility(place: str) -> Callable[[float], str]:
     "Visibility with its distance."
     return lambda value: f"{'low' if value < LOW_VISIBILITY_MI else 'good'} visibility at the {place} ({value:.1f} mi)"
 
 # %% ../../nbs/models/48_phrases.ipynb #59c3a69d
-def sky(place: str) -> Callable[[float], str]:
+def _sky(place: str) -> Callable[[float], str]:
     "The reported condition."
     named = {severity: condition for condition, severity in SEVERITY.items()}
     return lambda value: f"{named.get(value, 'unnamed')} weather at the {place}"
 
 # %% ../../nbs/models/48_phrases.ipynb #adb8595f
-def coded(text: str) -> Callable[[float], str]:
+def _coded(text: str) -> Callable[[float], str]:
     "A phrase about a code that the ledger reads as a number in base 36."
     return lambda value: text.format(np.base_repr(int(value), 36))
 
@@ -140,85 +139,85 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 # %% ../../nbs/models/48_phrases.ipynb #6e30e7aa
 PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says; others speak through the ledger's meaning
-    "departure_delay": late("it left {}"),
+    "departure_delay": _late("it left {}"),
     "taxi_out": "it took {:.0f} minutes from the gate to the air".format,
-    "aircraft_last_delay": late("its aircraft last left {}"),
-    "aircraft_last_arrival_delay": late("its aircraft last landed {}"),
-    "aircraft_turn_slack": slack,
+    "aircraft_last_delay": _late("its aircraft last left {}"),
+    "aircraft_last_arrival_delay": _late("its aircraft last landed {}"),
+    "aircraft_turn_slack": _slack,
     "planned_turnaround": "its aircraft is planned to stand {:.0f} minutes before this flight".format,
-    "origin_departure_delay_1h": late("departures at the origin are running {}"),
-    "origin_departure_delay_3h": late("departures at the origin ran {} over three hours"),
-    "origin_departure_delay_24h": late("departures at the origin ran {} over a day"),
+    "origin_departure_delay_1h": _late("departures at the origin are running {}"),
+    "origin_departure_delay_3h": _late("departures at the origin ran {} over three hours"),
+    "origin_departure_delay_24h": _late("departures at the origin ran {} over a day"),
     "origin_late_share_1h": "{:.0%} of departures at the origin were late in the last hour".format,
     "origin_late_share_3h": "{:.0%} of departures at the origin were late over three hours".format,
     "origin_late_share_24h": "{:.0%} of departures at the origin were late over a day".format,
     "origin_cancellation_rate_24h": "{:.0%} of flights at the origin were cancelled over a day".format,
-    "origin_overdue": overdue("at the origin"),
+    "origin_overdue": _overdue("at the origin"),
     "origin_waiting": "overdue departures at the origin have waited {:.0f} minutes".format,
-    "airline_origin_departure_delay_1h": late("the airline's departures here are running {}"),
-    "airline_origin_departure_delay_3h": late("the airline's departures here ran {} over three hours"),
-    "airline_departure_delay_3h": late("the airline's departures everywhere ran {} over three hours"),
+    "airline_origin_departure_delay_1h": _late("the airline's departures here are running {}"),
+    "airline_origin_departure_delay_3h": _late("the airline's departures here ran {} over three hours"),
+    "airline_departure_delay_3h": _late("the airline's departures everywhere ran {} over three hours"),
     "airline_origin_late_share_3h": "{:.0%} of the airline's departures here were late over three hours".format,
-    "airline_origin_departure_delay_24h": late("the airline's departures here ran {} over a day"),
-    "airline_origin_overdue": overdue("for the airline at the origin"),
-    "airline_avg_delay_24h": late("the airline's flights landed {} over a day"),
-    "network_overdue": overdue("at all airports"),
+    "airline_origin_departure_delay_24h": _late("the airline's departures here ran {} over a day"),
+    "airline_origin_overdue": _overdue("for the airline at the origin"),
+    "airline_avg_delay_24h": _late("the airline's flights landed {} over a day"),
+    "network_overdue": _overdue("at all airports"),
     "network_late_share_6h": "{:.0%} of departures at all airports were late over six hours".format,
-    "network_arrival_delay_3h": late("flights everywhere landed {} over three hours"),
-    "network_departure_delay_1h": late("departures at all airports are running {}"),
-    "network_departure_delay_3h": late("departures at all airports ran {} over three hours"),
-    "dest_arrival_delay_3h": late("flights to the destination landed {} over three hours"),
-    "dest_arrival_delay_24h": late("flights to the destination landed {} over a day"),
-    "dest_overdue": overdue("to the destination"),
-    "dest_departure_delay_3h": late("flights to the destination left {} over three hours"),
-    "dest_departure_delay_24h": late("flights to the destination left {} over a day"),
+    "network_arrival_delay_3h": _late("flights everywhere landed {} over three hours"),
+    "network_departure_delay_1h": _late("departures at all airports are running {}"),
+    "network_departure_delay_3h": _late("departures at all airports ran {} over three hours"),
+    "dest_arrival_delay_3h": _late("flights to the destination landed {} over three hours"),
+    "dest_arrival_delay_24h": _late("flights to the destination landed {} over a day"),
+    "dest_overdue": _overdue("to the destination"),
+    "dest_departure_delay_3h": _late("flights to the destination left {} over three hours"),
+    "dest_departure_delay_24h": _late("flights to the destination left {} over a day"),
     "dest_on_time_percentage_3h": "{:.0%} of flights to the destination landed on time over three hours".format,
     "dest_on_time_percentage_24h": "{:.0%} of flights to the destination landed on time over a day".format,
-    "flight_avg_delay_30d": late("this flight lands {} on average over 30 days"),
-    "flight_avg_delay_7d": late("this flight landed {} on average over a week"),
-    "avg_delay_30d": late("flights on this route land {} on average over 30 days"),
-    "avg_delay_7d": late("flights on this route landed {} on average over a week"),
+    "flight_avg_delay_30d": _late("this flight lands {} on average over 30 days"),
+    "flight_avg_delay_7d": _late("this flight landed {} on average over a week"),
+    "avg_delay_30d": _late("flights on this route land {} on average over 30 days"),
+    "avg_delay_7d": _late("flights on this route landed {} on average over a week"),
     "flight_on_time_percentage_30d": "this flight landed on time {:.0%} of the time over 30 days".format,
     "on_time_percentage_30d": "{:.0%} of flights on this route landed on time over 30 days".format,
     "airline_on_time_percentage_30d": "{:.0%} of the airline's flights landed on time over 30 days".format,
-    "airline_avg_delay_30d": late("the airline's flights land {} on average over 30 days"),
-    "airline_origin_avg_delay_30d": late("the airline's flights from here land {} on average over 30 days"),
+    "airline_avg_delay_30d": _late("the airline's flights land {} on average over 30 days"),
+    "airline_origin_avg_delay_30d": _late("the airline's flights from here land {} on average over 30 days"),
     "hour_late_share_30d": "{:.0%} of departures at this hour are late".format,
-    "hour_avg_departure_delay_30d": late("departures at this hour leave {} on average over 30 days"),
-    "hour_avg_departure_delay_7d": late("departures at this hour left {} on average over a week"),
-    "route_recovery_30d": made_up("on this route"),
-    "flight_recovery_30d": made_up("of this number"),
-    "origin_recovery_3h": made_up("from the origin"),
-    "dest_recovery_3h": made_up("to the destination"),
-    "route_recovery_7d": made_up("on this route"),
-    "origin_recovery_24h": made_up("from the origin"),
-    "dest_recovery_24h": made_up("to the destination"),
-    "airline_recovery_24h": made_up("of the airline"),
-    "hour_of_day": day_part,
-    "minute_of_day": lambda value: day_part(value // 60),
+    "hour_avg_departure_delay_30d": _late("departures at this hour leave {} on average over 30 days"),
+    "hour_avg_departure_delay_7d": _late("departures at this hour left {} on average over a week"),
+    "route_recovery_30d": _recovered_minutes("on this route"),
+    "flight_recovery_30d": _recovered_minutes("of this number"),
+    "origin_recovery_3h": _recovered_minutes("from the origin"),
+    "dest_recovery_3h": _recovered_minutes("to the destination"),
+    "route_recovery_7d": _recovered_minutes("on this route"),
+    "origin_recovery_24h": _recovered_minutes("from the origin"),
+    "dest_recovery_24h": _recovered_minutes("to the destination"),
+    "airline_recovery_24h": _recovered_minutes("of the airline"),
+    "hour_of_day": _day_part,
+    "minute_of_day": lambda value: _day_part(value // 60),
     "day_of_week": lambda value: f"on a {WEEKDAYS[int(value) - 1]}",
-    "days_to_holiday": holiday,
+    "days_to_holiday": _holiday,
     "is_holiday": lambda value: "on a public holiday" if value else "not on a public holiday",
     "departures_planned_1h": "{:.0f} departures are planned at the origin around then".format,
     "departures_planned_3h": "{:.0f} departures are planned at the origin around then".format,
     "planned_slack_minutes": "planned with {:.0f} minutes beyond the plain flying time".format,
-    "airline_code": coded("it is flown by {}"),
-    "origin_code": coded("it leaves from {}"),
-    "dest_code": coded("it goes to {}"),
+    "airline_code": _coded("it is flown by {}"),
+    "origin_code": _coded("it leaves from {}"),
+    "dest_code": _coded("it goes to {}"),
     "seats": "an aircraft of {:.0f} seats".format,
     "aircraft_age_years": "an aircraft {:.0f} years old".format,
     "distance_mi": "a flight of {:,.0f} miles".format,
     "planned_minutes": "planned to take {:.0f} minutes from gate to gate".format,
-    "wind_speed_kt": wind("wind at the origin"),
-    "wind_gust_kt": wind("gusts at the origin"),
-    "visibility_mi": visibility("origin"),
-    "weather_severity": sky("origin"),
+    "wind_speed_kt": _wind("wind at the origin"),
+    "wind_gust_kt": _wind("gusts at the origin"),
+    "visibility_mi": _visibility("origin"),
+    "weather_severity": _sky("origin"),
     "precipitation_mm": "{:.1f} mm of rain or snow in the hour at the origin".format,
     "temperature_c": "{:.0f} °C at the origin".format,
     "humidity_pct": "{:.0f} % humidity at the origin".format,
-    "dest_wind_speed_kt": wind("wind at the destination"),
-    "dest_visibility_mi": visibility("destination"),
-    "dest_weather_severity": sky("destination"),
+    "dest_wind_speed_kt": _wind("wind at the destination"),
+    "dest_visibility_mi": _visibility("destination"),
+    "dest_weather_severity": _sky("destination"),
     "lead_minutes": lambda value: (
         f"asked {value / 60:.0f} hours before departure" if value >= 60 else "asked near the departure"
     ),

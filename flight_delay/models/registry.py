@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'ALIAS', 'VERSION', 'ANY', 'PROBE_FLIGHTS', 'PROBE_LEADS', 'registry_folder', 'versions', 'alias_history',
            'register', 'AliasMoved', 'aliases', 'set_alias', 'feature_digests', 'FeaturesChanged', 'ledger_digest',
-           'check_features', 'NoModel', 'version_of', 'load', 'listing']
+           'check_features', 'NoModel', 'version_of', 'load', 'list_models']
 
 # %% ../../nbs/models/46_registry.ipynb #fe9151e3
 import fcntl
@@ -26,7 +26,7 @@ import polars as pl
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
-from ..core.files import DIGESTS, Tampered, digests_of, trusted_card, verify, write_atomically
+from ..core.files import DIGESTS_FILE, Tampered, folder_digests, trusted_card, verify_folder, write_atomically
 
 if TYPE_CHECKING:
     from flight_delay.models.delay_model import DelayModel
@@ -101,10 +101,10 @@ def register(
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
     try:
-        delay_model.save(model, unfinished)
+        delay_model.write_model(model, unfinished)
         for name, text in (pages or {}).items():
             (unfinished / name).write_text(text)
-        (unfinished / DIGESTS).write_text(json.dumps(digests_of(unfinished), indent=2) + "\n")
+        (unfinished / DIGESTS_FILE).write_text(json.dumps(folder_digests(unfinished), indent=2) + "\n")
         unfinished.chmod(0o755)
         with _locked(config):
             version = _next_version(config)
@@ -149,7 +149,7 @@ def set_alias(
     with _locked(config):
         if version not in versions(config):
             raise BadInput(f"version must be one of {', '.join(versions(config)) or 'none yet'}; got {version!r}.")
-        verify((folder := registry_folder(config)) / version)
+        verify_folder((folder := registry_folder(config)) / version)
         if expected is not ANY and (current := aliases(config).get(alias)) != expected:
             moved = f"{alias} must still be {expected or 'unset'} to become {version}; it is {current or 'unset'}"
             raise AliasMoved(f"{moved}; compare with that one, or move it by hand.", current=current)
@@ -342,20 +342,22 @@ def load(
     "A registered model, every byte verified, whose features are what they were when it learned."
     from flight_delay.models import delay_model
 
-    verify(folder := registry_folder(config) / version_of(name, config))
-    model = delay_model.load(folder)
+    verify_folder(folder := registry_folder(config) / version_of(name, config))
+    model = delay_model.read_model(folder)
     if "ledger_digest" in model.card:
         check_features(model)
     return model
 
 # %% ../../nbs/models/46_registry.ipynb #c5f140d9
-def listing(config: Settings | None = None) -> pl.DataFrame:  # version, aliases, created_at, source, commit, state (ok or torn)
+def list_models(
+    config: Settings | None = None,
+) -> pl.DataFrame:  # version, aliases, created_at, source, commit, state (ok or torn)
     "What is registered, newest first; a version that is not as it was registered is called torn."
     folder, pointing = registry_folder(config), aliases(config)
     rows = []
     for version in reversed(versions(config)):
         try:
-            verify(folder / version)
+            verify_folder(folder / version)
             state = "ok"
         except Tampered:
             state = "torn"

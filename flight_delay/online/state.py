@@ -12,12 +12,12 @@ from typing import Any, Self
 
 import polars as pl
 
-from ..features.asof import NEVER
+from ..features.asof import NOT_KNOWN
 from ..features.declarations import MINUTE_MS, STREAMS
-from .described import listed
+from .described import find_listed_flight
 from .events import RESCHEDULED
 from .live_facts import EPOCH, LiveFacts, flight_of
-from .row import features
+from .row import query_features
 from ..sources.store import read_tables, write_tables
 from ..sources.tables import FLIGHT_ORDER, Tables, actual_times
 
@@ -46,7 +46,7 @@ class State(LiveFacts):
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant: the row that `build` would give."
-        return features(self, flight, as_of)
+        return query_features(self, flight, as_of)
 
     def snapshot(self, folder: Path) -> None:
         "Keep the state; the folder appears whole or not at all."
@@ -71,23 +71,23 @@ def _fates(state: LiveFacts, row: int) -> dict[str, int]:  # stage -> millisecon
     "From when on each end of a flight is known; NEVER for one that did not happen."
     engine = state.engine
     one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
-    fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NEVER, "diverted": NEVER}
+    fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
     if one["cancelled"] > 0:
-        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NEVER))
+        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NOT_KNOWN))
     if flight_of(state, row)["diverted"] and one["actual_departure"] == one["actual_departure"]:
         missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
-        told = max(state.told_at.get(("diverted", row), NEVER), int(one["actual_departure"]))
+        told = max(state.told_at.get(("diverted", row), NOT_KNOWN), int(one["actual_departure"]))
         fates["diverted"] = min(int(missed), told)
     return fates
 
 # %% ../../nbs/online/34_state.ipynb #12c83749
 def known_fate(
     state: LiveFacts,
-    flight: str | Mapping[str, Any],  # as for `features`
+    flight: str | Mapping[str, Any],  # as for `query_features`
     as_of: datetime,  # with a time zone
 ) -> Fate | None:  # None while it is open, and for a flight that is in no timetable
     "How a flight ended, if that is known at an instant."
-    row = state.timetable.named(flight) if isinstance(flight, str) else listed(state, flight)
+    row = state.timetable.named(flight) if isinstance(flight, str) else find_listed_flight(state, flight)
     if row < 0:
         return None
     columns = state.engine.columns["flights"]

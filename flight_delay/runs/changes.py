@@ -2,9 +2,8 @@
 
 # %% auto #0
 __all__ = ['LOWER_IS_BETTER', 'HIGHER_IS_BETTER', 'CHANGES', 'PAIRS_BYTES', 'PAIRS', 'DIFFS_KEPT', 'DIFF', 'INDEX', 'FILTER',
-           'TREND_RUNS', 'TREND_METRICS', 'Change', 'better', 'metric_changes', 'listed_changes', 'compare', 'shown',
-           'number', 'changes_html', 'figures_at', 'pairs_html', 'write_diff', 'summary', 'trends', 'diff_pages',
-           'write_index', 'undelivered', 'expired', 'let_go']
+           'TREND_RUNS', 'TREND_METRICS', 'compare_runs', 'format_figure', 'changes_html', 'run_figures',
+           'figure_pairs_html', 'write_diff', 'write_index', 'remove_old_runs']
 
 # %% ../../nbs/runs/82_changes.ipynb #c4782f78
 import json
@@ -21,7 +20,7 @@ from filelock import FileLock
 
 from ..core.config import Settings, settings
 from ..core.files import write_atomically
-from ..core.pages import document, figures_of, filled, spark
+from ..core.pages import html_page, notebook_figures, render_template, sparkline
 from ..models.registry import aliases
 from .history import FAILURES, Run, lock_folder, outbox_folder, runs
 from ..training.tracking import prune
@@ -32,7 +31,7 @@ HIGHER_IS_BETTER = ("skill", "auc", "ap", "r2", "precision", "recall", "accuracy
 
 
 @dataclass(frozen=True)
-class Change:
+class _Change:
     "One difference between two runs."
 
     kind: str  # verdict, metric, parameter, fact, or the name of a list in the facts
@@ -50,7 +49,7 @@ class Change:
         return "▲" if self.now > self.before else "▼" if self.now < self.before else "="
 
 # %% ../../nbs/runs/82_changes.ipynb #e387d3dc
-def better(name: str, before: float, now: float) -> bool | None:
+def _better(name: str, before: float, now: float) -> bool | None:
     "Whether a metric's change is for the better."
     words = name.lower().split("_")
     if now == before:
@@ -60,44 +59,44 @@ def better(name: str, before: float, now: float) -> bool | None:
     return now < before if any(word in words for word in LOWER_IS_BETTER) else None
 
 # %% ../../nbs/runs/82_changes.ipynb #6f7f0fc5
-def metric_changes(before: Run, now: Run) -> list[Change]:
+def _metric_changes(before: Run, now: Run) -> list[_Change]:
     "Every metric of the two, changed or not."
     found = []
     for name in dict.fromkeys([*now.metrics, *before.metrics]):
         old, new = before.metrics.get(name), now.metrics.get(name)
         if old is None or new is None:
-            found.append(Change("metric", name, old, new))
+            found.append(_Change("metric", name, old, new))
             continue
         spans = [(now.intervals.get(name), old), (before.intervals.get(name), new)]
         outside = [not span[0] <= other <= span[1] for span, other in spans if span]
-        found.append(Change("metric", name, old, new, all(outside) if outside else None, better(name, old, new)))
+        found.append(_Change("metric", name, old, new, all(outside) if outside else None, _better(name, old, new)))
     return found
 
 # %% ../../nbs/runs/82_changes.ipynb #83140c6b
-def listed_changes(kind: str, before: list[Any], now: list[Any]) -> list[Change]:
+def _listed_changes(kind: str, before: list[Any], now: list[Any]) -> list[_Change]:
     "What is gone from a list and what was added."
-    gone = [Change(kind, str(item), "there", "gone") for item in before if item not in now]
-    return gone + [Change(kind, str(item), "absent", "added") for item in now if item not in before]
+    gone = [_Change(kind, str(item), "there", "gone") for item in before if item not in now]
+    return gone + [_Change(kind, str(item), "absent", "added") for item in now if item not in before]
 
 # %% ../../nbs/runs/82_changes.ipynb #a926b76d
-def compare(before: Run, now: Run) -> list[Change]:
+def compare_runs(before: Run, now: Run) -> list[_Change]:
     "What is different in a run, the metrics first; these also where they are the same."
-    found = metric_changes(before, now)
+    found = _metric_changes(before, now)
     if before.verdict != now.verdict:
-        found.insert(0, Change("verdict", "verdict", before.verdict, now.verdict))
+        found.insert(0, _Change("verdict", "verdict", before.verdict, now.verdict))
     for kind, old, new in (("parameter", before.parameters, now.parameters), ("fact", before.facts, now.facts)):
         for name in dict.fromkeys([*new, *old]):
             was, is_now = old.get(name), new.get(name)
             if isinstance(was, list) and isinstance(is_now, list) and kind == "fact":
-                found += listed_changes(name, was, is_now)
+                found += _listed_changes(name, was, is_now)
             elif isinstance(was, dict) and isinstance(is_now, dict):
-                found += listed_changes(name, [f"{k}: {v}" for k, v in was.items()], [f"{k}: {v}" for k, v in is_now.items()])
+                found += _listed_changes(name, [f"{k}: {v}" for k, v in was.items()], [f"{k}: {v}" for k, v in is_now.items()])
             elif was != is_now:
-                found.append(Change(kind, name, shown(was), shown(is_now)))
+                found.append(_Change(kind, name, _shown(was), _shown(is_now)))
     return found
 
 # %% ../../nbs/runs/82_changes.ipynb #a84d086e
-def shown(value: Any) -> Any:
+def _shown(value: Any) -> Any:
     "A fact in a line."
     return f"{len(value)} items" if isinstance(value, list | dict) and len(str(value)) > 200 else value
 
@@ -117,15 +116,17 @@ CHANGES = """
 """
 
 
-def number(value: float | None) -> str:
+def format_figure(value: float | None) -> str:
     "A figure with four digits that count."
     return "" if value is None else f"{value:,.4g}"
 
 # %% ../../nbs/runs/82_changes.ipynb #789cf27f
-def changes_html(changes: list[Change]) -> str:
+def changes_html(changes: list[_Change]) -> str:
     "The differences as tables."
     metrics = [change for change in changes if change.kind == "metric"]
-    return filled(CHANGES, metrics=metrics, others=[change for change in changes if change.kind != "metric"], number=number)
+    return render_template(
+        CHANGES, metrics=metrics, others=[change for change in changes if change.kind != "metric"], number=format_figure
+    )
 
 # %% ../../nbs/runs/82_changes.ipynb #5e2229af
 PAIRS_BYTES = 450_000
@@ -135,16 +136,16 @@ PAIRS = """<details class="figures"><summary>Figures, then and now</summary>{% f
 {% if left %}<p class="note">{{ left }} more are left out: the page would be too heavy.</p>{% endif %}</details>"""
 
 
-def figures_at(run: Run) -> dict[str, str]:
+def run_figures(run: Run) -> dict[str, str]:
     "A run's figures, from its executed notebook."
     try:
         assert run.path is not None
-        return figures_of(nbformat.read(run.path.parent / "notebook.ipynb", as_version=4))
+        return notebook_figures(nbformat.read(run.path.parent / "notebook.ipynb", as_version=4))
     except (AssertionError, OSError, ValueError, KeyError, AttributeError):  # an older or a lost run: no figures to show
         return {}
 
 # %% ../../nbs/runs/82_changes.ipynb #8f63c9c0
-def pairs_html(before: dict[str, str], now: dict[str, str], most_bytes: int = PAIRS_BYTES) -> str:
+def figure_pairs_html(before: dict[str, str], now: dict[str, str], most_bytes: int = PAIRS_BYTES) -> str:
     "The figures of two runs side by side."
     pairs, size = [], 0
     both = [name for name in now if name in before and before[name] != now[name]]
@@ -152,7 +153,7 @@ def pairs_html(before: dict[str, str], now: dict[str, str], most_bytes: int = PA
         size += len(before[name]) + len(now[name])
         if size <= most_bytes:
             pairs.append((name, before[name], now[name]))
-    return filled(PAIRS, pairs=pairs, left=len(both) - len(pairs)) if pairs else ""
+    return render_template(PAIRS, pairs=pairs, left=len(both) - len(pairs)) if pairs else ""
 
 # %% ../../nbs/runs/82_changes.ipynb #62ec3961
 DIFFS_KEPT = 20  # the newest; any can be made again
@@ -167,10 +168,10 @@ href="{{ now.job }}/{{ now.run_id }}/report.html">{{ now.run_id }}</a> <span cla
 def write_diff(before: Run, now: Run, config: Settings | None = None) -> Path:
     "A page that lays two runs side by side."
     config = config or settings()
-    pairs = pairs_html(figures_at(before), figures_at(now), 3 * PAIRS_BYTES).replace("<details", "<details open", 1)
-    body = filled(DIFF, before=before, now=now, changes=changes_html(compare(before, now)), pairs=pairs)
+    pairs = figure_pairs_html(run_figures(before), run_figures(now), 3 * PAIRS_BYTES).replace("<details", "<details open", 1)
+    body = render_template(DIFF, before=before, now=now, changes=changes_html(compare_runs(before, now)), pairs=pairs)
     path = config.reports / f"diff-{before.run_id}-{now.run_id}.html"
-    write_atomically(path, document(f"{now.job}: what changed", body))
+    write_atomically(path, html_page(f"{now.job}: what changed", body))
     write_index(config)  # links it
     return path
 
@@ -209,21 +210,23 @@ TREND_RUNS = 60
 TREND_METRICS = 4
 
 
-def summary(run: Run) -> str:
+def _summary(run: Run) -> str:
     "A run in a line: why it is not ok, or its figures."
     if run.reasons:
         return run.reasons[0][:240]
-    return " · ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in [*run.metrics.items()][:TREND_METRICS])
+    return " · ".join(
+        f"{name.replace('_', ' ')} {format_figure(value)}" for name, value in [*run.metrics.items()][:TREND_METRICS]
+    )
 
 # %% ../../nbs/runs/82_changes.ipynb #915b5c11
-def trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest value, line
+def _trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest value, line
     "How the headline figures of one job went; runs newest first."
     trusted = [run for run in past if run.exit_code == 0 and run.metrics][:TREND_RUNS][::-1]
     if not trusted:
         return []
     names = [*trusted[-1].metrics][:TREND_METRICS]
     series = {name: [run.metrics[name] for run in trusted if name in run.metrics] for name in names}
-    return [(name, values[-1], spark(values)) for name, values in series.items()]
+    return [(name, values[-1], sparkline(values)) for name, values in series.items()]
 
 # %% ../../nbs/runs/82_changes.ipynb #a5c0de04
 def _cards(past: list[Run]) -> list[tuple[Run, int, list[tuple[str, float, str]]]]:  # run, refused starts since, trends
@@ -234,11 +237,11 @@ def _cards(past: list[Run]) -> list[tuple[Run, int, list[tuple[str, float, str]]
     cards = []
     for _, own in sorted(by_job.items()):
         newest = next((number for number, run in enumerate(own) if run.counts), 0)
-        cards.append((own[newest], sum(run.standing == "refused" for run in own[:newest]), trends(own)))
+        cards.append((own[newest], sum(run.standing == "refused" for run in own[:newest]), _trends(own)))
     return cards
 
 # %% ../../nbs/runs/82_changes.ipynb #c9113575
-def diff_pages(config: Settings) -> list[Path]:
+def _diff_pages(config: Settings) -> list[Path]:
     "The pages of `write_diff`, newest first."
     return sorted(config.reports.glob("diff-*.html"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
@@ -248,14 +251,14 @@ def write_index(config: Settings | None = None) -> Path:
     config = config or settings()
     path = config.reports / "index.html"
     with FileLock(lock_folder(config) / "index.lock", timeout=60):
-        past, pages = runs(config), [page.name for page in diff_pages(config)]
-        shown_runs = {"runs": past, "latest": _cards(past), "diffs": pages, "undelivered": undelivered(config)}
-        body = filled(INDEX, **shown_runs, failures=FAILURES, number=number, summary=summary)
-        write_atomically(path, document("Runs", body, FILTER))
+        past, pages = runs(config), [page.name for page in _diff_pages(config)]
+        shown_runs = {"runs": past, "latest": _cards(past), "diffs": pages, "undelivered": _undelivered(config)}
+        body = render_template(INDEX, **shown_runs, failures=FAILURES, number=format_figure, summary=_summary)
+        write_atomically(path, html_page("Runs", body, FILTER))
     return path
 
 # %% ../../nbs/runs/82_changes.ipynb #ca190c67
-def undelivered(config: Settings) -> list[str]:  # a line each
+def _undelivered(config: Settings) -> list[str]:  # a line each
     "What could not be sent, and why."
     lines = []
     for path in sorted(outbox_folder(config).glob("*.json")):
@@ -266,7 +269,7 @@ def undelivered(config: Settings) -> list[str]:  # a line each
     return lines
 
 # %% ../../nbs/runs/82_changes.ipynb #2309c06b
-def expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> list[Run]:  # runs newest first
+def _expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> list[Run]:  # runs newest first
     "The runs that may go."
     may_go = []
     seen: dict[tuple[str, bool], int] = {}
@@ -290,12 +293,12 @@ def expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> l
     return may_go
 
 # %% ../../nbs/runs/82_changes.ipynb #c353ef88
-def let_go(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # ids of what was removed
+def remove_old_runs(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # ids of what was removed
     "Remove the runs that may go; each vanishes from the list in one step."
     config = config or settings()
     gone = []
     serving = [*aliases(config).values()]
-    for run in expired(runs(config), now or datetime.now(UTC), config.keep_days, config.keep_runs):
+    for run in _expired(runs(config), now or datetime.now(UTC), config.keep_days, config.keep_runs):
         assert run.path is not None
         if run.facts.get("model") in serving:
             continue
@@ -316,7 +319,7 @@ def let_go(config: Settings | None = None, now: datetime | None = None) -> list[
 def _let_diffs_go(config: Settings) -> None:
     "Remove the comparisons that lack one of their runs, and the oldest ones beyond the number that is kept."
     ids = {run.run_id for run in runs(config)}
-    for number, page in enumerate(diff_pages(config)):
+    for number, page in enumerate(_diff_pages(config)):
         pair = page.stem.removeprefix("diff-")
         whole = any(pair.startswith(f"{first}-") and pair[len(first) + 1 :] in ids for first in ids)
         if number >= DIFFS_KEPT or not whole:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TERM', 'NUMBERS', 'NAMES', 'STEPPED', 'FIELDS', 'LENGTHS', 'VALUES', 'BRACES', 'DAY', 'PATIENCE_SECONDS',
-           'check_cron', 'check_zone', 'Entry', 'month_start', 'resolve', 'parse', 'check_links', 'following',
-           'read_schedule', 'entry_of', 'due', 'last_due', 'upcoming', 'instant', 'newest_slot', 'slot_at', 'places']
+           'check_cron', 'check_zone', 'Entry', 'resolve_value', 'parse', 'read_schedule', 'find_entry', 'due',
+           'last_due', 'upcoming', 'local_instant', 'newest_slot', 'slot_at', 'folder_environment']
 
 # %% ../../nbs/runs/87_schedule.ipynb #faec4da7
 import json
@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
-from .parameters import check_parameters, declared, jobs, read_notebook
+from .parameters import check_parameters, declared_parameters, jobs, read_job
 
 # %% ../../nbs/runs/87_schedule.ipynb #6ce79568
 TERM = r"(\*|{one}(-{one})?)"
@@ -100,7 +100,7 @@ class Entry(BaseModel):
     grace_seconds: int = Field(900, ge=0, description="a slot that starts this late is still in time")
 
 # %% ../../nbs/runs/87_schedule.ipynb #fb6800d1
-def month_start(day: date, months: int) -> date:
+def _month_start(day: date, months: int) -> date:
     "The first day of the month, some months on."
     years, month = divmod(day.month - 1 + months, 12)
     return date(day.year + years, month + 1, 1)
@@ -110,7 +110,7 @@ VALUES = {  # word -> the day that it means, shifted by so many days, weeks, mon
     "date": lambda day, shift: day + timedelta(days=shift),
     "yesterday": lambda day, shift: day + timedelta(days=shift - 1),
     "week_start": lambda day, shift: day + timedelta(days=7 * shift - day.weekday()),  # a Monday
-    "month_start": month_start,
+    "month_start": _month_start,
     "year_start": lambda day, shift: date(day.year + shift, 1, 1),
 }
 BRACES = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]")  # a doubled brace, a placeholder, a brace alone
@@ -136,12 +136,12 @@ def _filled(braces: str, slot: datetime, zone: str) -> str:
         raise BadInput(f"a shifted day must be in the years 1 to 9999; got {braces!r}; shift it less.") from error
 
 # %% ../../nbs/runs/87_schedule.ipynb #4dcaab57
-def resolve(value: Any, slot: datetime, zone: str) -> Any:
+def resolve_value(value: Any, slot: datetime, zone: str) -> Any:
     "A parameter's value at a slot, its placeholders filled in."
     if isinstance(value, dict):
-        return {key: resolve(item, slot, zone) for key, item in value.items()}
+        return {key: resolve_value(item, slot, zone) for key, item in value.items()}
     if isinstance(value, list):
-        return [resolve(item, slot, zone) for item in value]
+        return [resolve_value(item, slot, zone) for item in value]
     return BRACES.sub(lambda braces: _filled(braces[0], slot, zone), value) if isinstance(value, str) else value
 
 # %% ../../nbs/runs/87_schedule.ipynb #965bf38e
@@ -168,7 +168,7 @@ def parse(text: str) -> list[Entry]:
     return found
 
 # %% ../../nbs/runs/87_schedule.ipynb #1e777550
-def check_links(entries: Sequence[Entry]) -> None:
+def _check_links(entries: Sequence[Entry]) -> None:
     "Names are unique, followers exist, nothing follows itself, and everything is due at some time."
     names = [entry.name for entry in entries]
     followers = {name for entry in entries for name in entry.then}
@@ -179,11 +179,11 @@ def check_links(entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.cron is None and entry.name not in followers:
             raise BadInput(f"schedule.toml: an entry must have a cron line or follow another; got {entry.name!r}; give it one.")
-        if entry.name in (ring := following(entry, entries)):
+        if entry.name in (ring := _following(entry, entries)):
             raise BadInput(f"schedule.toml: nothing may follow itself; got {entry.name!r} after {', '.join(ring)}; mend then.")
 
 # %% ../../nbs/runs/87_schedule.ipynb #e33aba11
-def following(entry: Entry, entries: Sequence[Entry]) -> list[str]:
+def _following(entry: Entry, entries: Sequence[Entry]) -> list[str]:
     "Everything that follows an entry, directly or not."
     by_name, found, ahead = {one.name: one for one in entries}, [], list(entry.then)
     while ahead:
@@ -205,19 +205,19 @@ def read_schedule(config: Settings | None = None) -> list[Entry]:
             f"a checkout must hold scheduled/schedule.toml, a text; {path} cannot be read: {reason}; "
             "go to the checkout, or name it by FLIGHT_DELAY_ROOT."
         ) from error
-    check_links(entries)
+    _check_links(entries)
     for entry in entries:
         if entry.job not in jobs(config):
             choice = ", ".join(jobs(config))
             raise BadInput(
                 f"schedule.toml, entry {entry.name}: job must be a notebook of scheduled/ ({choice}); got {entry.job!r}."
             )
-        given = resolve(entry.parameters, datetime.now(UTC), entry.timezone)
-        check_parameters(given, declared(read_notebook(entry.job, config)), entry.job)
+        given = resolve_value(entry.parameters, datetime.now(UTC), entry.timezone)
+        check_parameters(given, declared_parameters(read_job(entry.job, config)), entry.job)
     return entries
 
 # %% ../../nbs/runs/87_schedule.ipynb #0aff2aab
-def entry_of(name: str, entries: Sequence[Entry]) -> Entry:
+def find_entry(name: str, entries: Sequence[Entry]) -> Entry:
     "An entry by its name."
     for entry in entries:
         if entry.name == name:
@@ -258,7 +258,7 @@ def upcoming(
         for entry in entries
         if entry.cron and entry.enabled
         for slot in islice(due(entry, after), most)
-        for given in [json.dumps(resolve(entry.parameters, slot, entry.timezone))]
+        for given in [json.dumps(resolve_value(entry.parameters, slot, entry.timezone))]
     ]
     schema = {
         "due_at": pl.Datetime("us", "UTC"),
@@ -270,7 +270,7 @@ def upcoming(
     return pl.DataFrame(rows, schema=schema, orient="row").sort("due_at", "entry").head(most)
 
 # %% ../../nbs/runs/87_schedule.ipynb #5a9de041
-def instant(text: str, zone: str, end: bool = False) -> datetime:  # UTC
+def local_instant(text: str, zone: str, end: bool = False) -> datetime:  # UTC
     "A date or a time as an instant; without an offset it is local in the zone, and a date's end is the end of its day."
     try:
         local = datetime.fromisoformat(text)
@@ -301,7 +301,7 @@ def newest_slot(entry: Entry) -> datetime:
 # %% ../../nbs/runs/87_schedule.ipynb #f7088940
 def slot_at(entry: Entry, text: str) -> datetime:  # UTC
     "The slot of an entry at an instant, which must be one."
-    at = instant(text, entry.timezone)
+    at = local_instant(text, entry.timezone)
     if entry.cron is None:
         return at  # it follows another entry and has that one's slots
     slot = next(due(entry, at - timedelta(seconds=1)), None)
@@ -314,6 +314,6 @@ def slot_at(entry: Entry, text: str) -> datetime:  # UTC
 PATIENCE_SECONDS = 30  # for a run to end after it was asked to
 
 
-def places(config: Settings) -> dict[str, str]:
+def folder_environment(config: Settings) -> dict[str, str]:
     "The environment in which another process finds the same folders."
     return {f"FLIGHT_DELAY_{name.upper()}": str(getattr(config, name)) for name in ("root", "home", "reports")}

@@ -3,8 +3,7 @@
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
            'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'FATE_HOURS',
-           'read_airports', 'read_carriers', 'read_aircraft', 'condition', 'utc_instant', 'read_weather',
-           'placed_in_time', 'contradictions', 'newest_event', 'with_fates', 'read_flights', 'convert']
+           'placed_in_time', 'with_fates', 'convert']
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #f1e07c48
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from .clocks import _arrivals, _by_zone, _is_clock, _local_date, clock_minutes, local_to_utc
-from .files import EMBEDDED, FILES, _first_broken, _without_broken, digest, read_csv, read_file
+from .files import EMBEDDED, FILES, _first_broken, _without_broken, files_digest, read_csv, read_file
 from flight_delay.sources.tables import (
     DELAY_MINUTES,
     INSTANT,
@@ -49,7 +48,7 @@ def _is_zone(name: str) -> bool:
     return True
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #e6c9a73c
-def read_airports(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_airports(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical airports, and the rows that were set aside."
     kinds = {"faa": pl.String, "name": pl.String, "lat": pl.Float64, "lon": pl.Float64, "tzone": pl.String}
     raw, unread = read_csv("airports.csv", content, kinds, given=("faa", "name", "lat", "lon"))
@@ -63,13 +62,13 @@ def read_airports(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     return good, pl.concat([unread, lost, broken])
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #9fdfdca9
-def read_carriers(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_carriers(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical carriers, and the rows that were set aside."
     kinds = {"carrier": pl.String, "name": pl.String}
     return read_csv("airlines.csv", content, kinds, given=kinds)
 
 
-def read_aircraft(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_aircraft(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical aircraft, and the rows that were set aside."
     kinds = {"tailnum": pl.String, "manufacturer": pl.String, "model": pl.String, "year": pl.Int64, "seats": pl.Int64}
     good, aside = read_csv("planes.csv", content, kinds, given=("tailnum", "manufacturer", "model"))
@@ -83,7 +82,7 @@ HAZE_VISIBILITY_MI = 10.0  # the sensor's ceiling: anything less is obscured
 KT_PER_MPH, MM_PER_INCH = 0.868976, 25.4
 
 
-def condition() -> pl.Expr:  # needs precipitation_mm, wind_speed_kt, temperature_c, visibility_mi
+def _condition() -> pl.Expr:  # needs precipitation_mm, wind_speed_kt, temperature_c, visibility_mi
     "One word for the weather, the worst that applies."
     wet = pl.col("precipitation_mm") > 0
     return (
@@ -101,7 +100,7 @@ def condition() -> pl.Expr:  # needs precipitation_mm, wind_speed_kt, temperatur
     )
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #79975904
-def utc_instant(column: str) -> pl.Expr:
+def _utc_instant(column: str) -> pl.Expr:
     "A text like `2013-01-01T06:00:00Z` as an instant; without a zone it is UTC; null where it is none."
     pattern = r"^\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?\s*(?:Z|([+-]\d\d):?(\d\d)?)?\s*$"
     day, minute, second, _, hours, minutes = (pl.col(column).str.extract(pattern, i) for i in range(1, 7))
@@ -113,12 +112,12 @@ def utc_instant(column: str) -> pl.Expr:
 INSTANT_RULE = f"time_hour must be an instant of {YEARS[0]} to {YEARS[1]} like 2013-01-01T06:00:00Z"
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #54b87312
-def read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical weather, and the rows that were set aside."
     numbers = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
     kinds = {"origin": pl.String, "time_hour": pl.String} | dict.fromkeys(numbers, pl.Float64)
     raw, unread = read_csv("weather.csv", content, kinds, given=("origin", "time_hour"))
-    raw = raw.with_columns(observed_at=utc_instant("time_hour") + pl.duration(minutes=51))
+    raw = raw.with_columns(observed_at=_utc_instant("time_hour") + pl.duration(minutes=51))
     dated = pl.col("observed_at").dt.year().is_between(*YEARS).fill_null(False)
     raw, undated = _without_broken("weather.csv", raw, _first_broken(raw, {INSTANT_RULE: dated}))
     weather = raw.select(
@@ -136,7 +135,7 @@ def read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
         pressure_hpa="pressure",
         source_line=SOURCE_LINE,
     )
-    return weather.with_columns(condition=condition()).sort("airport", "observed_at", maintain_order=True), pl.concat(
+    return weather.with_columns(condition=_condition()).sort("airport", "observed_at", maintain_order=True), pl.concat(
         [unread, undated]
     )
 
@@ -205,7 +204,7 @@ def _disagrees(
     return flights.select(pl.int_range(pl.len(), dtype=pl.UInt32).is_in(wrong.implode())).to_series()
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #57ad1d78
-def contradictions(flights: pl.DataFrame) -> pl.Series:
+def _contradictions(flights: pl.DataFrame) -> pl.Series:
     "For each row of the source: the rule that its own columns break, or null."
     rules = {
         "the scheduled departure must not fall into the hour that clocks skip": pl.col("scheduled_departure").is_not_null(),
@@ -222,7 +221,7 @@ def contradictions(flights: pl.DataFrame) -> pl.Series:
 FATE_HOURS = 6  # so long after an event was due and did not come, it will not come
 
 
-def newest_event() -> pl.Expr:  # needs actual_departure, actual_arrival
+def _newest_event() -> pl.Expr:  # needs actual_departure, actual_arrival
     "Until when a file of flights goes: its newest departure or arrival, null where nothing has flown yet."
     return pl.max_horizontal(pl.col("actual_departure").max(), pl.col("actual_arrival").max())
 
@@ -234,7 +233,7 @@ def with_fates(
     "The same flights, cancelled and diverted filled in; both false for a flight that is waiting or under way."
 
     def will_not_come(due: pl.Expr) -> pl.Expr:
-        return pl.lit(complete) | (newest_event() - due >= pl.duration(hours=FATE_HOURS)).fill_null(False)
+        return pl.lit(complete) | (_newest_event() - due >= pl.duration(hours=FATE_HOURS)).fill_null(False)
 
     left, landed = pl.col("departure_delay").is_not_null(), pl.col("arrival_delay").is_not_null()
     lands = pl.col("scheduled_arrival") + (pl.col("actual_departure") - pl.col("scheduled_departure"))
@@ -243,7 +242,7 @@ def with_fates(
     return flights.with_columns(cancelled=cancelled, diverted=diverted)
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #46c01d8e
-def read_flights(
+def _read_flights(
     content: bytes,
     airports: pl.DataFrame,  # canonical
     complete: bool = False,  # the file was written long after its last flight
@@ -253,7 +252,7 @@ def read_flights(
     raw, unread = read_csv("flights.csv", content, FLIGHT_COLUMNS, FLIGHT_GIVEN, said)
     raw, unplaced = _with_zones(raw, airports)
     raw = placed_in_time(raw)
-    raw, contradictory = _without_broken("flights.csv", raw, contradictions(raw))
+    raw, contradictory = _without_broken("flights.csv", raw, _contradictions(raw))
     flights = raw.rename(CANONICAL_NAMES).with_columns(flight_id().alias("flight_id"), taxi_out=pl.lit(None, pl.Float64))
     flights = with_fates(flights.with_columns(actual_times()), complete).sort(
         "scheduled_departure", "flight_id", maintain_order=True
@@ -267,13 +266,13 @@ def convert(
 ) -> Tables:
     "A source's files as checked canonical tables."
     files = {name: read_file(folder, name) for name in FILES}
-    airports, *aside = read_airports(files["airports.csv"])
+    airports, *aside = _read_airports(files["airports.csv"])
     read = {
-        "flights": read_flights(files["flights.csv"], airports, complete=source == EMBEDDED),
-        "weather": read_weather(files["weather.csv"]),
-        "aircraft": read_aircraft(files["planes.csv"]),
-        "carriers": read_carriers(files["airlines.csv"]),
+        "flights": _read_flights(files["flights.csv"], airports, complete=source == EMBEDDED),
+        "weather": _read_weather(files["weather.csv"]),
+        "aircraft": _read_aircraft(files["planes.csv"]),
+        "carriers": _read_carriers(files["airlines.csv"]),
     }
     tables = {name: table.select([*SCHEMAS[name].columns, SOURCE_LINE]) for name, (table, _) in read.items()}
     set_aside = pl.concat([*(lost for _, lost in read.values()), *aside])
-    return check(Tables(**tables, airports=airports, set_aside=set_aside, source=source, digest=digest(files)))
+    return check(Tables(**tables, airports=airports, set_aside=set_aside, source=source, digest=files_digest(files)))

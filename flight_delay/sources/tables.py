@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['INSTANT', 'LATE_MINUTES', 'DELAY_MINUTES', 'YEARS', 'CONDITIONS', 'FLIGHTS', 'WEATHER', 'AIRCRAFT', 'AIRPORTS',
            'CARRIERS', 'SCHEMAS', 'SET_ASIDE', 'ROW_NAMES', 'SOURCE_LINE', 'MAX_SET_ASIDE_SHARE', 'FEW_ROWS',
-           'UNKNOWN_AIRPORT', 'FLIGHT_ORDER', 'flight_id', 'actual_times', 'rule', 'between', 'column', 'Tables',
-           'check_table', 'check', 'refuse_a_broken_source', 'check_order']
+           'UNKNOWN_AIRPORT', 'FLIGHT_ORDER', 'flight_id', 'actual_times', 'Tables', 'check_table', 'check',
+           'refuse_a_broken_source', 'check_order']
 
 # %% ../../nbs/sources/10_tables.ipynb #715dc8b6
 from dataclasses import dataclass, field, replace
@@ -46,7 +46,7 @@ def actual_times() -> list[pl.Expr]:
     ]
 
 # %% ../../nbs/sources/10_tables.ipynb #0b893682
-def rule(
+def _rule(
     sentence: str,  # what must hold, as it will stand in the report
     holds: pl.Expr,  # true for a good row, false for a broken one, null where it does not apply
 ) -> pa.Check:
@@ -54,42 +54,42 @@ def rule(
     return pa.Check(lambda data: data.lazyframe.select(holds.fill_null(True)), error=sentence)
 
 # %% ../../nbs/sources/10_tables.ipynb #7912990c
-def between(column: str, low: float, high: float, unit: str = "") -> pa.Check:
+def _between(column: str, low: float, high: float, unit: str = "") -> pa.Check:
     "The row rule that a number lies in a range that nature or the trade allows."
     sentence = f"{column} must lie between {low:g} and {high:g} {unit}".strip()
-    check = rule(sentence, pl.col(column).is_between(low, high))
+    check = _rule(sentence, pl.col(column).is_between(low, high))
     check.statistics = {"column": column, "low": low, "high": high, "unit": unit}  # for whoever checks a single value
     return check
 
 # %% ../../nbs/sources/10_tables.ipynb #eb2a71a7
 def _in_known_years(column: str) -> pa.Check:
     "The row rule that an instant lies in `YEARS`."
-    return rule(f"{column} must lie in the years {YEARS[0]} to {YEARS[1]}", pl.col(column).dt.year().is_between(*YEARS))
+    return _rule(f"{column} must lie in the years {YEARS[0]} to {YEARS[1]}", pl.col(column).dt.year().is_between(*YEARS))
 
 # %% ../../nbs/sources/10_tables.ipynb #dff47591
-def column(dtype, nullable: bool = False) -> pa.Column:
+def _column(dtype, nullable: bool = False) -> pa.Column:
     "A column that must be there with this type."
     return pa.Column(dtype, nullable=nullable)
 
 # %% ../../nbs/sources/10_tables.ipynb #49694b07
 FLIGHTS = pa.DataFrameSchema(
     {
-        "flight_id": column(pl.String),
-        "carrier": column(pl.String),
-        "flight_number": column(pl.Int64),
-        "tail_number": column(pl.String, nullable=True),
-        "origin": column(pl.String),
-        "dest": column(pl.String),
-        "scheduled_departure": column(INSTANT),
-        "scheduled_arrival": column(INSTANT),
-        "distance_mi": column(pl.Float64),
-        "departure_delay": column(pl.Float64, nullable=True),
-        "arrival_delay": column(pl.Float64, nullable=True),
-        "taxi_out": column(pl.Float64, nullable=True),
-        "cancelled": column(pl.Boolean),
-        "diverted": column(pl.Boolean),
-        "actual_departure": column(INSTANT, nullable=True),
-        "actual_arrival": column(INSTANT, nullable=True),
+        "flight_id": _column(pl.String),
+        "carrier": _column(pl.String),
+        "flight_number": _column(pl.Int64),
+        "tail_number": _column(pl.String, nullable=True),
+        "origin": _column(pl.String),
+        "dest": _column(pl.String),
+        "scheduled_departure": _column(INSTANT),
+        "scheduled_arrival": _column(INSTANT),
+        "distance_mi": _column(pl.Float64),
+        "departure_delay": _column(pl.Float64, nullable=True),
+        "arrival_delay": _column(pl.Float64, nullable=True),
+        "taxi_out": _column(pl.Float64, nullable=True),
+        "cancelled": _column(pl.Boolean),
+        "diverted": _column(pl.Boolean),
+        "actual_departure": _column(INSTANT, nullable=True),
+        "actual_arrival": _column(INSTANT, nullable=True),
     },
     strict=True,
     ordered=True,
@@ -97,99 +97,99 @@ FLIGHTS = pa.DataFrameSchema(
 
 # %% ../../nbs/sources/10_tables.ipynb #8ae699f8
 FLIGHTS.checks = [
-    rule("flight_id must be unique", pl.col("flight_id").is_first_distinct()),
+    _rule("flight_id must be unique", pl.col("flight_id").is_first_distinct()),
     _in_known_years("scheduled_departure"),
-    rule("origin and dest must differ", pl.col("origin") != pl.col("dest")),
-    rule(
+    _rule("origin and dest must differ", pl.col("origin") != pl.col("dest")),
+    _rule(
         "scheduled arrival must follow scheduled departure within 24 hours",
         (pl.col("scheduled_arrival") - pl.col("scheduled_departure")).is_between(pl.duration(minutes=1), pl.duration(hours=24)),
     ),
-    rule(
+    _rule(
         "actual_departure must be scheduled_departure plus departure_delay",
         actual_times()[0].eq_missing(pl.col("actual_departure")),
     ),
-    rule(
+    _rule(
         "actual_arrival must be scheduled_arrival plus arrival_delay",
         actual_times()[1].eq_missing(pl.col("actual_arrival")),
     ),
-    rule("a flight must not arrive before it departs", pl.col("actual_arrival") > pl.col("actual_departure")),
-    rule("a cancelled flight must have no arrival", ~(pl.col("cancelled") & pl.col("arrival_delay").is_not_null())),
-    rule(
+    _rule("a flight must not arrive before it departs", pl.col("actual_arrival") > pl.col("actual_departure")),
+    _rule("a cancelled flight must have no arrival", ~(pl.col("cancelled") & pl.col("arrival_delay").is_not_null())),
+    _rule(
         "a flight that arrived must have departed", pl.col("arrival_delay").is_null() | pl.col("departure_delay").is_not_null()
     ),
-    rule("carrier must be an IATA code of two letters or digits", pl.col("carrier").str.contains("^[A-Z0-9]{2}$")),
-    rule("airports must be IATA codes of three letters", pl.concat_str("origin", "dest").str.contains("^[A-Z]{6}$")),
-    between("departure_delay", *DELAY_MINUTES, "minutes"),
-    between("arrival_delay", *DELAY_MINUTES, "minutes"),
-    between("taxi_out", 0, 600, "minutes"),
-    between("distance_mi", 1, 12_000, "miles"),
+    _rule("carrier must be an IATA code of two letters or digits", pl.col("carrier").str.contains("^[A-Z0-9]{2}$")),
+    _rule("airports must be IATA codes of three letters", pl.concat_str("origin", "dest").str.contains("^[A-Z]{6}$")),
+    _between("departure_delay", *DELAY_MINUTES, "minutes"),
+    _between("arrival_delay", *DELAY_MINUTES, "minutes"),
+    _between("taxi_out", 0, 600, "minutes"),
+    _between("distance_mi", 1, 12_000, "miles"),
 ]
 
 # %% ../../nbs/sources/10_tables.ipynb #e2394ed8
 WEATHER = pa.DataFrameSchema(
     {
-        "airport": column(pl.String),
-        "observed_at": column(INSTANT),
-        "known_at": column(INSTANT),
-        "temperature_c": column(pl.Float64, nullable=True),
-        "dew_point_c": column(pl.Float64, nullable=True),
-        "humidity_pct": column(pl.Float64, nullable=True),
-        "wind_direction_deg": column(pl.Float64, nullable=True),
-        "wind_speed_kt": column(pl.Float64, nullable=True),
-        "wind_gust_kt": column(pl.Float64, nullable=True),
-        "visibility_mi": column(pl.Float64, nullable=True),
-        "precipitation_mm": column(pl.Float64, nullable=True),
-        "pressure_hpa": column(pl.Float64, nullable=True),
-        "condition": column(pl.String),
+        "airport": _column(pl.String),
+        "observed_at": _column(INSTANT),
+        "known_at": _column(INSTANT),
+        "temperature_c": _column(pl.Float64, nullable=True),
+        "dew_point_c": _column(pl.Float64, nullable=True),
+        "humidity_pct": _column(pl.Float64, nullable=True),
+        "wind_direction_deg": _column(pl.Float64, nullable=True),
+        "wind_speed_kt": _column(pl.Float64, nullable=True),
+        "wind_gust_kt": _column(pl.Float64, nullable=True),
+        "visibility_mi": _column(pl.Float64, nullable=True),
+        "precipitation_mm": _column(pl.Float64, nullable=True),
+        "pressure_hpa": _column(pl.Float64, nullable=True),
+        "condition": _column(pl.String),
     },
     strict=True,
     ordered=True,
 )
 WEATHER.checks = [
-    rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
+    _rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
     _in_known_years("observed_at"),
-    rule("a report cannot be known before it was observed", pl.col("known_at") >= pl.col("observed_at")),
-    rule(f"condition must be one of {', '.join(CONDITIONS)}", pl.col("condition").is_in(list(CONDITIONS))),
-    between("temperature_c", -60, 60, "°C"),
-    between("dew_point_c", -60, 40, "°C"),
-    between("humidity_pct", 0, 100, "%"),
-    between("wind_direction_deg", 0, 360, "°"),
-    between("wind_speed_kt", 0, 150, "kt"),
-    between("wind_gust_kt", 0, 200, "kt"),
-    between("visibility_mi", 0, 100, "miles"),
-    between("precipitation_mm", 0, 200, "mm"),
-    between("pressure_hpa", 870, 1090, "hPa"),
+    _rule("a report cannot be known before it was observed", pl.col("known_at") >= pl.col("observed_at")),
+    _rule(f"condition must be one of {', '.join(CONDITIONS)}", pl.col("condition").is_in(list(CONDITIONS))),
+    _between("temperature_c", -60, 60, "°C"),
+    _between("dew_point_c", -60, 40, "°C"),
+    _between("humidity_pct", 0, 100, "%"),
+    _between("wind_direction_deg", 0, 360, "°"),
+    _between("wind_speed_kt", 0, 150, "kt"),
+    _between("wind_gust_kt", 0, 200, "kt"),
+    _between("visibility_mi", 0, 100, "miles"),
+    _between("precipitation_mm", 0, 200, "mm"),
+    _between("pressure_hpa", 870, 1090, "hPa"),
 ]
 
 # %% ../../nbs/sources/10_tables.ipynb #561139f0
 AIRCRAFT = pa.DataFrameSchema(
     {
-        "tail_number": column(pl.String),
-        "manufacturer": column(pl.String),
-        "model": column(pl.String),
-        "year_built": column(pl.Int64, nullable=True),
-        "seats": column(pl.Int64, nullable=True),
+        "tail_number": _column(pl.String),
+        "manufacturer": _column(pl.String),
+        "model": _column(pl.String),
+        "year_built": _column(pl.Int64, nullable=True),
+        "seats": _column(pl.Int64, nullable=True),
     },
     checks=[
-        rule("tail_number must be unique", pl.col("tail_number").is_first_distinct()),
-        between("year_built", 1903, 2100),
-        between("seats", 1, 1000),
+        _rule("tail_number must be unique", pl.col("tail_number").is_first_distinct()),
+        _between("year_built", 1903, 2100),
+        _between("seats", 1, 1000),
     ],
     strict=True,
     ordered=True,
 )
 AIRPORTS = pa.DataFrameSchema(
     {
-        "airport": column(pl.String),
-        "name": column(pl.String),
-        "latitude": column(pl.Float64),
-        "longitude": column(pl.Float64),
-        "timezone": column(pl.String),
+        "airport": _column(pl.String),
+        "name": _column(pl.String),
+        "latitude": _column(pl.Float64),
+        "longitude": _column(pl.Float64),
+        "timezone": _column(pl.String),
     },
     checks=[
-        rule("airport must be unique", pl.col("airport").is_first_distinct()),
-        between("latitude", -90, 90, "degrees"),
-        between("longitude", -180, 180, "degrees"),
+        _rule("airport must be unique", pl.col("airport").is_first_distinct()),
+        _between("latitude", -90, 90, "degrees"),
+        _between("longitude", -180, 180, "degrees"),
     ],
     strict=True,
     ordered=True,
@@ -197,8 +197,8 @@ AIRPORTS = pa.DataFrameSchema(
 
 # %% ../../nbs/sources/10_tables.ipynb #213d2965
 CARRIERS = pa.DataFrameSchema(
-    {"carrier": column(pl.String), "name": column(pl.String)},
-    checks=[rule("carrier must be unique", pl.col("carrier").is_first_distinct())],
+    {"carrier": _column(pl.String), "name": _column(pl.String)},
+    checks=[_rule("carrier must be unique", pl.col("carrier").is_first_distinct())],
     strict=True,
     ordered=True,
 )

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
-           'STALE_HOURS', 'STALE_SHARE', 'Split', 'instant', 'landed', 'known_by', 'past_of', 'split', 'held_out',
-           'band_at', 'leads_of', 'at_lead', 'at_leads', 'asked_about', 'with_stale_feeds', 'Lessons', 'lessons']
+           'STALE_HOURS', 'STALE_SHARE', 'Split', 'parse_instant', 'landed_flights', 'known_by', 'past_flights',
+           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'TrainingSet', 'training_set']
 
 # %% ../../nbs/training/60_blocks.ipynb #2937fd8d
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ class Split:
     test_until: datetime
 
 # %% ../../nbs/training/60_blocks.ipynb #c57bd64c
-def instant(text: str | datetime) -> datetime:
+def parse_instant(text: str | datetime) -> datetime:
     "A parameter as an instant: ISO 8601; UTC where it names no offset."
     if isinstance(text, datetime):
         return text
@@ -44,7 +44,7 @@ def instant(text: str | datetime) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 # %% ../../nbs/training/60_blocks.ipynb #d23778c8
-def landed(flights: pl.DataFrame) -> pl.DataFrame:
+def landed_flights(flights: pl.DataFrame) -> pl.DataFrame:
     "Flights with an outcome in minutes, by scheduled departure."
     return flights.filter(pl.col("arrival_delay").is_not_null()).sort("scheduled_departure", "flight_id")
 
@@ -55,9 +55,9 @@ def known_by(tables: Tables, until: datetime) -> pl.DataFrame:
     return tables.flights.filter(pl.col("scheduled_departure") < until, known).sort("scheduled_departure", "flight_id")
 
 
-def past_of(tables: Tables, until: datetime) -> pl.DataFrame:
+def past_flights(tables: Tables, until: datetime) -> pl.DataFrame:
     "The landed ones among them, with local time: what baselines rest on."
-    return timetable.with_local_time(landed(known_by(tables, until)).drop("taxi_out"), tables.airports)
+    return timetable.with_local_time(landed_flights(known_by(tables, until)).drop("taxi_out"), tables.airports)
 
 # %% ../../nbs/training/60_blocks.ipynb #95afaf6d
 def split(
@@ -67,15 +67,15 @@ def split(
     test_until: str | datetime | None = None,
 ) -> Split:
     "The blocks as given, by default 60/20/20 of the landed flights."
-    departures = landed(flights)["scheduled_departure"]
+    departures = landed_flights(flights)["scheduled_departure"]
     if departures.len() < 3 * MIN_BLOCK_FLIGHTS:
         raise BadInput(
             f"a split needs {3 * MIN_BLOCK_FLIGHTS} landed flights or more; got {departures.len()}; use a longer span."
         )
     found = Split(
-        instant(train_until or departures[int(SHARES[0] * departures.len())]),
-        instant(validate_until or departures[int(SHARES[1] * departures.len())]),
-        instant(test_until or departures[-1] + timedelta(minutes=1)),
+        parse_instant(train_until or departures[int(SHARES[0] * departures.len())]),
+        parse_instant(validate_until or departures[int(SHARES[1] * departures.len())]),
+        parse_instant(test_until or departures[-1] + timedelta(minutes=1)),
     )
     edges = [departures[0], found.train_until, found.validate_until, found.test_until]
     for name, start, end in zip(("train", "validate", "test"), edges, edges[1:], strict=False):
@@ -93,7 +93,7 @@ WEEKS_FROM_DAYS = 42  # a shorter span may have no such week: there every fifth 
 SHORTEST_LEAD_MINUTES, LONGEST_LEAD_MINUTES = 10, 8 * 24 * 60
 
 
-def held_out() -> pl.Expr:
+def _held_out() -> pl.Expr:
     "Whether a flight's week is kept back for the calibration; its day where the flights span few weeks."
     day = pl.col("scheduled_departure").dt.epoch("d")
     long = day.max() - day.min() >= WEEKS_FROM_DAYS
@@ -106,7 +106,7 @@ def band_at(horizon: str) -> int:  # a place in BANDS
     return int(calibration.band_of(np.array([named.stage != "scheduled"]), np.array([named.lead_minutes]))[0])
 
 # %% ../../nbs/training/60_blocks.ipynb #f6aa0757
-def leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
+def _leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
     "The leads of the band in which a horizon before departure lies."
     leads = np.arange(SHORTEST_LEAD_MINUTES, LONGEST_LEAD_MINUTES + 1.0)
     own = leads[calibration.band_of(np.zeros(len(leads), dtype=bool), leads) == band_at(horizon)]
@@ -126,14 +126,14 @@ def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  #
     if queries.HORIZONS[horizon].stage != "scheduled":
         return queries.at_horizon(flights, horizon)
     random = np.random.default_rng(seed)
-    shortest, longest = np.log(leads_of(horizon))
+    shortest, longest = np.log(_leads_of(horizon))
     leads = pl.Series(np.exp(random.uniform(shortest, longest, flights.height)).astype(int))
     named = pl.Series(random.random(flights.height) < 0.5)
     others = at_lead(flights.with_columns(lead=leads).filter(~named), pl.col("lead"))
     return pl.concat([queries.at_horizon(flights.filter(named), horizon), others])
 
 # %% ../../nbs/training/60_blocks.ipynb #bb970caa
-def asked_about(
+def with_outcomes(
     tables: Tables,
     ask: pl.DataFrame,  # flight_id, as_of, stage
     cancelled: bool = False,  # take cancelled flights too: their delay is NaN
@@ -150,37 +150,37 @@ STALE_HOURS = (3, 12, 48, 24 * 400)  # the last: no live facts at all
 STALE_SHARE = 0.02  # of the questions, for each of these
 
 
-def with_stale_feeds(tables: Tables, ask: pl.DataFrame, seed: int) -> Outcomes:
+def _with_stale_feeds(tables: Tables, ask: pl.DataFrame, seed: int) -> Outcomes:
     "Features and fate of asked flights, cancelled ones included; some of them as they look when feeds are late."
     drawn = np.random.default_rng(seed).random(ask.height)
     edges = 1 - STALE_SHARE * np.arange(len(STALE_HOURS), 0, -1)
     which, parts = np.searchsorted(edges, drawn), []
     for i, hours in enumerate([0, *STALE_HOURS]):
         lags = dict.fromkeys(declarations.FEEDS, 60.0 * hours) if hours else None
-        parts.append(asked_about(tables, ask.filter(pl.Series(which == i)), cancelled=True, lags=lags))
+        parts.append(with_outcomes(tables, ask.filter(pl.Series(which == i)), cancelled=True, lags=lags))
     return Outcomes(pl.concat(part.X for part in parts), pl.concat(part.flights for part in parts))
 
 # %% ../../nbs/training/60_blocks.ipynb #191406b8
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     "What a model learns from, and what it is calibrated on."
 
     seen: Outcomes
     held_out: Outcomes
 
 # %% ../../nbs/training/60_blocks.ipynb #5371651d
-def lessons(
+def training_set(
     tables: Tables,
     until: datetime,  # flights scheduled from here on are not seen
     horizons: Sequence[str],  # the named horizons in whose bands to learn
     seed: int = 0,
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,  # flights, horizon, seed -> questions
     every: int = 1,  # one flight in so many
-) -> Lessons:
+) -> TrainingSet:
     "Questions about all flights whose fate was known before an instant."
     past = known_by(tables, until).gather_every(every)
     seen, kept_back = (
         pl.concat(ask(part, horizon, seed) for horizon in dict.fromkeys((*horizons, "pushback")))
-        for part in (past.filter(~held_out()), past.filter(held_out()))
+        for part in (past.filter(~_held_out()), past.filter(_held_out()))
     )
-    return Lessons(with_stale_feeds(tables, seen, seed), asked_about(tables, kept_back, cancelled=True))
+    return TrainingSet(_with_stale_feeds(tables, seen, seed), with_outcomes(tables, kept_back, cancelled=True))

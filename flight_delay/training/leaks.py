@@ -16,7 +16,7 @@ from ..evaluation.baselines import Outcomes
 from ..features import declarations, queries
 from ..models import fit, trees as models_trees
 from ..sources.tables import LATE_MINUTES, Tables
-from .blocks import Split, asked_about, landed
+from .blocks import Split, with_outcomes, landed_flights
 
 # %% ../../nbs/training/63_leaks.ipynb #f5b1eb54
 SUSPICIOUS_AUC = {
@@ -38,7 +38,7 @@ def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> lis
     lead, found = queries.HORIZONS[horizon].lead_minutes, []
     for sees, limit in SUSPICIOUS_AUC.items():
         names = timetable if sees == "the timetable" else sorted(fit.KNOWN_BY_TAIL) if "the tail" in sees else before.X.columns
-        x, later = (models_trees.as_matrix(names, asked.X) for asked in (before, after))
+        x, later = (models_trees.feature_matrix(names, asked.X) for asked in (before, after))
         if "missing" in sees:
             x, later = np.isnan(x).astype(np.float32), np.isnan(later).astype(np.float32)
         settings = PROBE_TREES | {"objective": "binary:logistic", "seed": seed}
@@ -55,11 +55,11 @@ def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # hor
     found = []
     samples = []
     for start, end in pairwise(edges):
-        own = landed(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
+        own = landed_flights(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
         samples.append(own.sample(min(PROBE_FLIGHTS, own.height), seed=seed))
     asks = {horizon: [queries.at_horizon(flights, horizon) for flights in samples] for horizon in queries.HORIZONS}
     asks = {horizon: parts for horizon, parts in asks.items() if all(part.height for part in parts)}
-    every = asked_about(tables, pl.concat(part for parts in asks.values() for part in parts))
+    every = with_outcomes(tables, pl.concat(part for parts in asks.values() for part in parts))
     place = 0
     for horizon, parts in asks.items():
         edge, end = place + parts[0].height, place + sum(part.height for part in parts)

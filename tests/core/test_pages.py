@@ -20,12 +20,12 @@ def noisy(*outputs):
 
 def test_a_page_stays_under_two_megabytes_whatever_was_printed_and_says_what_it_left_out():
     text = nbformat.v4.new_output("stream", name="stdout", text="x" * 50_000_000)
-    page = document("Noise", body_of(noisy(*[text] * 3)))
+    page = html_page("Noise", notebook_html(noisy(*[text] * 3)))
     assert len(page) < 200_000 and "characters are left out here" in page
     table = nbformat.v4.new_output("display_data", data={"text/html": "<p>" + "y" * 400_000})
-    body = body_of(nbformat.v4.new_notebook(cells=[cell for _ in range(9) for cell in noisy(table).cells]))
+    body = notebook_html(nbformat.v4.new_notebook(cells=[cell for _ in range(9) for cell in noisy(table).cells]))
     assert len(body) < 2_000_000 and "This page is full" in body
-    assert "left out" in body_of(noisy(*[table] * 2))
+    assert "left out" in notebook_html(noisy(*[table] * 2))
 
 
 def test_a_large_picture_is_made_smaller_and_every_picture_has_words():
@@ -35,16 +35,16 @@ def test_a_large_picture_is_made_smaller_and_every_picture_has_words():
     drawn = io.BytesIO()
     Image.fromarray(noise).resize((3200, 1800)).save(drawn, "PNG")
     large = base64.b64encode(drawn.getvalue()).decode()
-    assert len(smaller(large)) < len(large) / 2
+    assert len(shrink_png(large)) < len(large) / 2
     small = noisy(nbformat.v4.new_output("display_data", data={"image/png": "aGk=", "text/plain": "<Figure>"}))
     titled = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## Delays by hour"), *small.cells])
-    assert 'alt="Figure: Delays by hour"' in body_of(titled)
+    assert 'alt="Figure: Delays by hour"' in notebook_html(titled)
     drawing = noisy(nbformat.v4.new_output("display_data", data={"image/svg+xml": "<svg></svg>"}))
-    assert 'aria-label="Figure: ' in body_of(drawing)
-    assert list(figures_of(titled)) == ["Delays by hour"]
+    assert 'aria-label="Figure: ' in notebook_html(drawing)
+    assert list(notebook_figures(titled)) == ["Delays by hour"]
 
 
 def test_a_page_may_not_reach_the_network_and_runs_a_script_only_where_one_is_given():
-    assert "script-src 'none'" in document("a", "b") and "default-src 'none'" in document("a", "b")
-    assert "<script>go()</script>" in document("a", "b", "go()")
-    assert "&lt;b&gt;" in document("<b>", "")
+    assert "script-src 'none'" in html_page("a", "b") and "default-src 'none'" in html_page("a", "b")
+    assert "<script>go()</script>" in html_page("a", "b", "go()")
+    assert "&lt;b&gt;" in html_page("<b>", "")

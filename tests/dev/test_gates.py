@@ -175,9 +175,11 @@ def checkout(tmp_path, monkeypatch):
         failure = None if verdict == "ok" else "broken"
         run = history.Run("train", str(number), "2026-01-01", parameters, verdict, failure, facts={"model": "v7"})
         run.state = "complete"
-        (folder / "run.json").write_text(history.record(run))
+        (folder / "run.json").write_text(history.run_record(run))
         (folder / "report.html").write_text(f"<h1>report {number}</h1>")
-    monkeypatch.setattr(prediction.Desk, "answer", lambda desk, asked: {"of": desk.config.alias, "route": asked.route})
+    monkeypatch.setattr(
+        prediction.PredictionService, "answer", lambda desk, asked: {"of": desk.config.alias, "route": asked.route}
+    )
     return config
 
 

@@ -2,6 +2,9 @@
 
 from flight_delay.dev.rules import *
 
+from pathlib import Path
+
+
 def a_notebook(name, module, *sources):
     cells = [Cell(i, "export" if "#| export" in source else "lesson", source) for i, source in enumerate(sources)]
     return Notebook(Path(name), module, tuple(cells))

@@ -5,12 +5,12 @@ from flight_delay.evaluation.metrics import *
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.models.distribution import THRESHOLDS, answers
+from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 
 
 def certain(delay):
     "Answers that are sure of a delay."
-    return answers((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
+    return summarize_distribution((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
 
 
 def test_the_score_of_a_distribution_is_its_integral_and_that_of_a_point_its_error():
@@ -28,7 +28,7 @@ def test_the_score_of_a_distribution_is_its_integral_and_that_of_a_point_its_err
 def test_the_middle_pinball_loss_is_half_the_error_and_a_miss_outside_costs_most():
     answer = pl.DataFrame({"delay_p10": [0.0], "delay_minutes": [10.0], "delay_p90": [20.0], "delay_mean": [10.0]})
     answer = answer.with_columns(p_15=pl.lit(0.5), confidence=pl.lit(0.5))
-    inside, outside = (losses(answer, np.array([delay]))["pinball"][0] for delay in (10.0, 30.0))
+    inside, outside = (row_losses(answer, np.array([delay]))["pinball"][0] for delay in (10.0, 30.0))
     assert inside == pytest.approx((0.1 * 10 + 0 + 0.1 * 10) / 3) and outside == pytest.approx(
         (0.1 * 30 + 0.5 * 20 + 0.9 * 10) / 3
     )
@@ -44,7 +44,7 @@ def forecast():
     day = np.repeat(np.arange(30), 200)
     risk = np.clip(random.normal(10, 20, 6_000) + 15 * random.normal(size=30)[day], -60, 180)
     exceedance = 1 / (1 + np.exp((THRESHOLDS[None, :] - np.round(risk, -1)[:, None]) / 15))
-    return answers(exceedance), np.round(risk + random.logistic(0, 15, 6_000)), day
+    return summarize_distribution(exceedance), np.round(risk + random.logistic(0, 15, 6_000)), day
 
 
 def test_a_perfect_forecast_has_perfect_metrics():
@@ -67,8 +67,8 @@ def test_metrics_are_those_that_everybody_knows(forecast):
 
 def test_the_resamples_of_a_metric_are_those_of_the_flights_drawn_again(forecast):
     answer, delay, day = forecast
-    times = redraw(30, 5)
-    again, late, p = add_up(losses(answer, delay), day, times), delay >= 15, answer["p_15"].to_numpy()
+    times = bootstrap_counts(30, 5)
+    again, late, p = daily_sums(row_losses(answer, delay), day, times), delay >= 15, answer["p_15"].to_numpy()
     for i, drawn in enumerate(times):
         weight = drawn[day]
         assert auc(again)[i] == pytest.approx(roc_auc_score(late, p, sample_weight=weight))
@@ -80,17 +80,17 @@ def test_the_resamples_of_a_metric_are_those_of_the_flights_drawn_again(forecast
 def test_a_thousand_bins_lose_nothing_of_the_ranking():
     random = np.random.default_rng(1)
     p = random.random(20_000)
-    rows = of_event(p, random.random(20_000) < p)
-    exact, binned = add_up(rows), add_up(rows, np.zeros(20_000, int), np.ones((1, 1)))
+    rows = event_losses(p, random.random(20_000) < p)
+    exact, binned = daily_sums(rows), daily_sums(rows, np.zeros(20_000, int), np.ones((1, 1)))
     assert exact["flights"].shape == (1, 20_000) and binned["flights"].shape == (1, RANKS)
-    for metric in (auc, average_precision, caught, calibration_error):
+    for metric in (auc, average_precision, top_tenth_recall, calibration_error):
         assert metric(binned)[0] == pytest.approx(metric(exact)[0], abs=1e-3)
 
 
 def test_the_riskiest_tenth_catches_a_tenth_by_chance_and_all_by_knowing():
     late = np.arange(1_000) >= 950
-    guess, sure = (add_up(of_event(p, late)) for p in (np.full(1_000, 0.05), late.astype(float)))
-    assert caught(guess)[0] == pytest.approx(0.1) and caught(sure)[0] == 1
+    guess, sure = (daily_sums(event_losses(p, late)) for p in (np.full(1_000, 0.05), late.astype(float)))
+    assert top_tenth_recall(guess)[0] == pytest.approx(0.1) and top_tenth_recall(sure)[0] == 1
 
 
 def test_flights_of_one_day_count_as_little_more_than_one():

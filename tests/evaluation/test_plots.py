@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from flight_delay.evaluation.segments import by_segment
-from flight_delay.models.distribution import THRESHOLDS, answers
+from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def forecast():
     random, day = np.random.default_rng(0), np.repeat(np.arange(30), 200)
     risk = np.clip(random.normal(10, 20, 6_000), -60, 180)
     exceedance = 1 / (1 + np.exp((THRESHOLDS[None, :] - risk[:, None]) / 15))
-    return answers(exceedance), risk + random.logistic(0, 15, 6_000), day
+    return summarize_distribution(exceedance), risk + random.logistic(0, 15, 6_000), day
 
 
 def test_a_picture_is_a_small_svg_with_a_sentence():

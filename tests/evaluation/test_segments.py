@@ -2,7 +2,7 @@
 
 from flight_delay.evaluation.segments import *
 
-from flight_delay.models.distribution import THRESHOLDS, answers
+from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 import numpy as np
 import polars as pl
 import pytest
@@ -12,7 +12,7 @@ from flight_delay.core.errors import BadInput
 
 def certain(delay):
     "Answers that are sure of a delay."
-    return answers((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
+    return summarize_distribution((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
 
 
 def test_segments_add_up_to_all_flights():
@@ -48,21 +48,21 @@ def unequal():
 
 
 def test_the_segment_with_the_worse_predictions_is_named(unequal):
-    found = worst(unequal)
+    found = rank_segments(unequal)
     assert found["segment"].to_list() == ["UA", "AA"] and found["clear"].to_list() == [True, False]
-    assert worst(unequal, least_flights=2_001).is_empty()
+    assert rank_segments(unequal, least_flights=2_001).is_empty()
     row = fairness(unequal).row(0, named=True)
     assert row["worst"] == "UA" and row["clearly_behind"] == 1 and row["max_mae"] > 3 * row["min_mae"]
 
 
 def test_a_segment_is_behind_the_same_segment_under_another_model(unequal):
     better = unequal.with_columns(mae=pl.when(pl.col("segment") == "AA").then(pl.col("mae") / 2).otherwise(pl.col("mae")))
-    found = worst(unequal, than=better)
+    found = rank_segments(unequal, than=better)
     assert found["segment"][0] == "AA" and found["behind"].to_list() == pytest.approx([1.0, 0.0])
 
 
 def test_what_goes_to_the_card_is_plain_json():
-    rows = plain(pl.DataFrame({"name": ["a"], "figure": [1 / 3], "none": [float("nan")], "n": [3], "yes": [True]}))
+    rows = json_rows(pl.DataFrame({"name": ["a"], "figure": [1 / 3], "none": [float("nan")], "n": [3], "yes": [True]}))
     assert rows == [{"name": "a", "figure": 0.33333, "none": None, "n": 3, "yes": True}]
 
 

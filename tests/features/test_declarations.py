@@ -2,7 +2,7 @@
 
 from flight_delay.features.declarations import *
 
-from flight_delay.features.asof import OF_THE_NEWEST, OVER_WINDOWS
+from flight_delay.features.asof import NEWEST_STATISTICS, WINDOW_STATISTICS
 
 
 def test_every_declaration_is_complete_and_unique():
@@ -10,7 +10,7 @@ def test_every_declaration_is_complete_and_unique():
     assert table["feature"].is_unique().all() and table.height >= 100
     for feature in LEDGER:
         assert feature.meaning and feature.unit and feature.known_when
-        assert feature.statistic in {"timetable", "asked", "derived", *OVER_WINDOWS, *OF_THE_NEWEST}
+        assert feature.statistic in {"timetable", "asked", "derived", *WINDOW_STATISTICS, *NEWEST_STATISTICS}
         assert (feature.statistic == "derived") == (feature.formula is not None)
         assert not feature.value or feature.value in STREAMS[feature.stream].values
         assert not feature.key or feature.key in KEYS

@@ -88,7 +88,7 @@ def test_a_flight_that_left_early_does_not_see_itself(spring, how):
         assert build(spoiled(spring, as_of, how, own=[name]), ask).equals(build(spring, ask))
 
 
-from flight_delay.features.declarations import OF_THE_TAIL
+from flight_delay.features.declarations import AIRCRAFT_COLUMNS
 
 
 def plans_of(tables):  # flight_id, plan_possible
@@ -141,7 +141,7 @@ def test_an_impossible_plan_looks_like_an_aircraft_that_was_never_seen(spring, h
 @pytest.mark.data
 def test_seats_and_age_are_known_once_the_flight_has_left(spring):
     before, after = (build(spring, at_horizon(spring.flights, horizon).tail(500)) for horizon in ("half_hour", "pushback"))
-    for name in OF_THE_TAIL:
+    for name in AIRCRAFT_COLUMNS:
         assert before[name].null_count() == 500 and after[name].null_count() < 150
 
 
@@ -168,7 +168,7 @@ def test_an_aircraft_that_lands_where_it_leaves_again_needs_one_turnaround(sprin
 def test_the_ledger_says_when_the_tail_is_known():
     by_tail = ledger().filter(pl.col("key") == "tail")
     assert by_tail.height == 5 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
-    of_the_tail = ledger().filter(pl.col("feature").is_in(OF_THE_TAIL))
+    of_the_tail = ledger().filter(pl.col("feature").is_in(AIRCRAFT_COLUMNS))
     assert of_the_tail["known_when"].str.contains("from stage departed on").all()
 
 
@@ -206,7 +206,7 @@ def test_an_aircraft_that_lands_where_it_leaves_again_needs_one_turnaround(sprin
 def test_the_ledger_says_when_the_tail_is_known():
     by_tail = ledger().filter(pl.col("key") == "tail")
     assert by_tail.height == 5 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
-    of_the_tail = ledger().filter(pl.col("feature").is_in(OF_THE_TAIL))
+    of_the_tail = ledger().filter(pl.col("feature").is_in(AIRCRAFT_COLUMNS))
     assert of_the_tail["known_when"].str.contains("from stage departed on").all()
 
 

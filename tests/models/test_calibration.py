@@ -5,7 +5,7 @@ from flight_delay.models.calibration import *
 import numpy as np
 import pytest
 
-from flight_delay.models.distribution import answers
+from flight_delay.models.distribution import summarize_distribution
 
 
 def flights_like(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:  # heads, delay
@@ -15,9 +15,9 @@ def flights_like(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.nd
 
 def test_a_calibrated_distribution_covers_what_it_says():
     random = np.random.default_rng(1)
-    calibration = calibrate(*flights_like(random, 20_000))
+    calibration = fit_calibration(*flights_like(random, 20_000))
     said, delay = flights_like(random, 20_000)
-    answer = answers(distributions(said, calibration))
+    answer = summarize_distribution(calibrated_distributions(said, calibration))
     inside = (delay >= answer["delay_p10"].to_numpy()) & (delay <= answer["delay_p90"].to_numpy())
     assert inside.mean() == pytest.approx(0.8, abs=0.02)
     for third in np.array_split(np.argsort(said[:, 1]), 3):  # not on average only
@@ -27,8 +27,8 @@ def test_a_calibrated_distribution_covers_what_it_says():
 
 def test_a_longer_delay_is_never_likelier_to_be_reached():
     random = np.random.default_rng(2)
-    calibration = calibrate(*flights_like(random, 5_000))
-    exceedance = distributions(random.normal(0, [10, 200, 3], size=(5_000, 3)), calibration)
+    calibration = fit_calibration(*flights_like(random, 5_000))
+    exceedance = calibrated_distributions(random.normal(0, [10, 200, 3], size=(5_000, 3)), calibration)
     assert (np.diff(exceedance, axis=1) <= 0).all()
     assert (exceedance >= 0).all() and (exceedance <= 1).all()
 
@@ -37,12 +37,12 @@ def test_the_mixture_listens_to_the_head_that_knows_who_is_late():
     random = np.random.default_rng(5)
     whether, minutes = random.normal(size=(2, 20_000))
     delay = np.where(whether + random.logistic(0, 0.3, 20_000) > 0, 15 + np.exp(4 + minutes), 0.0)
-    weights = mixture(np.column_stack([whether, minutes]), delay)
+    weights = mixture_weights(np.column_stack([whether, minutes]), delay)
     assert weights[0] > 5 * abs(weights[1])
 
 
 def test_where_nobody_is_late_the_minutes_decide():
-    assert mixture(np.ones((10, 2)), np.zeros(10)).tolist() == [0, 1]
+    assert mixture_weights(np.ones((10, 2)), np.zeros(10)).tolist() == [0, 1]
 
 
 def test_every_question_has_its_band():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 @given(st.lists(st.floats(0, 1), min_size=len(THRESHOLDS), max_size=len(THRESHOLDS)))
 def test_the_answers_never_contradict_each_other(numbers):
-    answer = answers(np.array([sorted(numbers, reverse=True)])).row(0, named=True)
+    answer = summarize_distribution(np.array([sorted(numbers, reverse=True)])).row(0, named=True)
     assert answer["delay_p10"] <= answer["delay_minutes"] <= answer["delay_p90"]
     assert 1 >= answer["p_15"] >= answer["p_30"] >= answer["p_60"] >= answer["p_120"] >= 0
     assert THRESHOLDS[0] <= answer["delay_mean"] <= THRESHOLDS[-1]
@@ -20,7 +20,7 @@ def test_the_answers_never_contradict_each_other(numbers):
 
 def test_the_answers_are_those_of_a_known_distribution():
     grid = (1 / (1 + np.exp((THRESHOLDS - 20) / 8)))[None, :]
-    answer = answers(grid).row(0, named=True)
+    answer = summarize_distribution(grid).row(0, named=True)
     assert answer["delay_minutes"] == pytest.approx(20, abs=0.1)
     assert answer["delay_mean"] == pytest.approx(20, abs=0.2)
     assert answer["p_15"] == pytest.approx(1 / (1 + np.exp(-5 / 8)), abs=1e-12)

@@ -8,10 +8,10 @@ import pytest
 import shap
 
 from flight_delay.models.calibration import bands_of
-from flight_delay.models.delay_model import heads
+from flight_delay.models.delay_model import raw_scores
 from flight_delay.models.fit import fit
 from flight_delay.models.tree_shap import paths_of, tree_shares
-from flight_delay.models.trees import HEADS, as_matrix, binned, fit_trees, nodes_of
+from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, nodes_of
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
     asked, bands = X[:300], model.answers_for[bands_of(X[:300])]
     said = explain(model, asked, head).said
     for band in np.unique(bands):
-        served = heads(model, as_matrix(model.features, asked.filter(bands == band)), band)[:, list(HEADS).index(head)]
+        served = raw_scores(model, feature_matrix(model.features, asked.filter(bands == band)), band)[
+            :, list(SCORES).index(head)
+        ]
         assert np.abs(said[bands == band] - served).max() < 1e-3
 
 
@@ -58,9 +60,9 @@ def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
 @pytest.mark.parametrize("head", ["late", "minutes"])
 def test_the_shares_are_those_of_shap(known_truth, head):
     _, X = known_truth
-    x = as_matrix(X.columns, X)
+    x = feature_matrix(X.columns, X)
     outcome = x[:, 2] > 5 if head == "late" else 2 * x[:, 2]
-    booster = fit_trees(head, binned(x), outcome, 0, {"rounds": 20})
+    booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 20})
     expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), paths_of(nodes_of(booster))
     assert np.abs(np.stack([tree_shares(paths, row)[0] for row in x[:50]]) - expected).max() < 1e-3
 
@@ -73,7 +75,7 @@ from flight_delay.models.phrases import THEMES
 def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_truth):
     model, X = known_truth
     asked = X.filter(pl.col("departure_delay") > 45)[:1]
-    own = tree_shares(paths_of(model.trees["departed_minutes"]), as_matrix(model.features, asked)[0])[0][1]
+    own = tree_shares(paths_of(model.trees["departed_minutes"]), feature_matrix(model.features, asked)[0])[0][1]
     why = reasons(model, asked)[0]
     reason = next(reason for reason in why.reasons if reason.theme == "departure")
     assert reason.push == pytest.approx(own + asked["departure_delay"][0], abs=1e-4)
@@ -115,7 +117,7 @@ def test_what_is_not_known_is_listed_and_claimed_by_nobody(known_truth):
 import sys
 
 from flight_delay.core.errors import NotReady
-from flight_delay.models.delay_model import load, save
+from flight_delay.models.delay_model import read_model, write_model
 
 
 def test_a_reason_names_the_fact_that_pushes_its_way_not_the_largest_against_it():
@@ -141,15 +143,15 @@ def test_a_saved_model_explains_as_before_without_xgboost_and_says_what_to_do_wh
     known_truth, tmp_path, monkeypatch
 ):
     model, X = known_truth
-    save(model, tmp_path / "v1")
+    write_model(model, tmp_path / "v1")
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    assert np.array_equal(explain(load(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
-    prepare(ready := load(tmp_path / "v1"))
+    assert np.array_equal(explain(read_model(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
+    prepare(ready := read_model(tmp_path / "v1"))
     before = set(ready.paths)
     reasons(ready, X[:300])
     assert set(ready.paths) == before  # nothing was left to prepare
     for path in (tmp_path / "v1").glob("*.trees.npy"):
         path.unlink()
-    prepare(load(tmp_path / "v1"))
+    prepare(read_model(tmp_path / "v1"))
     with pytest.raises(NotReady, match="train it again"):
-        explain(load(tmp_path / "v1"), X[:1])
+        explain(read_model(tmp_path / "v1"), X[:1])

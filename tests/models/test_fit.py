@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flight_delay.models.delay_model import load, save
-from flight_delay.models.trees import as_matrix, binned, fit_trees, to_onnx
+from flight_delay.models.delay_model import read_model, write_model
+from flight_delay.models.trees import feature_matrix, quantile_matrix, fit_trees, to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def made_up():
 @pytest.mark.model
 def test_a_saved_model_gives_the_same_answers(made_up, tmp_path):
     model, X, _ = made_up
-    save(model, tmp_path / "m")
-    assert load(tmp_path / "m").predict(X).equals(model.predict(X))
+    write_model(model, tmp_path / "m")
+    assert read_model(tmp_path / "m").predict(X).equals(model.predict(X))
 
 
 @pytest.mark.model
@@ -47,14 +47,14 @@ def test_the_graphs_give_what_the_trees_give(made_up):
 
     _, X, delay = made_up
     there = ~np.isnan(delay)
-    x, delay = as_matrix(X.columns, X.filter(there)), delay[there]
+    x, delay = feature_matrix(X.columns, X.filter(there)), delay[there]
     for head, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
-        booster = fit_trees(head, binned(x), outcome, 0, {"rounds": 30})
+        booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 30})
         [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
         assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
 
 
-from flight_delay.models.network import EMBEDDED, encoded, inputs_of, layers, network_graph
+from flight_delay.models.network import EMBEDDING_SIZES, encode_inputs, fit_inputs, network_body, network_to_onnx
 
 
 @pytest.mark.model
@@ -67,34 +67,35 @@ def test_the_network_as_a_graph_says_what_it_says_in_torch():
     x = random.normal(size=(500, 3)).astype(np.float32) * 100
     x[:, 1] = random.choice([370, 1018, 1090], 500)
     x[random.random(500) < 0.2, 2] = np.nan
-    inputs = inputs_of(features, x)
+    inputs = fit_inputs(features, x)
     torch.manual_seed(0)
-    tables = torch.nn.ModuleList([torch.nn.Embedding(4, EMBEDDED["airline_code"], padding_idx=0)])
-    network = torch.nn.ModuleDict({"tables": tables, "body": layers(3 + EMBEDDED["airline_code"], (16, 8), 0.5)})
+    tables = torch.nn.ModuleList([torch.nn.Embedding(4, EMBEDDING_SIZES["airline_code"], padding_idx=0)])
+    network = torch.nn.ModuleDict({"tables": tables, "body": network_body(3 + EMBEDDING_SIZES["airline_code"], (16, 8), 0.5)})
     strange = x.copy()
     strange[:50, 1], strange[50:100, 1], strange[100:150, 0] = 5, np.nan, np.inf  # a code never seen, none, and no number
-    numbers, codes = (torch.from_numpy(part) for part in encoded(inputs, strange))
+    numbers, codes = (torch.from_numpy(part) for part in encode_inputs(inputs, strange))
     network["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1))  # moves the batch norms away from their start
     with torch.no_grad():
         said = network.eval()["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1)).numpy()
-    [graph] = onnxruntime.InferenceSession(network_graph(network, inputs, 10.0)).run(None, {"features": strange})
+    [graph] = onnxruntime.InferenceSession(network_to_onnx(network, inputs, 10.0)).run(None, {"features": strange})
     assert np.abs(graph - said * [1, 10]).max() < 1e-4
 
 
 from flight_delay.models.calibration import bands_of
-from flight_delay.models.delay_model import MADE_UP_MINUTES, having_waited, heads, network_says, trees_say
-from flight_delay.models.distribution import THRESHOLDS, answers
+from flight_delay.models.delay_model import MADE_UP_MINUTES, given_still_waiting, raw_scores, network_scores, tree_scores
+from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 
 
 @pytest.mark.model
 def test_the_network_is_heard_where_it_has_a_share(made_up):
     model, X, _ = made_up
     rows = X.filter(bands_of(X) == 1)
-    x = as_matrix(model.features, rows)
-    trees, network = trees_say(model, x, np.zeros(len(x)), 1), network_says(model, x, np.zeros(len(x)), 1)
+    x = feature_matrix(model.features, rows)
+    trees, network = tree_scores(model, x, np.zeros(len(x)), 1), network_scores(model, x, np.zeros(len(x)), 1)
     assert (
         np.abs(
-            heads(model, as_matrix(model.features, rows), 1)[:, :2] - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))
+            raw_scores(model, feature_matrix(model.features, rows), 1)[:, :2]
+            - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))
         ).max()
         < 1e-9
     )
@@ -104,15 +105,15 @@ def test_the_network_is_heard_where_it_has_a_share(made_up):
 
 def test_a_flight_that_has_waited_an_hour_is_not_said_to_be_early():
     long_tail = np.clip(1 - (THRESHOLDS + 60) / 500, 0, 1)[None, :].repeat(2, axis=0)
-    exceedance = having_waited(long_tail, np.array([60.0, 300.0]))
-    assert (answers(exceedance)["delay_p10"].to_numpy() >= [40, 270]).all()
+    exceedance = given_still_waiting(long_tail, np.array([60.0, 300.0]))
+    assert (summarize_distribution(exceedance)["delay_p10"].to_numpy() >= [40, 270]).all()
     assert (exceedance[:, THRESHOLDS <= 40] == 1).all() and (np.diff(exceedance, axis=1) <= 0).all()
 
 
 def test_a_flight_that_has_waited_for_days_has_an_interval_of_some_width():
     short_tail = np.clip(1 - (THRESHOLDS + 60) / 200, 0, 1)[None, :].repeat(4, axis=0)
     minutes = np.array([180.0, 600.0, 1440.0, 2880.0])
-    answer = answers(having_waited(short_tail, minutes))
+    answer = summarize_distribution(given_still_waiting(short_tail, minutes))
     assert (answer["delay_minutes"].to_numpy() > minutes - MADE_UP_MINUTES).all()
     assert (answer["delay_p90"] - answer["delay_p10"] > 10).all()
 
@@ -174,7 +175,7 @@ def test_a_million_random_questions_get_answers_that_agree_with_themselves(made_
         assert ((answer["delay_p90"] < minutes - 1e-9) <= (answer[f"p_{minutes}"] <= 0.1 + 1e-9)).all()
 
 
-from flight_delay.models.trees import merged
+from flight_delay.models.trees import merge_boosters
 
 
 def test_merged_boosters_say_their_mean():
@@ -185,21 +186,21 @@ def test_merged_boosters_say_their_mean():
     y = x[:, 0] + random.normal(size=2_000)
     x[::7, 1] = np.nan
     for head, target in (("late", y > 0), ("minutes", 10 * y)):
-        data = binned(x)
+        data = quantile_matrix(x)
         one, two = (fit_trees(head, data, target, seed, {"rounds": 20, "bags": 1}, subsample=0.5) for seed in (1, 2))
         asked = xgboost.DMatrix(x)
         mean = (one.predict(asked, output_margin=True) + two.predict(asked, output_margin=True)) / 2
         assert not np.allclose(one.predict(asked), two.predict(asked))
-        assert np.abs(merged([one, two]).predict(asked, output_margin=True) - mean).max() < 1e-5
-        shares = merged([one, two]).predict(asked, pred_contribs=True)
+        assert np.abs(merge_boosters([one, two]).predict(asked, output_margin=True) - mean).max() < 1e-5
+        shares = merge_boosters([one, two]).predict(asked, pred_contribs=True)
         assert np.abs(shares.sum(axis=1) - mean).max() < 1e-4
 
 
 @pytest.mark.model
 def test_a_saved_model_keeps_its_trees_node_by_node(made_up, tmp_path):
     model, _, _ = made_up
-    save(model, tmp_path / "m")
-    kept = load(tmp_path / "m").trees
+    write_model(model, tmp_path / "m")
+    kept = read_model(tmp_path / "m").trees
     assert kept.keys() == model.trees.keys() >= {"1h_to_4h_late", "departed_minutes"}
     assert all(np.array_equal(kept[name], nodes) for name, nodes in model.trees.items())
 
@@ -208,7 +209,7 @@ def test_a_saved_model_keeps_its_trees_node_by_node(made_up, tmp_path):
 def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
     _, X, delay = made_up
     for name in ("a", "b"):
-        save(fit(X, delay, X, delay, 4, {"rounds": 5}, {"1h_to_4h": (0.5, 0.5)}), tmp_path / name)
+        write_model(fit(X, delay, X, delay, 4, {"rounds": 5}, {"1h_to_4h": (0.5, 0.5)}), tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert "network_near.onnx" in files
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
@@ -223,7 +224,7 @@ def test_the_nodes_of_a_booster_give_what_it_predicts():
     random = np.random.default_rng(4)
     x = random.normal(size=(500, 4)).astype(np.float32)
     x[::5, 1] = np.nan
-    booster = fit_trees("minutes", binned(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
+    booster = fit_trees("minutes", quantile_matrix(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
     nodes = nodes_of(booster)
     children = np.concatenate([nodes["left"], nodes["right"]])
     for row, predicted in zip(x[:40], booster.predict(xgboost.DMatrix(x[:40])), strict=True):
@@ -263,12 +264,12 @@ from flight_delay.core.errors import NotReady
 @pytest.mark.model
 def test_one_row_gets_the_answer_that_it_gets_among_many(made_up):
     model, X, _ = made_up
-    x, many, bands = as_matrix(model.features, X), model.predict(X).to_numpy(), model.answers_for[bands_of(X)]
+    x, many, bands = feature_matrix(model.features, X), model.predict(X).to_numpy(), model.answers_for[bands_of(X)]
     off = []
     for i in range(0, X.height, 60):
-        one = as_matrix(model.features, X[i])
+        one = feature_matrix(model.features, X[i])
         assert np.array_equal(one[0], x[i], equal_nan=True)
-        assert np.abs(heads(model, one, bands[i]) - heads(model, x[[i, i]], bands[i])[0]).max() < 1e-5  # float32 sums
+        assert np.abs(raw_scores(model, one, bands[i]) - raw_scores(model, x[[i, i]], bands[i])[0]).max() < 1e-5  # float32 sums
         off.append(np.abs(model.predict(X[i]).to_numpy() - many[i]).max())  # minutes
     assert max(off) < 1e-3
 
@@ -301,8 +302,8 @@ def test_a_missing_feature_column_is_named(made_up):
 
 @pytest.mark.model
 def test_a_model_of_another_layout_is_refused(made_up, tmp_path):
-    save(made_up[0], tmp_path / "m")
+    write_model(made_up[0], tmp_path / "m")
     card = json.loads((tmp_path / "m/card.json").read_text())
     (tmp_path / "m/card.json").write_text(json.dumps(card | {"thresholds": [0, 1]}))
     with pytest.raises(NotReady, match="train it again"):
-        load(tmp_path / "m")
+        read_model(tmp_path / "m")

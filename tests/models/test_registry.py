@@ -37,7 +37,7 @@ def test_the_same_model_comes_back_under_its_alias(model, home):
     version = register(model)
     set_alias("champion", version, "first")
     assert version == "v1" and load("champion").version == "v1" and load("v1").features == model.features
-    assert listing().rows()[0][:2] == ("v1", "champion")
+    assert list_models().rows()[0][:2] == ("v1", "champion")
 
 
 @pytest.mark.parametrize("name", ["departed_late.onnx", "card.json", "table.npy"])
@@ -87,7 +87,7 @@ def test_a_version_s_name_means_that_version_whatever_lies_among_the_aliases(mod
         load()
 
 
-from flight_delay.core.files import DIGESTS
+from flight_delay.core.files import DIGESTS_FILE
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ from flight_delay.core.files import DIGESTS
 )
 def test_a_list_of_digests_that_is_none_is_refused(model, home, content):
     version = register(model)
-    (registry_folder() / version / DIGESTS).write_text(content)
+    (registry_folder() / version / DIGESTS_FILE).write_text(content)
     for use in (load, lambda name: set_alias("champion", name, "no")):
-        with pytest.raises(Tampered, match=DIGESTS):
+        with pytest.raises(Tampered, match=DIGESTS_FILE):
             use(version)
-    assert listing().rows()[0][-1] == "torn"
+    assert list_models().rows()[0][-1] == "torn"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_one_torn_version_is_shown_as_torn_among_the_others(model, home, tear):
         register(model)
     set_alias("champion", "v3", "first")
     tear(registry_folder() / "v2")
-    table = listing()
+    table = list_models()
     assert table["version"].to_list() == ["v3", "v2", "v1"] and table["state"].to_list() == ["ok", "torn", "ok"]
     with pytest.raises(Tampered, match="v2"):
         load("v2")
@@ -185,7 +185,7 @@ def test_many_at_once_take_turns(model, home):
 
 LOCKED_AND_KILLED = """
 import os
-from flight_delay import registry
+from flight_delay.models import registry
 registry.write_atomically = lambda *_: os.kill(os.getpid(), 9)
 registry.set_alias("champion", "v1", "never")
 """
@@ -278,8 +278,8 @@ def test_a_model_whose_features_are_redefined_is_refused_by_their_names(model, h
 
 ENDLESS = """
 import sys
-from flight_delay import models, registry
-model = models.load(registry.registry_folder() / "v1")
+from flight_delay.models import delay_model, registry
+model = delay_model.read_model(registry.registry_folder() / "v1")
 while True:
     registry.set_alias("champion", registry.register(model), "again")
 """

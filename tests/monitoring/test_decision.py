@@ -28,10 +28,10 @@ import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
 from flight_delay.runs.history import Run
-from flight_delay.runs.changes import compare
-from flight_delay.runs.parameters import declared, read_notebook
+from flight_delay.runs.changes import compare_runs
+from flight_delay.runs.parameters import declared_parameters, read_job
 from flight_delay.sources.tables import Tables
-from flight_delay.training.train import card, train
+from flight_delay.training.train import model_card, train
 from flight_delay.training.blocks import split
 
 
@@ -72,33 +72,33 @@ def performance(skill, then, coverage):
     ],
 )
 def test_each_limit_warns_with_a_reason_that_states_value_and_limit(table, drifted, found, reason):
-    verdict, reasons = judge(table, drifted, found, Limits())
+    verdict, reasons = decide(table, drifted, found, Limits())
     assert verdict == "warn" and len(reasons) == 1 and reasons[0].endswith(reason)
 
 
 def test_nothing_wrong_is_ok_and_the_weather_may_drift():
     moving = STEADY.with_columns(psi=pl.lit(9.0), group=pl.lit("weather"))
-    assert judge(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
+    assert decide(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
 
 
 def test_a_changed_limit_changes_the_verdict_and_the_reason_says_so():
     table = performance(0.2, 0.2, 0.841)
-    assert judge(table, STEADY, PERFECT, Limits()) == ("ok", [])
+    assert decide(table, STEADY, PERFECT, Limits()) == ("ok", [])
     narrow = Limits(min_coverage_80=0.76, max_coverage_80=0.835)
-    assert judge(table, STEADY, PERFECT, narrow) == ("warn", ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"])
+    assert decide(table, STEADY, PERFECT, narrow) == ("warn", ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"])
 
 
 def test_each_limit_is_a_parameter_of_the_monitor_job_and_handed_on():
-    notebook = read_notebook("monitor", settings())
+    notebook = read_job("monitor", settings())
     limits = asdict(Limits())
-    assert limits.items() <= declared(notebook).items()
+    assert limits.items() <= declared_parameters(notebook).items()
     source = "\n".join(cell.source for cell in notebook.cells)
     assert all(f"{name}={name}" in source for name in limits)
 
 
 def test_two_runs_with_different_limits_differ_in_them():
     before, now = (Run("monitor", str(i), "", {"max_coverage_80": limit}) for i, limit in enumerate((0.88, 0.835)))
-    assert [(change.kind, change.name, change.before, change.now) for change in compare(before, now)] == [
+    assert [(change.kind, change.name, change.before, change.now) for change in compare_runs(before, now)] == [
         ("parameter", "max_coverage_80", 0.88, 0.835)
     ]
 
@@ -148,7 +148,7 @@ def watched(nyc):
     tables = Tables(flights, weather, nyc.aircraft, nyc.airports, nyc.carriers, source="winter")
     blocks = split(tables.flights, "2013-02-20", "2013-03-05", "2013-03-12")
     trained = train(tables, blocks, ["two_hours", "pushback"])
-    trained.model.card = card(tables, blocks, trained, ["two_hours", "pushback"], 0, False)
+    trained.model.card = model_card(tables, blocks, trained, ["two_hours", "pushback"], 0, False)
     return tables, trained.model
 
 

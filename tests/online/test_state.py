@@ -245,7 +245,7 @@ def test_a_correction_replaces_what_was_said_before(storm):
         assert state.features(name, later).equals(expected.features(name, later))
 
 
-from flight_delay.online.described import listed
+from flight_delay.online.described import find_listed_flight
 
 
 @pytest.mark.data
@@ -257,7 +257,7 @@ def test_a_described_flight_of_the_timetable_gets_the_timetables_row(storm):
             as_of = flight["scheduled_departure"] - timedelta(minutes=lead)
             expected = state.features(flight["flight_id"], as_of)
             assert state.features(told | {"flight_number": flight["flight_number"]}, as_of).equals(expected)
-            if listed(state, told) >= 0:
+            if find_listed_flight(state, told) >= 0:
                 assert state.features(told, as_of).equals(expected)
 
 
@@ -376,11 +376,11 @@ def test_a_flight_that_shares_a_place_for_a_while_is_alone_again_afterwards(stor
     )
     state, told = State(storm), {field: flight[field] for field in REQUIRED}
     times = ("scheduled_departure", "scheduled_arrival")
-    meant = listed(state, told)
+    meant = find_listed_flight(state, told)
     assert meant >= 0
     for guest, answer in ((flight, -1), (other, meant)):
         state.observe({"kind": "rescheduled", "flight_id": other["flight_id"], **{field: guest[field] for field in times}})
-        assert listed(state, told) == answer == listed(State(tables_of(state)), told) or answer >= 0
+        assert find_listed_flight(state, told) == answer == find_listed_flight(State(tables_of(state)), told) or answer >= 0
     assert state.features(told, flight["scheduled_departure"]).equals(
         State(tables_of(state)).features(told, flight["scheduled_departure"])
     )
@@ -716,5 +716,5 @@ def test_whatever_happens_live_rows_are_those_of_the_tables(
     for i, (name, as_of) in enumerate(asks.rows()):
         flight = tables.flights.row(by_predicate=pl.col("flight_id") == name, named=True)
         for told in (described_as(flight, with_number=True), described_as(flight, with_number=False)):
-            if listed(state, told) >= 0:
+            if find_listed_flight(state, told) >= 0:
                 assert state.features(told, as_of).equals(expected[i])

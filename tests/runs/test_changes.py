@@ -2,7 +2,7 @@
 
 from flight_delay.runs.changes import *
 
-from flight_delay.runs.history import Run, read_record, record
+from flight_delay.runs.history import Run, read_record, run_record
 import json
 import shutil
 import subprocess
@@ -29,18 +29,18 @@ def keep(archive, job, number, verdict="ok", **more):
     made = Run(job, run_id, at.isoformat(timespec="seconds"), verdict=verdict, **given)
     folder = archive.reports / job / run_id
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(record(made))
+    (folder / "run.json").write_text(run_record(made))
     return read_record(folder / "run.json")
 
 
-from flight_delay.runs.history import find, last_good, runs
+from flight_delay.runs.history import find_run, last_good, runs
 
 
 def test_a_planted_change_is_named(archive):
     before = keep(archive, "train", 1, metrics={"mae": 18.7, "auc_15": 0.76}, facts={"features": ["a", "wind"], "span": "July"})
     worse = {"metrics": {"mae": 19.9, "auc_15": 0.761}, "intervals": {"mae": (19.6, 20.2), "auc_15": (0.75, 0.77)}}
     now = keep(archive, "train", 2, **worse, facts={"features": ["a"], "span": "August"}, parameters={"seed": 1})
-    said = {(change.kind, change.name): change for change in compare(before, now)}
+    said = {(change.kind, change.name): change for change in compare_runs(before, now)}
     assert (said["metric", "mae"].arrow, said["metric", "mae"].beyond, said["metric", "mae"].better) == ("▲", True, False)
     assert (said["metric", "auc_15"].arrow, said["metric", "auc_15"].beyond) == ("▲", False)
     assert said["features", "wind"].now == "gone" and said["fact", "span"].now == "August"
@@ -73,11 +73,11 @@ def test_the_last_good_run_is_of_the_same_job_earlier_and_trusted(archive):
 def test_a_run_is_found_by_id_start_of_id_path_and_job(archive):
     first, second = keep(archive, "train", 1), keep(archive, "train", 2)
     asked = [first.run_id, first.run_id[:11], str(first.path), str(first.path.parent)]
-    assert {find(name, archive).run_id for name in asked} == {first.run_id}
-    assert find("train", archive).run_id == second.run_id
+    assert {find_run(name, archive).run_id for name in asked} == {first.run_id}
+    assert find_run("train", archive).run_id == second.run_id
     for wrong in ("2026", "nothing", ""):
         with pytest.raises(BadInput, match="fits one run alone"):
-            find(wrong, archive)
+            find_run(wrong, archive)
 
 
 def test_a_foreign_broken_or_unfinished_record_hides_nothing_and_is_never_ok(archive):
@@ -120,10 +120,10 @@ def test_a_foreign_record_breaks_neither_index_nor_comparison_nor_retention(arch
     odd = next(made for made in runs(archive) if made.run_id == kept[1].run_id)
     assert odd.exit_code or name in ("no instant", "facts of another kind", "half a letter")
     assert write_index(archive).read_text().count("<tr class=") == 3
-    assert find(kept[1].run_id, archive).run_id == kept[1].run_id
+    assert find_run(kept[1].run_id, archive).run_id == kept[1].run_id
     assert write_diff(odd, kept[2], archive).exists() and write_diff(kept[0], odd, archive).exists()
     assert last_good(runs(archive), kept[2]).exit_code == 0
-    let_go(archive.model_copy(update={"keep_runs": 1}))
+    remove_old_runs(archive.model_copy(update={"keep_runs": 1}))
     assert runs(archive)[0].run_id == kept[2].run_id
 
 
@@ -135,11 +135,13 @@ def test_whatever_bytes_a_record_holds_it_is_listed_as_damaged(archive, content)
     made.path.with_name("run.json").write_bytes(content)
     (run,) = runs(archive)
     assert (run.standing, run.run_id, run.started_at) == ("damaged", made.run_id, made.started_at)
-    assert "must be the record of a run" in write_index(archive).read_text() and let_go(archive) == [] and runs(archive)
+    assert (
+        "must be the record of a run" in write_index(archive).read_text() and remove_old_runs(archive) == [] and runs(archive)
+    )
 
 
 def test_a_running_record_has_no_verdict():
-    stored = json.loads(record(Run("train", "1", "", state="running")))
+    stored = json.loads(run_record(Run("train", "1", "", state="running")))
     assert stored["verdict"] is None and stored["exit_code"] is None
 
 
@@ -178,12 +180,12 @@ def test_old_runs_go_but_never_a_champions_nor_the_last_good_one(archive):
     champion = keep(archive, "train", 1, promotes="v1")
     kept = [keep(archive, "train", number, "fail" if number > 5 else "ok") for number in range(2, 9)]
     config = archive.model_copy(update={"keep_runs": 2})
-    let_go(config)
+    remove_old_runs(config)
     assert [run.run_id for run in runs(config)] == [kept[6].run_id, kept[5].run_id, kept[3].run_id, champion.run_id]
     much_later = datetime(2036, 1, 1, tzinfo=UTC)
-    let_go(config, much_later)
+    remove_old_runs(config, much_later)
     assert [run.run_id for run in runs(config)] == [kept[6].run_id, kept[3].run_id, champion.run_id]
-    assert not list(config.reports.glob(".expired-*")) and let_go(config, much_later) == []
+    assert not list(config.reports.glob(".expired-*")) and remove_old_runs(config, much_later) == []
 
 
 def refused(archive, job, number, failure="already running"):
@@ -195,7 +197,7 @@ def refused(archive, job, number, failure="already running"):
 def test_refused_starts_push_no_run_out(archive, failure):
     good = [keep(archive, "train", number) for number in (1, 2, 3)]
     starts = [refused(archive, "train", number, failure) for number in range(4, 8)]
-    let_go(archive.model_copy(update={"keep_runs": 3}))
+    remove_old_runs(archive.model_copy(update={"keep_runs": 3}))
     left = {run.run_id for run in runs(archive)}
     assert left == {run.run_id for run in [*good, *starts[1:]]}
 
@@ -220,8 +222,8 @@ def test_a_comparison_is_linked_and_goes_with_its_runs(archive, monkeypatch):
     first, second, third = (keep(archive, "train", number) for number in (1, 2, 3))
     pages = [write_diff(first, second, archive), write_diff(second, third, archive), write_diff(third, second, archive)]
     assert all(f'href="{page.name}"' in (archive.reports / "index.html").read_text() for page in pages)
-    let_go(archive.model_copy(update={"keep_runs": 2}))
+    remove_old_runs(archive.model_copy(update={"keep_runs": 2}))
     assert [page.exists() for page in pages] == [False, True, True]
     monkeypatch.setattr("flight_delay.runs.changes.DIFFS_KEPT", 1)
-    let_go(archive)
+    remove_old_runs(archive)
     assert [page.exists() for page in pages] == [False, False, True]

@@ -15,7 +15,7 @@ import pytest
 from flight_delay.runs import dispatch
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
-from flight_delay.runs.schedule import Entry, due, instant, last_due, newest_slot, resolve
+from flight_delay.runs.schedule import Entry, due, local_instant, last_due, newest_slot, resolve_value
 
 RUN = """
 import json, os, signal, sys, time
@@ -60,13 +60,13 @@ def cheap(tmp_path, monkeypatch):
     "Settings of a project whose runs are the script."
     script = tmp_path / "run.py"
     script.write_text(RUN)
-    monkeypatch.setattr(dispatch, "command", lambda entry, slot: run_script(script, entry, slot))
+    monkeypatch.setattr(dispatch, "run_command", lambda entry, slot: run_script(script, entry, slot))
     (tmp_path / "reports").mkdir()
     return settings(root=tmp_path, reports=tmp_path / "reports", home=tmp_path / "home")
 
 
 def run_script(script, entry, slot):
-    return [sys.executable, "-S", str(script), entry.job, json.dumps(resolve(entry.parameters, slot, entry.timezone))]
+    return [sys.executable, "-S", str(script), entry.job, json.dumps(resolve_value(entry.parameters, slot, entry.timezone))]
 
 
 def diary(config, word="start"):
@@ -86,7 +86,7 @@ SLOT = datetime(2026, 3, 5, 6, tzinfo=UTC)
 def test_a_slot_is_the_command_that_one_would_type():
     entry = Entry(name="weekly", job="train", cron="0 3 * * *", parameters={"seed": 1, "train_until": "{date}"})
     words = ["-m", "flight_delay.cli", "run", "train", "-p", "seed=1", "-p", 'train_until="2026-03-05"']
-    assert command(entry, SLOT)[1:] == words
+    assert run_command(entry, SLOT)[1:] == words
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_verdict_is_the_runs_and_only_what_can_pass_is_tried_again(cheap, pl
     entry = daily(retries=2, retry_after_seconds=0)
     (record,) = fire(entry, [entry], SLOT, cheap)
     assert (record.state, record.failure, record.attempts) == (state, failure, attempts)
-    assert bool(record.exit_code) == (state == "fail") and read_record(entry, SLOT, cheap).state == state
+    assert bool(record.exit_code) == (state == "fail") and read_slot_record(entry, SLOT, cheap).state == state
     assert len(diary(cheap)) == attempts
 
 
@@ -162,12 +162,12 @@ def test_slots_of_an_entry_never_overlap(cheap):
     (waited,) = fire(slow, [slow], SLOT + timedelta(days=2), cheap, wait=True)
     thread.join()
     assert waited.state == "ok" and diary(cheap) == ["daily 2026-03-05", "daily 2026-03-07"]
-    assert read_record(slow, SLOT, cheap).state == "ok"
+    assert read_slot_record(slow, SLOT, cheap).state == "ok"
 
 
 def kept_for(entry, since, config):
     "As if an engine had kept an entry since then."
-    folder_of(entry, config).mkdir(parents=True, exist_ok=True)
+    records_folder(entry, config).mkdir(parents=True, exist_ok=True)
     since_file(entry, config).write_text(Kept(cron=entry.cron, timezone=entry.timezone, since=since).model_dump_json())
 
 
@@ -186,7 +186,7 @@ def kept(cheap, entries, seconds):
     "Keep a schedule for some seconds, as a process would."
     stop = threading.Event()
     threading.Timer(seconds, stop.set).start()
-    keep(entries, cheap, stop)
+    keep_schedule(entries, cheap, stop)
 
 
 def minutely(cron="* * * * *", **rest):
@@ -196,7 +196,7 @@ def minutely(cron="* * * * *", **rest):
 def test_the_engine_makes_up_the_newest_missed_slot_once_and_nothing_on_its_first_start(cheap, monkeypatch):
     entry = minutely("0 * * * *")
     newest = last_due(entry, datetime.now(UTC))
-    write_record(Record(entry="minutely", slot=newest - timedelta(days=3), state="ok"), entry, cheap)  # by hand
+    write_slot_record(SlotRecord(entry="minutely", slot=newest - timedelta(days=3), state="ok"), entry, cheap)  # by hand
     kept(cheap, [entry], 0.5)
     assert diary(cheap) == []
     kept_for(entry, newest - timedelta(days=3), cheap)  # as if it had been down when the slot came
@@ -231,7 +231,7 @@ def test_a_template_is_not_run_by_an_engine_nor_by_what_it_follows(cheap):
     off = minutely(enabled=False)
     assert fire_newest(off, [off], cheap) == []
     with pytest.raises(BadInput, match="enabled.*minutely"):
-        keep([off], cheap)
+        keep_schedule([off], cheap)
     assert [record.state for record in fire(off, [off], SLOT, cheap)] == ["ok"]  # by hand
 
 
@@ -240,11 +240,11 @@ def test_an_engine_that_is_stopped_ends_its_run_and_the_next_one_runs_the_slot_a
     newest = last_due(entry, datetime.now(UTC))
     kept_for(entry, newest - timedelta(days=1), cheap)
     kept(cheap, [entry], 1)
-    record = read_record(entry, newest, cheap)
+    record = read_slot_record(entry, newest, cheap)
     assert (record.state, record.exit_code) == ("interrupted", 130)
     quick = Entry(name="slow", cron="0 * * * *", parameters={"day": "{slot}"})
     kept(cheap, [quick], 1)
-    assert read_record(quick, newest, cheap).state == "ok"
+    assert read_slot_record(quick, newest, cheap).state == "ok"
 
 
 def in_a_child(work):
@@ -287,7 +287,7 @@ def test_a_backfill_that_is_killed_and_resumed_runs_each_slot_once_in_order(chea
 def test_a_backfill_stops_at_a_slot_that_fails_unless_it_shall_go_on(cheap, keep_going, ran):
     (cheap.reports / "plan-daily.txt").write_text("ok\nraised\nok")
     entry = daily()
-    bounds = instant("2026-03-03", "UTC"), instant("2026-03-05", "UTC", end=True)
+    bounds = local_instant("2026-03-03", "UTC"), local_instant("2026-03-05", "UTC", end=True)
     assert len(list(backfill(entry, [entry], *bounds, cheap, keep_going))) == len(ran)
     assert diary(cheap) == [f"daily 2026-03-{day}" for day in ran]
     (cheap.reports / "plan-daily.txt").write_text("")

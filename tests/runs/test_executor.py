@@ -13,10 +13,10 @@ from flight_delay.core.config import project_root
 
 
 def test_every_refusal_of_the_library_is_known_by_name():
-    sources = "".join(path.read_text() for path in (project_root() / "flight_delay").glob("*.py"))
+    sources = "".join(path.read_text() for path in (project_root() / "flight_delay").rglob("*.py"))
     refusals = re.findall(r"^class (\w+)\((?:BadInput|BadData|NotReady)\)", sources, re.M)
     assert {"UnknownHorizon", "NoModel"} <= set(refusals)
-    assert [name for name in refusals if raised(name, "") == "raised"] == []
+    assert [name for name in refusals if error_meaning(name, "") == "raised"] == []
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_every_refusal_of_the_library_is_known_by_name():
     ],
 )
 def test_an_error_is_named_by_what_it_means(name, said, failure):
-    assert raised(name, said) == failure
+    assert error_meaning(name, said) == failure
 
 
 def test_a_cell_with_the_tag_long_may_take_as_long_as_the_run():
     watch = SimpleNamespace(config=SimpleNamespace(cell_timeout_seconds=10), deadline=time.monotonic() + 1000)
-    assert limit(watch)(nbformat.v4.new_code_cell("1")) == 10
-    assert 900 < limit(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
+    assert cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1")) == 10
+    assert 900 < cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
 
 
 def test_a_secret_that_was_printed_in_pieces_is_hidden():
@@ -44,6 +44,6 @@ def test_a_secret_that_was_printed_in_pieces_is_hidden():
 
     outputs = [piece("stdout", "hunter"), piece("stderr", "between"), piece("stdout", "2-hunter2")]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("speak()", outputs=outputs)])
-    shown = hidden(notebook, ["hunter2-hunter2"])
+    shown = without_secrets(notebook, ["hunter2-hunter2"])
     assert [output.text for output in shown.cells[0].outputs] == ["•••", "between"]
     assert notebook.cells[0].outputs[0].text == "hunter"  # a run goes on with what it has

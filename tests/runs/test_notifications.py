@@ -91,7 +91,7 @@ def a_run(folder, **given):
 
 def test_a_failure_reaches_every_channel_with_cell_verdict_and_link(inbox, web, tmp_path, monkeypatch):
     monkeypatch.setenv("FLIGHT_DELAY_REPORTS_URL", "https://reports.example.org/")
-    assert tell(a_run(tmp_path), ["ok"], ["mail", "slack", "webhook"]) == {"mail": None, "slack": None, "webhook": None}
+    assert notify(a_run(tmp_path), ["ok"], ["mail", "slack", "webhook"]) == {"mail": None, "slack": None, "webhook": None}
     (mail,) = inbox
     texts = [mail.get_payload(), *(document.get("text") or json.dumps(document) for _, document in web[1])]
     assert len(texts) == 3
@@ -122,11 +122,11 @@ def test_a_failure_reaches_every_channel_with_cell_verdict_and_link(inbox, web, 
     ],
 )
 def test_what_is_told(verdict, failure, earlier, event):
-    assert event_of(verdict, failure, earlier) == event
+    assert event_kind(verdict, failure, earlier) == event
 
 
 def test_a_good_run_after_a_good_one_is_silent(inbox, web, tmp_path):
-    assert tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], ["mail", "slack", "webhook"]) == {}
+    assert notify(a_run(tmp_path, verdict="ok", failure=None), ["ok"], ["mail", "slack", "webhook"]) == {}
     assert not inbox and not web[1]
 
 
@@ -134,7 +134,7 @@ def test_a_channel_that_fails_stops_neither_the_others_nor_the_run(inbox, web, t
     with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes the connection and never answers
         monkeypatch.setenv("FLIGHT_DELAY_NOTIFY_TIMEOUT_SECONDS", "0.3")
         monkeypatch.setenv("FLIGHT_DELAY_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{hanging.getsockname()[1]}/T-SECRET")
-        found = tell(a_run(tmp_path), [], ["slack", "mail", "webhook"])
+        found = notify(a_run(tmp_path), [], ["slack", "mail", "webhook"])
     assert found["mail"] is None and found["webhook"] is None and "TimeoutError" in found["slack"]
     assert len(inbox) == 1 and len(web[1]) == 1
 
@@ -152,7 +152,7 @@ def test_a_server_that_drips_is_left_behind(web, tmp_path, monkeypatch):
         threading.Thread(target=drip, args=[server], daemon=True).start()
         monkeypatch.setenv("FLIGHT_DELAY_NOTIFY_TIMEOUT_SECONDS", "0.3")
         monkeypatch.setenv("FLIGHT_DELAY_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{server.getsockname()[1]}/x")
-        found = tell(a_run(tmp_path), [], ["slack", "webhook"])
+        found = notify(a_run(tmp_path), [], ["slack", "webhook"])
         done.set()
     assert found == {"slack": "it took too long", "webhook": None}
 
@@ -177,13 +177,13 @@ def test_why_a_channel_failed_is_logged_without_secrets(
     monkeypatch.setenv(f"FLIGHT_DELAY_{variable}", value)
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_PASSWORD", "T-SECRET")
     with caplog.at_level(logging.DEBUG):
-        found = tell(a_run(tmp_path), [], [channel])
+        found = notify(a_run(tmp_path), [], [channel])
     assert said in found[channel] and said in caplog.text and "T-SECRET" not in caplog.text
 
 
 def test_a_channel_that_is_not_set_up_says_which_variable_is_missing(tmp_path, monkeypatch):
     monkeypatch.delenv("FLIGHT_DELAY_WEBHOOK_URL", raising=False)
-    assert tell(a_run(tmp_path), [], ["webhook"]) == {"webhook": "FLIGHT_DELAY_WEBHOOK_URL: Field required"}
+    assert notify(a_run(tmp_path), [], ["webhook"]) == {"webhook": "FLIGHT_DELAY_WEBHOOK_URL: Field required"}
     with pytest.raises(BadInput, match="notify must name mail, slack, webhook; got 'pigeon'"):
         known_channels(["pigeon"])
 
@@ -198,40 +198,40 @@ def apart(tmp_path, monkeypatch):
 def test_a_message_that_failed_is_sent_by_the_next_run_whatever_that_one_says(inbox, tmp_path, monkeypatch, caplog):
     right = os.environ["FLIGHT_DELAY_SMTP_PORT"]
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", str(free_port()))
-    assert "refused" in tell(a_run(tmp_path), [], ["mail"])["mail"]
+    assert "refused" in notify(a_run(tmp_path), [], ["mail"])["mail"]
     index = (tmp_path / "reports" / "index.html").read_text()
     assert "Messages that could not be sent" in index and "mail, 1 times, to be tried again; ConnectionRefusedError" in index
     assert "attempt 1 of 5: it is tried again at the next run" in caplog.text and not inbox
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", right)
-    assert tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {}
+    assert notify(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {}
     (mail,) = inbox
     assert "train failed" in mail["Subject"] and "1 / 0" in mail.get_payload()
     assert "could not be sent" not in (tmp_path / "reports" / "index.html").read_text()
-    assert tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {} and len(inbox) == 1
+    assert notify(a_run(tmp_path, verdict="ok", failure=None), ["ok"], []) == {} and len(inbox) == 1
 
 
 def test_a_message_is_given_up_after_the_stated_number_and_the_index_says_so(inbox, tmp_path, monkeypatch, caplog):
     right = os.environ["FLIGHT_DELAY_SMTP_PORT"]
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", str(free_port()))
     monkeypatch.setenv("FLIGHT_DELAY_NOTIFY_ATTEMPTS", "2")
-    tell(a_run(tmp_path), [], ["mail"])
-    tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
+    notify(a_run(tmp_path), [], ["mail"])
+    notify(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
     assert "attempt 2 of 2: given up" in caplog.text
     monkeypatch.setenv("FLIGHT_DELAY_SMTP_PORT", right)
-    tell(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
+    notify(a_run(tmp_path, verdict="ok", failure=None), ["ok"], [])
     assert not inbox and "mail, 2 times, given up" in (tmp_path / "reports" / "index.html").read_text()
 
 
 def test_a_torn_message_in_the_outbox_stops_nothing(inbox, tmp_path):
     (tmp_path / "home" / "outbox").mkdir(parents=True)
     (tmp_path / "home" / "outbox" / "0.json").write_text("{torn")
-    assert tell(a_run(tmp_path), [], ["mail"]) == {"mail": None}
+    assert notify(a_run(tmp_path), [], ["mail"]) == {"mail": None}
 
 
 def test_a_mail_says_when_from_whom_and_for_what(inbox, tmp_path, monkeypatch):
     monkeypatch.setenv("FLIGHT_DELAY_MAIL_FROM", "delays@airline.example")
     given = {"parameters": {"seed": 3, "refit": False, "source": "bts 2013\nBcc: x@y.example"}}
-    tell(a_run(tmp_path, **given), [], ["mail"], entry="weekly-training", slot="2013-11-04T03:00-05:00")
+    notify(a_run(tmp_path, **given), [], ["mail"], entry="weekly-training", slot="2013-11-04T03:00-05:00")
     (mail,) = inbox
     subject = " ".join(mail["Subject"].split())
     assert "weekly-training, for 2013-11-04T03:00-05:00" in subject and "seed=3" in subject and "refit" not in subject
@@ -242,10 +242,10 @@ def test_a_mail_says_when_from_whom_and_for_what(inbox, tmp_path, monkeypatch):
 
 def test_a_refused_start_is_told_as_such_and_nothing_works_again_after_it(inbox, tmp_path):
     refused = {"failure": "already running", "failing": None, "reasons": ["wait until it ends"]}
-    tell(a_run(tmp_path, **refused), ["ok"], ["mail"])
+    notify(a_run(tmp_path, **refused), ["ok"], ["mail"])
     assert "train was not started: the same job already runs" in " ".join(inbox[0]["Subject"].split())
-    assert event_of("ok", None, ["refused", "damaged", "ok"]) is None
-    assert event_of("ok", None, ["refused", "fail"]) == "recovery"
+    assert event_kind("ok", None, ["refused", "damaged", "ok"]) is None
+    assert event_kind("ok", None, ["refused", "fail"]) == "recovery"
 
 
 def test_a_test_message_goes_through_every_channel_that_is_set_up(inbox, web, monkeypatch):
@@ -302,7 +302,7 @@ def test_a_login_is_sent_to_a_server_that_proves_who_it_is(certificate, tmp_path
         monkeypatch.setenv(f"FLIGHT_DELAY_{name}", str(value))
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-    found = tell(a_run(tmp_path), [], ["mail"])
+    found = notify(a_run(tmp_path), [], ["mail"])
     server.stop()
     assert (found["mail"] is None) is trusted and len(handler.mails) == trusted
     assert logins == ([(b"me", b"T-SECRET")] if trusted else [])

@@ -13,7 +13,7 @@ def test_a_relative_path_is_read_in_the_callers_folder(tmp_path, monkeypatch):
     assert absolute_paths("mine", {"source": "small", "params": "x=1"}) == {"source": str(tmp_path / "small"), "params": "x=1"}
 
 
-from flight_delay.core.secrets import masked, secrets_of
+from flight_delay.core.secrets import mask_secrets, secret_values
 import pytest
 from flight_delay.features import queries
 from flight_delay.core.errors import BadInput
@@ -22,7 +22,7 @@ from flight_delay.core.config import settings
 
 @pytest.mark.parametrize("job", sorted(PARAMETERS))
 def test_a_jobs_model_says_what_its_parameters_cell_says(job):
-    takes = declared(read_notebook(job, settings()))
+    takes = declared_parameters(read_job(job, settings()))
     assert PARAMETERS[job]().model_dump() == takes
     assert set(SPANS[job]) <= set(takes)
 
@@ -43,7 +43,7 @@ def test_a_jobs_model_says_what_its_parameters_cell_says(job):
 )
 def test_a_value_that_a_job_does_not_allow_is_refused(job, given, sentence):
     with pytest.raises(BadInput, match=sentence):
-        check_parameters(given, declared(read_notebook(job, settings())), job)
+        check_parameters(given, declared_parameters(read_job(job, settings())), job)
 
 
 def test_the_horizons_that_train_allows_are_those_that_there_are():
@@ -52,15 +52,15 @@ def test_the_horizons_that_train_allows_are_those_that_there_are():
 
 
 def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():
-    secrets = secrets_of({"MY_KEY": 'a"b<c>d/e', "OTHER_TOKEN": "abc", "KEYBOARD": "querty-uiop", "SSH_KEY": "/"})
+    secrets = secret_values({"MY_KEY": 'a"b<c>d/e', "OTHER_TOKEN": "abc", "KEYBOARD": "querty-uiop", "SSH_KEY": "/"})
     assert secrets == ['a"b<c>d/e']
     said = {"one": ['a"b<c>d/e', 'a\\"b<c>d/e'], "two": "a&quot;b&lt;c&gt;d/e or a%22b%3Cc%3Ed%2Fe", "n": 3}
-    assert masked(said, secrets) == {"one": ["•••", "•••"], "two": "••• or •••", "n": 3}
+    assert mask_secrets(said, secrets) == {"one": ["•••", "•••"], "two": "••• or •••", "n": 3}
 
 
 def test_secrets_are_found_by_their_usual_names_and_shapes():
     told = {"PGPASSWORD": "hunter22\n", "SMTP_PASS": "letmein99", "REMOTE": "https://ghp_0123456789abcdef@example.org/x"}
-    assert secrets_of(told) == ["ghp_0123456789abcdef", "letmein99", "hunter22"]
+    assert secret_values(told) == ["ghp_0123456789abcdef", "letmein99", "hunter22"]
 
 
 def test_nan_cannot_become_a_metric():
@@ -77,7 +77,7 @@ def test_a_promotion_may_replace_only_what_it_was_compared_with():
 
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", "yes", "on", "1", 1, True])
 def test_a_truth_value_may_be_spelt_as_people_spell_it(value):
-    takes = declared(read_notebook("train", settings()))
+    takes = declared_parameters(read_job("train", settings()))
     assert check_parameters({"refit": value}, takes, "train") == {"refit": True}
     assert check_parameters({"refit": {"true": "off", "1": "0"}.get(str(value), "no")}, takes, "train") == {"refit": False}
 
@@ -85,7 +85,7 @@ def test_a_truth_value_may_be_spelt_as_people_spell_it(value):
 @pytest.mark.parametrize("value", ["perhaps", 2, "", 1.5, None])
 def test_what_is_no_truth_value_is_refused_with_the_spellings(value):
     with pytest.raises(BadInput, match=r"refit must be bool \(true, t, yes, y, on, 1, false, f, no, n, off or 0\)"):
-        check_parameters({"refit": value}, declared(read_notebook("train", settings())), "train")
+        check_parameters({"refit": value}, declared_parameters(read_job("train", settings())), "train")
 
 
 def test_the_spellings_in_the_sentence_are_those_that_are_taken():
@@ -139,7 +139,7 @@ def test_a_notebook_made_for_another_kernel_is_refused(metadata, refused, caplog
     ],
 )
 def test_a_variable_is_a_secret_by_its_name(name):
-    assert secrets_of({name: "x9!planted-value"}) == ["x9!planted-value"]
+    assert secret_values({name: "x9!planted-value"}) == ["x9!planted-value"]
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,14 @@ def test_a_variable_is_a_secret_by_its_name(name):
     ],
 )
 def test_a_word_or_what_only_describes_a_secret_is_not_hidden_everywhere(name, value):
-    assert secrets_of({name: value}) == []
+    assert secret_values({name: value}) == []
 
 
 def test_each_key_of_a_list_is_a_secret_of_its_own():
-    assert masked("the second is k2-planted", secrets_of({"FERNET_KEYS": "k1-planted, k2-planted"})) == "the second is •••"
+    assert (
+        mask_secrets("the second is k2-planted", secret_values({"FERNET_KEYS": "k1-planted, k2-planted"}))
+        == "the second is •••"
+    )
 
 
 from flight_delay.core.secrets import MASK
@@ -192,9 +195,9 @@ HIDDEN = [  # text, what must not be left of it
 
 @pytest.mark.parametrize(("text", "secret"), HIDDEN, ids=[text[:24] for text, _ in HIDDEN])
 def test_a_text_with_a_secrets_shape_is_hidden_though_no_variable_holds_it(text, secret):
-    hidden = masked(text, [])
+    hidden = mask_secrets(text, [])
     assert secret not in hidden and MASK in hidden
-    assert masked(hidden, []) == hidden
+    assert mask_secrets(hidden, []) == hidden
 
 
 READABLE = """sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 commit e5646d4f0c1d2b3a49586776655443322110ffee-dirty
@@ -207,15 +210,18 @@ N14228 B738 America/New_York 2013-07-04T12:30:00+00:00 mae=18.7 bypass=always co
 
 @pytest.mark.parametrize("line", READABLE.splitlines(), ids=range(6))
 def test_ordinary_text_stays_readable(line):
-    assert masked(line, secrets_of({"AUTH_TYPE": "simple", "AUTH": "basic", "COOKIE": "flight", "PASSCODE": "2013"})) == line
+    assert (
+        mask_secrets(line, secret_values({"AUTH_TYPE": "simple", "AUTH": "basic", "COOKIE": "flight", "PASSCODE": "2013"}))
+        == line
+    )
     from base64 import b64encode
     from random import Random
 
     noise = b64encode(Random(0).randbytes(300_000)).decode()
-    assert masked(noise, []) == noise
+    assert mask_secrets(noise, []) == noise
 
 
 @pytest.mark.parametrize("name", ["CONNECTION", "SERVICE_URL"])
 def test_a_secret_in_the_value_of_an_ordinary_variable_is_hidden_alone_too(name):
     for value, secret in (("Server=db;Password=pl4nted!", "pl4nted!"), ("pg://me:pl4/n%40ted@host/db", "pl4/n@ted")):
-        assert masked(f"it is {secret}", secrets_of({name: value})) == f"it is {MASK}"
+        assert mask_secrets(f"it is {secret}", secret_values({name: value})) == f"it is {MASK}"

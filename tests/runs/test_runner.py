@@ -178,7 +178,7 @@ def test_a_kernel_that_does_not_start_is_tried_again_and_a_cell_never(house, mon
         tried.append(1)
         return RuntimeError("Kernel died before replying to kernel_info")
 
-    monkeypatch.setattr(executor, "execute", no_kernel)
+    monkeypatch.setattr(executor, "_execute", no_kernel)
     monkeypatch.setattr(executor.time, "sleep", lambda seconds: None)
     made = run("good", config=house)
     assert (made.failure, made.attempts, len(tried)) == ("no kernel", 3, 3)
@@ -478,7 +478,7 @@ def test_of_two_runs_that_were_compared_with_the_same_champion_one_promotes(hous
 def test_a_promotion_that_was_made_is_not_taken_back_by_who_finds_it_pending(house, tmp_path):
     a_version(house, "v1")
     a_version(house, "v2")
-    made = runner.started("good", {}, house)
+    made = runner.start_run("good", {}, house)
     made.path, made.promotes, made.replaces, made.failure = tmp_path / "report.html", "v2", "v1", None
     (tmp_path / PENDING).write_text("v2 v1")
     set_alias("champion", "v2", "by a runner that was killed right after", house)
@@ -488,7 +488,7 @@ def test_a_promotion_that_was_made_is_not_taken_back_by_who_finds_it_pending(hou
 
 def test_once_a_verdict_is_being_settled_a_request_to_end_comes_too_late():
     before = signal.getsignal(signal.SIGINT)
-    with runner.undisturbed():
+    with runner.signals_deferred():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.05)

@@ -93,8 +93,8 @@ def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
     filled = (
         "2013-02-28 2013-02-27 2013-03-01 2013-02-25 2013-02-01 2012-12-01 2013-03-01 2013-01-01 2013-03-01T02:30:00+00:00 {A}"
     )
-    assert resolve(text, slot, "America/New_York") == filled
-    assert resolve({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
+    assert resolve_value(text, slot, "America/New_York") == filled
+    assert resolve_value({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
 
 
 def field_holds(field, value, names, lowest):
@@ -207,13 +207,13 @@ def test_the_newest_slot_is_found_however_long_ago():
 
 
 def test_a_backfill_reads_its_bounds_where_the_entry_is():
-    assert instant("2013-03-10", "America/New_York") == datetime(2013, 3, 10, 5, tzinfo=UTC)
-    assert instant("2013-03-10", "America/New_York", end=True) == datetime(2013, 3, 11, 3, 59, 59, tzinfo=UTC)
-    assert instant("2013-03-10T03:00Z", "America/New_York", end=True) == datetime(2013, 3, 10, 3, tzinfo=UTC)
-    assert instant("20130310", "America/New_York", end=True) == instant("2013-03-10", "America/New_York", end=True)
+    assert local_instant("2013-03-10", "America/New_York") == datetime(2013, 3, 10, 5, tzinfo=UTC)
+    assert local_instant("2013-03-10", "America/New_York", end=True) == datetime(2013, 3, 11, 3, 59, 59, tzinfo=UTC)
+    assert local_instant("2013-03-10T03:00Z", "America/New_York", end=True) == datetime(2013, 3, 10, 3, tzinfo=UTC)
+    assert local_instant("20130310", "America/New_York", end=True) == local_instant("2013-03-10", "America/New_York", end=True)
     for text in ("yesterday", "2013-02-30", "0001-01-01", "9999-12-31", ""):
         with pytest.raises(BadInput, match="a time must be like"):
-            instant(text, "Asia/Tokyo", end=True)
+            local_instant(text, "Asia/Tokyo", end=True)
     daily = Entry(name="x", cron="0 6 * * *")
     with pytest.raises(BadInput, match=r"like 2026-03-04T06:00:00\+00:00 or 2026-03-05T06:00:00\+00:00; got '2026-03-05'"):
         slot_at(daily, "2026-03-05")
@@ -232,8 +232,8 @@ def test_a_month_is_judged_by_a_model_that_was_trained_before_it():
     trained = Entry(name="train", cron="0 6 2 * *", timezone="America/New_York", parameters={"test_until": "{month_start}"})
     for slot in slots_between(judged.cron, judged.timezone, datetime(2024, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
         last_training = last_due(trained, slot)
-        known_until = resolve(trained.parameters, last_training, trained.timezone)["test_until"]
-        assert known_until == resolve(judged.parameters, slot, judged.timezone)["span_start"]
+        known_until = resolve_value(trained.parameters, last_training, trained.timezone)["test_until"]
+        assert known_until == resolve_value(judged.parameters, slot, judged.timezone)["span_start"]
 
 
 def test_a_template_is_no_upcoming_slot():

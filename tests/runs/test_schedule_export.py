@@ -75,7 +75,7 @@ def test_a_crontab_fires_each_slot_once_and_in_time_across_both_clock_changes(ho
 def test_a_template_is_not_exported(home):
     off = [entry.model_copy(update={"enabled": False}) for entry in EXPORTED]
     for engine, words in (("cron", "Nothing runs"), ("airflow", "ENTRIES = []"), ("kubernetes", "PersistentVolumeClaim")):
-        text = exported(engine, off, home, zone="UTC")
+        text = export_schedule(engine, off, home, zone="UTC")
         assert words in text and "fire" not in text.replace('task_id="fire"', "").replace("task_id='fire'", "")
 
 

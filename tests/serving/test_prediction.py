@@ -2,7 +2,7 @@
 
 from flight_delay.serving.prediction import *
 
-from flight_delay.serving.query import question
+from flight_delay.serving.query import parse_query
 import os
 import shutil
 import re
@@ -34,13 +34,13 @@ SEED = {
 
 @pytest.fixture(scope="module")
 def desk(served):
-    return Desk(served)
+    return PredictionService(served)
 
 
 @pytest.mark.model
 @pytest.mark.slow
 def test_the_seed_question_gets_a_whole_answer(desk):
-    found = desk.answer(question(SEED))
+    found = desk.answer(parse_query(SEED))
     assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
     assert 1 >= found["p_15"] >= found["p_30"] >= found["p_60"] >= found["p_120"] >= 0
     assert 0 <= found["p_cancelled"] < 0.5 and "reasons" not in found
@@ -54,7 +54,7 @@ def test_the_seed_question_gets_a_whole_answer(desk):
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
-    late = desk.answer(question(SEED | {"departure_delay_minutes": 120}))
+    late = desk.answer(parse_query(SEED | {"departure_delay_minutes": 120}))
     assert late["stage"] == "departed" and late["delay_minutes"] > 60 and late["p_60"] > 0.9
     assert late["interval"]["high"] - late["interval"]["low"] < 90
 
@@ -73,7 +73,7 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
     ids=["due", "departed", "hours before", "overdue", "days before"],
 )
 def test_the_minutes_of_the_reasons_add_up_to_the_answer(desk, change):
-    response = desk.answer(question(SEED | change | {"explain": True}))
+    response = desk.answer(parse_query(SEED | change | {"explain": True}))
     minutes = [reason["minutes"] for reason in response["reasons"]]
     assert response["usual"]["minutes"] + sum(minutes) == pytest.approx(response["delay_minutes"], abs=0.005)
     assert [abs(m) for m in minutes] == sorted(map(abs, minutes), reverse=True)
@@ -91,7 +91,7 @@ def test_an_explanation_needs_the_base_requirements_only(served):
 import sys
 for name in ("xgboost", "shap", "sklearn", "torch", "scipy"):
     sys.modules[name] = None
-from flight_delay.serving.prediction import Desk; from flight_delay.serving.query import question
+from flight_delay.serving.prediction import PredictionService; from flight_delay.serving.query import parse_query
 asked = {"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:30:00", "explain": True}
 print(len(Desk().answer(question(asked))["reasons"]))
 """
@@ -123,9 +123,9 @@ def test_a_known_end_is_the_answer(desk, stage):
     later = pl.col("scheduled_departure") > datetime(2013, 11, 1, tzinfo=UTC)
     flight = desk.state.tables.flights.filter(ends[stage], later).row(0, named=True)
     known = flight[FATES[stage]] + timedelta(minutes=max(flight["departure_delay"] or 0, 0) if stage == "diverted" else 0)
-    before = desk.answer(question(described(flight) | {"as_of": (known - timedelta(minutes=1)).isoformat()}))
+    before = desk.answer(parse_query(described(flight) | {"as_of": (known - timedelta(minutes=1)).isoformat()}))
     assert before["stage"] in ("scheduled", "departed") and "fate" not in before["basis"]
-    after = desk.answer(question(described(flight) | {"as_of": (known + timedelta(minutes=60)).isoformat()}))
+    after = desk.answer(parse_query(described(flight) | {"as_of": (known + timedelta(minutes=60)).isoformat()}))
     delay = flight["arrival_delay"] if stage == "landed" else None
     assert after["stage"] == stage and after["delay_minutes"] == after["delay_mean"] == delay
     assert after["interval"] == {"level": 0.8, "low": delay, "high": delay}
@@ -145,7 +145,7 @@ def test_a_known_end_is_the_answer(desk, stage):
 @pytest.mark.slow
 def test_a_flight_two_days_overdue_is_most_likely_cancelled_and_if_not_very_late(desk):
     moments = [f"2013-11-{day}:30Z" for day in ("15T20", "15T23", "16T19", "17T19")]
-    overdue = [desk.answer(question(SEED | {"as_of": moment})) for moment in moments]
+    overdue = [desk.answer(parse_query(SEED | {"as_of": moment})) for moment in moments]
     p = [response["p_cancelled"] for response in overdue]
     assert p == sorted(p) and p[-1] > 0.9
     for response, minutes in zip(overdue, (60, 240, 1440, 2880), strict=True):
@@ -157,7 +157,7 @@ def test_a_flight_two_days_overdue_is_most_likely_cancelled_and_if_not_very_late
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [-180, 1439, 1440, 1600, 2880])
 def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_width(desk, delay):
-    response = desk.answer(question(SEED | {"departure_delay_minutes": delay}))
+    response = desk.answer(parse_query(SEED | {"departure_delay_minutes": delay}))
     assert abs(response["delay_minutes"] - delay) < 120
     assert response["interval"]["high"] - response["interval"]["low"] > 1 and response["confidence"] < 1
 
@@ -181,7 +181,7 @@ def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_w
     ],
 )
 def test_the_status_says_whether_to_rest_on_an_answer(desk, change, status, warning):
-    response = desk.answer(question(SEED | change))
+    response = desk.answer(parse_query(SEED | change))
     assert response["status"] == status
     assert re.search(warning, " ".join(response["warnings"])) if warning else status == "ok"
     assert status == "ok" or response["warnings"]
@@ -191,7 +191,7 @@ def test_the_status_says_whether_to_rest_on_an_answer(desk, change, status, warn
 @pytest.mark.slow
 def test_a_model_without_a_record_of_what_it_has_seen_still_serves(desk, monkeypatch):
     monkeypatch.delitem(desk.model.card, "trained_on")
-    assert desk.answer(question(SEED | {"airline": "ZZ"}))["status"] in ("ok", "degraded")
+    assert desk.answer(parse_query(SEED | {"airline": "ZZ"}))["status"] in ("ok", "degraded")
 
 
 def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
@@ -206,7 +206,7 @@ def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
     assert "more than a year" in outside_training({"trained_on": seen}, later)[0][0]
 
 
-from flight_delay.serving.query import meant
+from flight_delay.serving.query import query_flight
 
 
 @pytest.mark.model
@@ -216,13 +216,13 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
     trained_a_week_ahead = SimpleNamespace(answers_for=np.arange(len(BANDS)))
     rows, warnings = [], []
     for kind in ("clear", "storm"):
-        query = question(early | {"weather_condition": kind})
-        flight, as_of = meant(query, state.engine.zone_of)
+        query = parse_query(early | {"weather_condition": kind})
+        flight, as_of = query_flight(query, state.engine.zone_of)
         rows.append(features_of(trained_a_week_ahead, state, flight, as_of))
         warnings = unused(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
     assert rows[0].equals(rows[1])
     assert [warning.split()[0] for warning in warnings] == ["weather_condition", "tail_number"]
-    near = question(SEED | {"tail_number": "N14228"})
+    near = parse_query(SEED | {"tail_number": "N14228"})
     assert unused(near, BANDS[0], 0.0) == []
 
 
@@ -256,12 +256,12 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
 )
 def test_a_wrong_question_is_refused_with_rule_value_and_remedy(desk, change, said):
     with pytest.raises(BadInput, match=said):
-        desk.answer(question(SEED | change))
+        desk.answer(parse_query(SEED | change))
 
 
 def test_a_missing_field_is_named():
     with pytest.raises(BadInput, match="airline must be.*it is missing; add it"):
-        question({"route": "JFK-LAX", "departure_time": "2013-11-15T14:30:00"})
+        parse_query({"route": "JFK-LAX", "departure_time": "2013-11-15T14:30:00"})
 
 
 @pytest.mark.model
@@ -276,7 +276,7 @@ def test_a_missing_field_is_named():
 def test_any_question_gets_a_consistent_answer_or_a_refusal(desk, departure, delay, as_of, route):
     asked = SEED | {"route": route, "departure_time": departure.isoformat(), "departure_delay_minutes": delay}
     try:
-        found = desk.answer(question(asked | {"as_of": as_of.isoformat() if as_of else None}))
+        found = desk.answer(parse_query(asked | {"as_of": as_of.isoformat() if as_of else None}))
     except BadInput:
         return
     assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
@@ -285,7 +285,7 @@ def test_any_question_gets_a_consistent_answer_or_a_refusal(desk, departure, del
 
 def test_without_a_model_the_desk_is_not_ready(home):
     with pytest.raises(NotReady, match="train one"):
-        Desk(home).answer(question(SEED))
+        PredictionService(home).answer(parse_query(SEED))
 
 
 @pytest.mark.model
@@ -320,7 +320,7 @@ def loads(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("alias", ["champion", "v1"])
 def test_a_model_is_loaded_once_also_where_the_alias_is_a_version(registered, monkeypatch, alias):
-    made, desk = loads(monkeypatch), Desk(registered.model_copy(update={"alias": alias}))
+    made, desk = loads(monkeypatch), PredictionService(registered.model_copy(update={"alias": alias}))
     assert [desk.model.version for _ in range(5)] == ["v1"] * 5 and len(made) == 1
 
 
@@ -330,7 +330,7 @@ def test_a_model_is_loaded_once_also_where_the_alias_is_a_version(registered, mo
 def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_loaded(
     registered, desk, monkeypatch, caplog, damage
 ):
-    other, folder = Desk(registered), registered.home / "registry"
+    other, folder = PredictionService(registered), registered.home / "registry"
     other._state = desk.state
     assert other.model.version == "v1" and other.served.warning is None
     card = other.model.card | {"ledger_digest": "0" * 64} if damage == "a redefined feature" else other.model.card
@@ -348,7 +348,7 @@ def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_lo
         and other.served.warning in caplog.text
     )
     assert caplog.text.count("goes on answering") == 1
-    answered = other.answer(question(SEED))
+    answered = other.answer(parse_query(SEED))
     assert (answered["model_version"], answered["status"]) == ("v1", "degraded") and other.served.warning in answered[
         "warnings"
     ]
@@ -359,7 +359,7 @@ def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_lo
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_version_that_is_mended_is_tried_again(registered, monkeypatch):
-    desk = Desk(registered)
+    desk = PredictionService(registered)
     registry.set_alias("champion", registry.register(desk.model, registered), "next", registered)
     card = registered.home / "registry" / "v2" / "card.json"
     kept = card.read_text()

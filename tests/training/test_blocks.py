@@ -17,7 +17,7 @@ def test_the_default_blocks_are_60_20_20_in_time(nyc):
     found = split(nyc.flights)
     assert found.train_until == datetime(2013, 8, 8, 23, 50, tzinfo=UTC)
     assert found.validate_until == datetime(2013, 10, 19, 18, 53, tzinfo=UTC)
-    test = landed(nyc.flights).filter(pl.col("scheduled_departure") >= found.validate_until)
+    test = landed_flights(nyc.flights).filter(pl.col("scheduled_departure") >= found.validate_until)
     assert test.height == 65_470
     assert (test["arrival_delay"] >= 15).mean() == pytest.approx(0.243, abs=0.0005)
 
@@ -25,7 +25,7 @@ def test_the_default_blocks_are_60_20_20_in_time(nyc):
 @pytest.mark.data
 def test_baselines_see_no_flight_that_had_not_landed_by_then(nyc):
     until = split(nyc.flights).validate_until
-    past, known = past_of(nyc, until), known_by(nyc, until)
+    past, known = past_flights(nyc, until), known_by(nyc, until)
     assert past["actual_arrival"].max() < until and known.filter("cancelled").height > 1_000
     assert known.filter(pl.col("arrival_delay").is_not_null())["flight_id"].equals(past["flight_id"])
 

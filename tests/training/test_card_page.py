@@ -14,9 +14,9 @@ from flight_delay.training import card_page as card_page_module
 from flight_delay.features import declarations
 from flight_delay.core.config import settings
 from flight_delay.evaluation.baselines import Outcomes, evaluate
-from flight_delay.evaluation.segments import card_sections, plain
+from flight_delay.evaluation.segments import card_sections, json_rows
 from flight_delay.evaluation.plots import plot_importance
-from flight_delay.runs.parameters import read_notebook
+from flight_delay.runs.parameters import read_job
 from flight_delay.models.fit import fit
 from flight_delay.core.pages import Table
 
@@ -74,7 +74,7 @@ def card():
     asked = [(i := np.flatnonzero(left == departed)[1000:], Outcomes(X[i], flights[i]))[1] for departed in (False, True)]
     test = dict(zip(("two_hours", "pushback"), asked, strict=True))
     said = {"source": "made-up <flights>", "learned_until": "2013-03-01", "features": model.features, "horizons": list(test)}
-    return said | {"test": plain(evaluate(model, test, flights[:2000]))} | card_sections(model, test)
+    return said | {"test": json_rows(evaluate(model, test, flights[:2000]))} | card_sections(model, test)
 
 
 from flight_delay.features import declarations
@@ -117,7 +117,7 @@ def test_a_card_of_an_older_version_still_has_a_page(card):
 
 def report_table(features, importance):
     "What the training report shows below `The ledger`, of a model with these features."
-    cells = read_notebook("train", settings()).cells
+    cells = read_job("train", settings()).cells
     [heading] = [i for i, cell in enumerate(cells) if cell.source.startswith("## The ledger")]
     shown = next(cell.source for cell in cells[heading:] if cell.cell_type == "code")
     trained = SimpleNamespace(model=SimpleNamespace(features=features), importance=importance)

@@ -49,7 +49,7 @@ def verdict(monkeypatch):
     monkeypatch.setattr(promotion, "suspicion", lambda trained: [])
 
     def decided(trained, model=CHAMPION, version="v1", **card):
-        return decide(trained, Rival(model, "why", version=version, card={"horizons": list(BOTH), "source": "here"} | card))
+        return decide(trained, Incumbent(model, "why", version=version, card={"horizons": list(BOTH), "source": "here"} | card))
 
     return decided
 
@@ -137,12 +137,12 @@ BLOCKS = Split(*(datetime(2013, month, 1, tzinfo=UTC) for month in (9, 10, 12)))
 
 
 def test_a_champion_is_met_as_the_version_that_serves(tiny, home, verdict):
-    assert rival_of(BLOCKS).version is None
+    assert incumbent(BLOCKS).version is None
     serving(tiny)
-    rival = rival_of(BLOCKS)
+    rival = incumbent(BLOCKS)
     assert (rival.model.version, rival.version, rival.card["source"]) == ("v1", "v1", "here")
     serving(tiny, learned_until="2013-11-01T00:00:00+00:00")
-    assert (rival_of(BLOCKS).stays, rival_of(BLOCKS).version) == (True, "v2")
+    assert (incumbent(BLOCKS).stays, incumbent(BLOCKS).version) == (True, "v2")
 
 
 import sys
@@ -161,7 +161,7 @@ def test_a_champion_whose_features_are_redefined_gives_way_to_a_model_of_its_sou
     serving(tiny)
     changed = tuple(replace(f, unit="h") if f.name == "lead_minutes" else f for f in declarations.LEDGER)
     patch_everywhere(monkeypatch, "LEDGER", changed)
-    rival = rival_of(BLOCKS)
+    rival = incumbent(BLOCKS)
     assert rival.model is None and not rival.stays and "lead_minutes has been redefined" in rival.reason
     assert decide(challenger(), rival).promoted
     assert "answers at pushback" in decide(challenger(horizons=["day"]), rival).reason
@@ -179,7 +179,7 @@ def test_a_champion_whose_features_are_redefined_gives_way_to_a_model_of_its_sou
 )
 def test_a_champion_that_cannot_be_loaded_gives_way_only_where_its_card_says_what_it_served(tiny, home, damage, stays, verdict):
     damage(serving(tiny))
-    rival, decision = rival_of(BLOCKS), decide(challenger(), rival_of(BLOCKS))
+    rival, decision = incumbent(BLOCKS), decide(challenger(), incumbent(BLOCKS))
     assert (rival.model, rival.version, rival.stays) == (None, "v1", stays)
     assert decision.promoted is not stays and decision.compared_with == "v1" and "cannot be loaded" in decision.reason
     assert ("flight-delay models promote" in decision.reason) is stays
@@ -226,9 +226,9 @@ def test_a_small_model_beats_its_baselines(trained):
     assert 0.5 < auc["day"] < auc["two_hours"] < auc["pushback"]
 
 
-from flight_delay.training.blend import shares_of
-from flight_delay.training.blocks import past_of
-from flight_delay.training.fit import learn
+from flight_delay.training.blend import blend_weights
+from flight_delay.training.blocks import past_flights
+from flight_delay.training.fit import fit_until
 from flight_delay.training.train import by_lead
 
 
@@ -236,7 +236,7 @@ from flight_delay.training.train import by_lead
 @pytest.mark.slow
 def test_baselines_have_the_same_past_as_the_model_beside_them(winter, trained):
     blocks, found = trained
-    past, delay = past_of(winter, blocks.validate_until), found.outcomes["day"].delay
+    past, delay = past_flights(winter, blocks.validate_until), found.outcomes["day"].delay
     day = found.test.filter(pl.col("horizon") == "day")
     assert day["constant_mae"].item() == pytest.approx(np.abs(delay - past["arrival_delay"].median()).mean())
     assert day["constant_rmse"].item() == pytest.approx(np.sqrt(((delay - past["arrival_delay"].mean()) ** 2).mean()))
@@ -254,13 +254,13 @@ def test_the_future_cannot_change_what_was_learned(winter, trained):
         arrival_delay=pl.when(poisoned).then(999.0).otherwise("arrival_delay"),
         departure_delay=pl.when(poisoned).then(999.0).otherwise("departure_delay"),
     )
-    again = learn(
+    again = fit_until(
         Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers),
         blocks.validate_until,
         HORIZONS_TRIED,
         seed=1,
         params=SMALL,
-        shares=shares_of(found.ensemble),
+        shares=blend_weights(found.ensemble),
     )
     assert again.graphs == found.model.graphs
     assert all(np.array_equal(again.arrays[name], array) for name, array in found.model.arrays.items())
@@ -271,20 +271,20 @@ from datetime import timedelta
 from flight_delay.core.errors import BadInput
 from flight_delay.models.fit import KNOWN_BY_TAIL
 from flight_delay.models.registry import aliases
-from flight_delay.training.backtest import backtest, origins_of
-from flight_delay.training.train import CURVE_HOURS, card, choose, staleness
+from flight_delay.training.backtest import backtest, monthly_origins
+from flight_delay.training.train import CURVE_HOURS, model_card, choose_and_validate, staleness
 
 
 @pytest.mark.model
 @pytest.mark.slow
 def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
     blocks, found = trained
-    first = decide(found, rival_of(blocks))
+    first = decide(found, incumbent(blocks))
     assert first.promoted
-    version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), first)
+    version = register_challenger(found.model, model_card(winter, blocks, found, HORIZONS_TRIED, 1, False), first)
     assert aliases() == {"challenger": "v1"}  # the champion moves when the run is complete
     set_alias("champion", version, first.reason)
-    second = decide(found, rival_of(blocks))
+    second = decide(found, incumbent(blocks))
     assert not second.promoted
     assert "no better on the same flights" in second.reason
 
@@ -292,19 +292,19 @@ def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
 @pytest.mark.model
 @pytest.mark.slow
 def test_where_no_network_may_speak_nothing_is_chosen(winter):
-    ensemble, validation = choose(winter, split(winter.flights), ["day"], params={"rounds": 20})
-    assert shares_of(ensemble) == {} and validation["horizon"].to_list() == ["day"]
+    ensemble, validation = choose_and_validate(winter, split(winter.flights), ["day"], params={"rounds": 20})
+    assert blend_weights(ensemble) == {} and validation["horizon"].to_list() == ["day"]
 
 
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_backtest_asks_each_month_of_a_model_that_has_not_seen_it(winter):
-    origins = origins_of(winter.flights, 2)
+    origins = monthly_origins(winter.flights, 2)
     assert origins == [datetime(2013, 3, 1, tzinfo=UTC), winter.flights["scheduled_departure"].max() + timedelta(minutes=1)]
     found = backtest(winter, ["two_hours", "pushback"], origins, params=SMALL)
     assert found["segment"].to_list() == ["2013-03"] * 2 and (found["mae_skill"] > 0).all()
     with pytest.raises(BadInput, match="more than 3 months"):
-        origins_of(winter.flights)
+        monthly_origins(winter.flights)
 
 
 @pytest.mark.model
@@ -331,16 +331,16 @@ def test_later_questions_and_fresher_feeds_are_answered_better(winter, trained):
 
 
 from flight_delay.training.leaks import probes
-from flight_delay.training.train import suspicion
+from flight_delay.training.train import leak_reasons
 
 
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_champion_that_has_seen_the_test_flights_is_not_compared(winter, trained, home):
     blocks, found = trained
-    seen = card(winter, blocks, found, HORIZONS_TRIED, 1, refit=True)
-    set_alias("champion", keep(found.model, seen, Decision(True, "first")), "first")
-    verdict = decide(found, rival_of(blocks))
+    seen = model_card(winter, blocks, found, HORIZONS_TRIED, 1, refit=True)
+    set_alias("champion", register_challenger(found.model, seen, Decision(True, "first")), "first")
+    verdict = decide(found, incumbent(blocks))
     assert not verdict.promoted
     assert "has learned until" in verdict.reason
 
@@ -349,10 +349,12 @@ def test_a_champion_that_has_seen_the_test_flights_is_not_compared(winter, train
 @pytest.mark.slow
 def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
     blocks, found = trained
-    version = keep(found.model, card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first"))
+    version = register_challenger(
+        found.model, model_card(winter, blocks, found, HORIZONS_TRIED, 1, False), Decision(True, "first")
+    )
     set_alias("champion", version, "first")
     (registry_folder() / version / "departed_late.onnx").write_bytes(b"")
-    verdict = decide(found, rival_of(blocks))
+    verdict = decide(found, incumbent(blocks))
     assert verdict.promoted
     assert "cannot be loaded" in verdict.reason
 
@@ -361,7 +363,7 @@ def test_a_champion_that_cannot_be_loaded_is_replaced(winter, trained, home):
 @pytest.mark.slow
 def test_a_timetable_that_knows_too_much_is_not_promoted(winter, trained, home):
     blocks, found = trained
-    assert suspicion(found) == []
+    assert leak_reasons(found) == []
     flights = winter.flights.with_columns(  # a schedule that was written after the fact
         scheduled_arrival=pl.when(pl.col("arrival_delay") >= 15)
         .then(pl.col("scheduled_arrival") - pl.duration(minutes=30))
@@ -369,7 +371,7 @@ def test_a_timetable_that_knows_too_much_is_not_promoted(winter, trained, home):
     )
     written_late = Tables(flights, winter.weather, winter.aircraft, winter.airports, winter.carriers)
     leaking = replace(found, probes=probes(written_late, blocks))
-    verdict = decide(leaking, rival_of(blocks))
+    verdict = decide(leaking, incumbent(blocks))
     assert not verdict.promoted
     assert "the timetable alone" in verdict.reason
 
@@ -379,7 +381,7 @@ def test_a_timetable_that_knows_too_much_is_not_promoted(winter, trained, home):
 def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
     blocks, found = trained
     useless = replace(found, test=found.test.with_columns(mae_skill=pl.lit(-0.1)))
-    verdict = decide(useless, rival_of(blocks))
+    verdict = decide(useless, incumbent(blocks))
     assert not verdict.promoted
     assert "no better than the baseline" in verdict.reason
 
@@ -387,7 +389,7 @@ def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
 from itertools import pairwise
 
 from flight_delay.features.queries import at_horizon
-from flight_delay.training.blocks import asked_about
+from flight_delay.training.blocks import with_outcomes
 from flight_delay.training.leaks import probe
 
 
@@ -400,7 +402,7 @@ def test_a_planted_leak_of_each_kind_is_seen_and_clean_data_pass(winter, horizon
         winter.flights.filter(pl.col("scheduled_departure").is_between(*span, "left")) for span in pairwise(edges)
     ]
     samples = [flights.sample(6_000, seed=1, with_replacement=flights.height < 6_000) for flights in blocks_of_flights]
-    before, after = (asked_about(winter, at_horizon(flights.unique("flight_id"), horizon)) for flights in samples)
+    before, after = (with_outcomes(winter, at_horizon(flights.unique("flight_id"), horizon)) for flights in samples)
 
     def suspects(change):
         planted = [replace(asked, X=asked.X.with_columns(change(pl.Series(asked.delay)))) for asked in (before, after)]

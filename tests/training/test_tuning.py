@@ -20,14 +20,14 @@ def small(nyc):
     "A contest that takes seconds."
     flights = nyc.flights.filter(pl.col("scheduled_departure") < datetime(2013, 3, 1, tzinfo=UTC))
     winter = Tables(flights, nyc.weather, nyc.aircraft, nyc.airports, nyc.carriers)
-    return contest(winter, split(winter.flights), every=10)
+    return tuning_data(winter, split(winter.flights), every=10)
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_every_family_can_be_asked(small, family):
     settings = FAMILIES[family].space(optuna.trial.FixedTrial(CHEAP[family]))
-    found = judge(small, FAMILIES[family], settings, "pushback")
+    found = candidate_cost(small, FAMILIES[family], settings, "pushback")
     assert found["auc_15"] > 0.8 and 5 < found["crps"] < 12
 
 
@@ -47,7 +47,7 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(small, tmp_path):
     assert [trial.number for trial in again.trials] == [0, 1]
     assert again.trials[0].params == first.trials[0].params
     assert again.best_value <= first.best_value
-    assert compared({"ridge": again})["trials"].item() == 2
+    assert compare_families({"ridge": again})["trials"].item() == 2
     spent = tune(small, "ridge", tmp_path / "study.db", 1e-6)
     assert len(spent.trials) == 2  # its budget is gone
     assert gains({"ridge": spent}).height == 0 and best_settings({"ridge": spent}) == {}
@@ -78,4 +78,4 @@ def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):
 
 def test_an_unknown_family_is_refused(tmp_path):
     with pytest.raises(BadInput, match="family must be one of xgboost"):
-        study_of("prophet", tmp_path / "study.db")
+        open_study("prophet", tmp_path / "study.db")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOVING_GROUPS', 'REFERENCE_FLIGHTS', 'DRIFT_HORIZON', 'Limits', 'Check', 'psi', 'quality', 'Monitored', 'checks',
-           'decide', 'harder', 'past_with', 'monitor', 'quality_table', 'performance_table', 'drift_table']
+           'monitoring_verdict', 'harder', 'past_with', 'monitor', 'quality_table', 'performance_table', 'drift_table']
 
 # %% ../../nbs/monitoring/70_decision.ipynb #9bf21478
 import math
@@ -168,7 +168,7 @@ def checks(
     return rows
 
 # %% ../../nbs/monitoring/70_decision.ipynb #dbeccfbd
-def decide(
+def monitoring_verdict(
     performance: pl.DataFrame, drifted: pl.DataFrame, quality: Mapping[str, Any], limits: Limits
 ) -> tuple[str, list[str]]:  # verdict, reasons
     "What the figures mean: a warning with a reason for each check that does not hold."
@@ -231,7 +231,7 @@ def monitor(
     performance = _beside_the_test(evaluate(model, outcomes, past_with(tables, model)), model.card["test"])
     drifted = _drift(_reference_features(tables, learned_until), _drift_features(tables, outcomes, start, end))
     checked = [landings, *checks(performance, drifted, arrived, limits)]
-    verdict, reasons = decide(performance, drifted, arrived, limits)
+    verdict, reasons = monitoring_verdict(performance, drifted, arrived, limits)
     notes = harder(performance, span)
     return Monitored(verdict, reasons, arrived, drifted, performance, outcomes, limits, checked, notes)
 

@@ -72,20 +72,23 @@ def performance(skill, then, coverage):
     ],
 )
 def test_each_limit_warns_with_a_reason_that_states_value_and_limit(table, drifted, found, reason):
-    verdict, reasons = decide(table, drifted, found, Limits())
+    verdict, reasons = monitoring_verdict(table, drifted, found, Limits())
     assert verdict == "warn" and len(reasons) == 1 and reasons[0].endswith(reason)
 
 
 def test_nothing_wrong_is_ok_and_the_weather_may_drift():
     moving = STEADY.with_columns(psi=pl.lit(9.0), group=pl.lit("weather"))
-    assert decide(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
+    assert monitoring_verdict(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
 
 
 def test_a_changed_limit_changes_the_verdict_and_the_reason_says_so():
     table = performance(0.2, 0.2, 0.841)
-    assert decide(table, STEADY, PERFECT, Limits()) == ("ok", [])
+    assert monitoring_verdict(table, STEADY, PERFECT, Limits()) == ("ok", [])
     narrow = Limits(min_coverage_80=0.76, max_coverage_80=0.835)
-    assert decide(table, STEADY, PERFECT, narrow) == ("warn", ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"])
+    assert monitoring_verdict(table, STEADY, PERFECT, narrow) == (
+        "warn",
+        ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"],
+    )
 
 
 def test_each_limit_is_a_parameter_of_the_monitor_job_and_handed_on():

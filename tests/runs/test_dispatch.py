@@ -310,7 +310,7 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
     told = []
     monkeypatch.setattr(
         dispatch,
-        "tell",
+        "notify",
         lambda made, earlier, channels, *about: told.append(
             (made.verdict, made.failure, next((word for word in earlier if word not in ("skipped", "refused")), None), channels)
         ),

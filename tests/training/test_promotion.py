@@ -45,8 +45,8 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
 def verdict(monkeypatch):
     "Decides about a challenger."
     cost = {True: pl.repeat(10.0, pl.len()), False: pl.col("cost")}
-    monkeypatch.setattr(promotion, "judged", lambda model, X, delay: X.select(crps=cost[model is CHAMPION]))
-    monkeypatch.setattr(promotion, "suspicion", lambda trained: [])
+    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=cost[model is CHAMPION]))
+    monkeypatch.setattr(promotion, "leak_reasons", lambda trained: [])
 
     def decided(trained, model=CHAMPION, version="v1", **card):
         return decide(trained, Incumbent(model, "why", version=version, card={"horizons": list(BOTH), "source": "here"} | card))

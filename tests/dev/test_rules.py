@@ -35,9 +35,9 @@ def test_a_public_name_needs_prose_above_and_use_below():
 
 
 def test_a_public_name_in_two_notebooks_is_named_and_a_private_one_is_not():
-    notes = [a_notebook(f"{n}0_x.ipynb", f"p{n}.x", "#| export\ndef load(): ...\ndef _help(): ...") for n in (1, 2)]
+    notes = [a_notebook(f"{n}0_x.ipynb", f"p{n}.x", "#| export\ndef read(): ...\ndef _help(): ...") for n in (1, 2)]
     [sentence] = repeated_names(notes)
-    assert sentence.startswith("load is public in 10_x.ipynb and 20_x.ipynb")
+    assert sentence.startswith("read is public in 10_x.ipynb and 20_x.ipynb")
 
 
 def test_a_face_that_hides_a_module_is_named():

@@ -111,7 +111,10 @@ def _header(
     required: Collection[str],
 ) -> list[str]:
     "The names of a file's columns; raises `BadData` where a required one is missing or there twice."
-    names = next(csv.reader([line]))
+    try:
+        names = next(csv.reader([line]))
+    except csv.Error as error:
+        raise BadData(f"Source file {name} must begin with the names of its columns; line 1 cannot be read: {error}.") from error
     missing = [column for column in required if column not in names]
     if missing:
         plural = len(missing) > 1

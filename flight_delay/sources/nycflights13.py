@@ -7,6 +7,7 @@ __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #f1e07c48
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -42,8 +43,9 @@ MISSING_AIRPORTS = pl.DataFrame(
 def _is_zone(name: str) -> bool:
     "Whether clocks can be read in a zone of this name."
     try:
+        ZoneInfo(name)  # who asks about a flight gives a local time: zoneinfo must know the zone, too
         pl.Series([None], dtype=pl.Datetime("ms")).dt.replace_time_zone(name)
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError):  # of zoneinfo: not found, no name, a folder
         return False
     return True
 

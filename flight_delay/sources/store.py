@@ -84,19 +84,26 @@ def read_tables(folder: Path) -> Tables:
     "Tables as `write_tables` kept them last."
     kept: dict[str, str] = {}
     while True:
-        before, kept = kept, json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        before = kept
         try:
+            kept = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             frames = {name: pl.read_parquet(folder / kept["version"] / f"{name}.parquet") for name in (*SCHEMAS, "set_aside")}
-        except FileNotFoundError:
-            if kept == before:  # not replaced while we read, but damaged
-                raise
-            continue
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            if kept != before:  # replaced while we read
+                continue
+            raise BadData(
+                f"Tables that were kept must be whole; those in {folder.name} are damaged ({type(error).__name__}); "
+                "remove the folder, and they are converted again."
+            ) from error
         return Tables(**frames, source=kept["source"], digest=kept["digest"])
 
 # %% ../../nbs/sources/14_store.ipynb #ab57dd5a
+_CONVERTING = ("core.errors", "sources.tables", "sources.files", "sources.clocks", "sources.nycflights13")
+
+
 def _conversion_code() -> dict[str, bytes]:
     "The modules that decide what the canonical tables hold."
-    specs = [importlib.util.find_spec(f"flight_delay.{module}") for module in ("tables", "sources")]
+    specs = [importlib.util.find_spec(f"flight_delay.{module}") for module in _CONVERTING]
     return {spec.name: Path(spec.origin).read_bytes() for spec in specs if spec and spec.origin}
 
 # %% ../../nbs/sources/14_store.ipynb #386cad1e
@@ -121,7 +128,13 @@ def load(
     if not kept.exists():
         write_tables(convert(folder, name), kept)
     os.utime(kept)  # what was asked for last is the latest
-    return read_tables(kept)
+    try:
+        return read_tables(kept)
+    except BadData as error:
+        log.warning("%s They are converted again now.", error)
+        shutil.rmtree(kept, ignore_errors=True)
+        write_tables(convert(folder, name), kept)
+        return read_tables(kept)
 
 # %% ../../nbs/sources/14_store.ipynb #55002c68
 def latest(source: str = EMBEDDED, config: Settings | None = None) -> Tables:

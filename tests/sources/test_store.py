@@ -292,7 +292,7 @@ def test_a_report_of_an_impossible_year_is_set_aside(tmp_path, year):
     assert tables.set_aside["rule"].to_list() == [INSTANT_RULE]
 
 
-@pytest.mark.parametrize("zone", ["\\N", "", "Mars/Olympus", "-5"])
+@pytest.mark.parametrize("zone", ["\\N", "", "Mars/Olympus", "-5", "-05:00"])
 def test_an_airport_without_a_known_zone_is_set_aside_and_its_flights_with_it(tmp_path, zone):
     airports = [*TINY["airports.csv"], f"ZZZ,Nowhere,1,1,{zone}"]
     flights = [*TINY["flights.csv"], flight_line(dest="ZZZ")]
@@ -748,51 +748,24 @@ def test_a_writer_that_is_killed_leaves_whole_tables_and_no_rubbish(nyc, tmp_pat
 def test_a_version_that_is_damaged_is_not_waited_for(nyc, tmp_path):
     write_tables(small_tables(nyc, "one"), tmp_path / "kept")
     next((tmp_path / "kept").glob("*/weather.parquet")).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(BadData, match="must be whole"):
         read_tables(tmp_path / "kept")
 
 
-@pytest.mark.data
-def test_readers_and_writers_at_once_never_meet_half_of_a_table(nyc, tmp_path):
-    write_tables(small_tables(nyc, "100", 100), tmp_path / "kept")
-
-    def write(rows):
-        for _ in range(4):
-            write_tables(small_tables(nyc, str(rows), rows), tmp_path / "kept")
-
-    with ThreadPoolExecutor() as threads:
-        writing = [threads.submit(write, rows) for rows in (100, 150, 200, 200)]
-        while not all(task.done() for task in writing):
-            kept = read_tables(tmp_path / "kept")
-            assert kept.flights.height == kept.weather.height == int(kept.digest)
-        assert not any(task.exception() for task in writing)
+@pytest.mark.parametrize("damage", ["torn manifest", "no manifest", "torn table", "no table"])
+def test_kept_tables_that_are_damaged_are_converted_again(tmp_path, damage):
+    config = settings(home=tmp_path / "home")
+    source = one_number(tmp_path / "source", 7)
+    assert numbers(load(str(source), config)) == [7]
+    [kept] = [path for path in (config.home / "data").iterdir() if path.is_dir()]
+    path = kept / "tables.json" if "manifest" in damage else next(kept.rglob("flights.parquet"))
+    path.write_bytes(path.read_bytes()[:20]) if "torn" in damage else path.unlink()
+    with pytest.raises(BadData, match="must be whole; those in source-.* are damaged"):
+        read_tables(kept)
+    assert numbers(load(str(source), config)) == [7]
 
 
-def write_forever(tables, folder):
-    "Write the same tables again and again, until killed."
-    while True:
-        write_tables(tables, folder)
+def test_the_code_that_converts_counts_for_what_is_kept():
+    from flight_delay.sources.store import _CONVERTING, _conversion_code
 
-
-@pytest.mark.data
-def test_a_writer_that_is_killed_leaves_whole_tables_and_no_rubbish(nyc, tmp_path):
-    kept, context = small_tables(nyc, "100", 100), multiprocessing.get_context("spawn")
-    writer = context.Process(target=write_forever, args=(kept, tmp_path / "kept"))
-    writer.start()
-    while not (tmp_path / "kept").exists():
-        time.sleep(0.01)
-    time.sleep(0.03)  # in the middle of a replacement
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.join()
-    assert read_tables(tmp_path / "kept").flights.equals(kept.flights)
-    write_tables(small_tables(nyc, "50", 50), tmp_path / "kept")
-    assert read_tables(tmp_path / "kept").flights.height == 50
-    assert len(list((tmp_path / "kept").iterdir())) == 2 and not (tmp_path / ".kept.unfinished").exists()
-
-
-@pytest.mark.data
-def test_a_version_that_is_damaged_is_not_waited_for(nyc, tmp_path):
-    write_tables(small_tables(nyc, "one"), tmp_path / "kept")
-    next((tmp_path / "kept").glob("*/weather.parquet")).unlink()
-    with pytest.raises(FileNotFoundError):
-        read_tables(tmp_path / "kept")
+    assert set(_conversion_code()) == {f"flight_delay.{module}" for module in _CONVERTING}

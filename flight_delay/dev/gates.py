@@ -5,6 +5,7 @@ __all__ = ['GENERATED', 'unchanged', 'main']
 
 # %% ../../nbs/dev/gates.ipynb #90bdda77
 import hashlib
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -40,7 +41,7 @@ def unchanged(root: Path, command: list[str]) -> list[str]:
 
 # %% ../../nbs/dev/gates.ipynb #1c2e8b10
 def main(arguments: list[str] | None = None) -> int:  # exit code
-    "`python -m flight_delay.dev.gates check | report | outputs [NOTEBOOK ...] | example | unchanged -- COMMAND | tests | readme`."
+    "`python -m flight_delay.dev.gates` check, report, outputs [NOTEBOOK ...], example, unchanged -- COMMAND, tests or readme."
     task, *rest = (arguments if arguments is not None else sys.argv[1:]) or ["check"]
     root = project_root()
     if task == "tests":
@@ -58,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
         return int(bool(problems))
     else:
         print(
-            f"task must be check, report, outputs, example, unchanged -- COMMAND, tests or readme; got {' '.join([task, *rest])}"
+            "task must be check, report, outputs, example, unchanged -- COMMAND, tests or readme; "
+            f"got {shlex.join([task, *rest])}"
         )
         return 2
     return 0

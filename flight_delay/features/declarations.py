@@ -187,7 +187,8 @@ class Feature:
 
 # %% ../../nbs/features/20_declarations.ipynb #f73e2f87
 TAIL_KNOWN_MINUTES = 180  # the source knows only the tail that flew: further out nothing rests on it
-TURNAROUND_MINUTES = 35  # least time on the ground: above twice this, and the flight back, past flights are no later than others
+# least time on the ground: above twice this, and the flight back, past flights are no later than others
+TURNAROUND_MINUTES = 35
 FERRY_MPH, FERRY_TAXI_MINUTES = 500.0, 30.0  # the quickest flight between two airports
 AIRCRAFT_COLUMNS = ("seats", "aircraft_age_years")
 KNOWN_BY_THE_TAIL = (
@@ -400,7 +401,8 @@ _AIRCRAFT = [
 _WEATHER_READINGS = (
     ("temperature_c", "°C", "temperature"), ("dew_point_c", "°C", "dew point"), ("humidity_pct", "%", "humidity"),
     ("wind_direction_deg", "°", "wind direction"), ("wind_speed_kt", "kt", "wind"), ("wind_gust_kt", "kt", "gusts"),
-    ("visibility_mi", "mi", "visibility"), ("precipitation_mm", "mm", "precipitation of the hour"), ("pressure_hpa", "hPa", "pressure"),
+    ("visibility_mi", "mi", "visibility"), ("precipitation_mm", "mm", "precipitation of the hour"),
+    ("pressure_hpa", "hPa", "pressure"),
 )
 _DEST_READINGS = (
     ("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),

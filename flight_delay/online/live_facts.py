@@ -188,10 +188,10 @@ def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
 def _make_room(state: LiveFacts, airport: str) -> None:
     "One more row for the weather."
     engine = state.engine
-    for columns in (engine.columns["weather"], engine.sources["weather"].values):
+    for columns in (engine.columns["weather"], engine.streams["weather"].values):
         for name, column in columns.items():
             columns[name] = np.append(column, np.nan)
-    of = engine.sources["weather"]
+    of = engine.streams["weather"]
     of.known = np.append(of.known, NOT_KNOWN)
     of.ticks = {name: np.append(column, 0) for name, column in of.ticks.items()}
     for key, table in engine.codes.items():
@@ -260,7 +260,7 @@ def _update_streams(
     for name, stream in STREAMS.items():
         if stream.table != table or not (moved or changed & READS[name]):
             continue
-        of = engine.sources[name]
+        of = engine.streams[name]
         known = int(known_at_ms(stream.known_at(one, engine.lag(stream))))
         values = {value: float(formula(one)) for value, formula in stream.values.items()}
         amounts = {value: int(ticks(number)) for value, number in values.items()}
@@ -281,7 +281,7 @@ def _replace_fact(
     state: LiveFacts, stream: str, key: str, row: int, code: tuple[int, int], known: int, amounts: Mapping[str, int]
 ) -> None:
     "The old fact of a row for the new one, in the tails of its key before and after."
-    of, places = state.engine.sources[stream], state.engine.facts[stream, key].places
+    of, places = state.engine.streams[stream], state.engine.facts[stream, key].total_columns
     before, after = (
         state.tails.get((stream, key, one)) or state.tails.setdefault((stream, key, one), _LateFacts(1 + len(places)))
         for one in code
@@ -294,5 +294,5 @@ def _replace_fact(
 # %% ../../nbs/online/31_live_facts.ipynb #3cb447fd
 def _newest_fact(state: LiveFacts) -> int:  # milliseconds since 1970
     "When the newest departure, arrival or report became known."
-    known = (state.engine.sources[name].known for name in ("departures", "arrivals", "weather"))
+    known = (state.engine.streams[name].known for name in ("departures", "arrivals", "weather"))
     return max(int(part[part != NOT_KNOWN].max(initial=0)) for part in known)

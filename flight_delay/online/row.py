@@ -77,7 +77,7 @@ PLANS = _plans()
 def _window_totals(state: LiveFacts, one: SingleQuery, plan: _Plan) -> np.ndarray:  # int64 (features, 1 + quantities)
     "Count and quantities of each window of a plan, less the asked flight's own fact."
     engine, code = state.engine, one.codes[plan.key]
-    facts, of = engine.facts[plan.stream, plan.key], engine.sources[plan.stream]
+    facts, of = engine.facts[plan.stream, plan.key], engine.streams[plan.stream]
     moment = np.where(plan.around, one.departs, one.as_of)
     start, end = moment + plan.start, moment + plan.end
     low = np.searchsorted(facts.stamps, stamp(code, start), side="right")
@@ -87,7 +87,7 @@ def _window_totals(state: LiveFacts, one: SingleQuery, plan: _Plan) -> np.ndarra
         found += tail.totals(start, end)
     if one.row >= 0 and STREAMS[plan.stream].table == "flights" and (known := int(of.known[one.row])) != NOT_KNOWN:
         mine = (known > start) & (known <= end)
-        found -= np.outer(mine, [1, *(int(of.ticks[value][one.row]) ** power for value, power in facts.places)])
+        found -= np.outer(mine, [1, *(int(of.ticks[value][one.row]) ** power for value, power in facts.total_columns)])
     return found
 
 # %% ../../nbs/online/33_row.ipynb #8cb776e8
@@ -131,7 +131,7 @@ def _newest_row(
 ) -> tuple[int, int]:  # row, known_at; (-1, NEVER) for none
     "The newest fact at an instant that still stands and is not the asked flight's own."
     engine, code, table = state.engine, one.codes[feature.key], STREAMS[feature.stream].table
-    facts, known_at = engine.facts[feature.stream, feature.key], engine.sources[feature.stream].known
+    facts, known_at = engine.facts[feature.stream, feature.key], engine.streams[feature.stream].known
     oldest, own = max(at - int(feature.hours * HOUR_MS), 0), one.row if table == "flights" else -1
     code_of = engine.codes[feature.key][table]
     last = int(np.searchsorted(facts.stamps, stamp(code, at), side="right")) - 1
@@ -167,7 +167,7 @@ def _newest_features(state: LiveFacts, one: SingleQuery) -> dict[str, float]:
         if feature.statistic == "age":
             known[feature.name] = (one.as_of - known_at) / MINUTE_MS if row >= 0 else np.nan
             continue
-        values = state.engine.sources[feature.stream].values[feature.value]
+        values = state.engine.streams[feature.stream].values[feature.value]
         known[feature.name] = float(values[row]) if row >= 0 else np.nan
         if feature.statistic == "change":
             before, _ = look_up(feature, at - int(feature.hours * HOUR_MS))
@@ -201,7 +201,7 @@ def _tail_known_of_one(state: LiveFacts, one: SingleQuery, origin: str) -> bool:
     previous, _ = _newest_row(state, one, PLANNED_TURNAROUND, one.departs - back)
     if previous < 0:
         return True
-    lands = state.engine.sources["schedule"].values["lands"][previous]
+    lands = state.engine.streams["schedule"].values["lands"][previous]
     needed = minutes_until_ready(state.engine, state.tables.flights["dest"][previous], origin)
     return bool(one.departs / MINUTE_MS - lands >= needed)
 

@@ -71,9 +71,9 @@ def _fates(state: LiveFacts, row: int) -> dict[str, int]:  # stage -> millisecon
     "From when on each end of a flight is known; NEVER for one that did not happen."
     engine = state.engine
     one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
-    fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
+    fates = {"landed": int(engine.streams["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
     if one["cancelled"] > 0:
-        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NOT_KNOWN))
+        fates["cancelled"] = min(int(engine.streams["starts"].known[row]), state.told_at.get(("cancelled", row), NOT_KNOWN))
     if flight_of(state, row)["diverted"] and one["actual_departure"] == one["actual_departure"]:
         missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
         told = max(state.told_at.get(("diverted", row), NOT_KNOWN), int(one["actual_departure"]))

@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['Columns', 'DAY_MS', 'HOUR_MS', 'MINUTE_MS', 'SEVERITY', 'WEATHER_NUMBERS', 'STREAMS', 'FEEDS', 'KEYS', 'OVERDUE',
            'TAIL_KNOWN_MINUTES', 'TURNAROUND_MINUTES', 'FERRY_MPH', 'FERRY_TAXI_MINUTES', 'AIRCRAFT_COLUMNS',
-           'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'YEAR', 'ITSELF', 'WEEK', 'MONTH', 'HISTORY',
-           'NOW', 'AIRCRAFT_AND_WEATHER', 'LEDGER', 'Stream', 'key_text', 'Feature', 'windows', 'ledger']
+           'KNOWN_BY_THE_TAIL', 'KNOWN_OF_ITSELF', 'PEAK_LOCAL_HOURS', 'WEEK', 'MONTH', 'YEAR', 'LEDGER', 'Stream',
+           'key_text', 'Feature', 'windows', 'ledger']
 
 # %% ../../nbs/features/20_declarations.ipynb #3efc88e8
 from collections.abc import Callable, Mapping
@@ -33,6 +33,35 @@ class Stream:
     known_at: Callable[[Columns, float], Any]  # (columns, lag in ms) -> ms since 1970, NaN where it is no fact
     values: Mapping[str, Callable[[Columns], Any]] = field(default_factory=dict)  # the numbers it carries
 
+# %% ../../nbs/features/20_declarations.ipynb #d2470097
+_DEPARTURES = Stream(
+    table="flights",
+    feed="departures",
+    known_when="at actual_departure",
+    known_at=lambda f, lag: f["actual_departure"] + lag,
+    values={
+        "delay": lambda f: f["departure_delay"],
+        "late": lambda f: f["departure_delay"] >= LATE_MINUTES,
+        "planned": lambda f: f["planned_minutes"],
+    },
+)
+
+# %% ../../nbs/features/20_declarations.ipynb #a88444c5
+_ARRIVALS = Stream(
+    table="flights",
+    feed="arrivals",
+    known_when="at actual_arrival",
+    known_at=lambda f, lag: f["actual_arrival"] + lag,
+    values={"delay": lambda f: f["arrival_delay"], "on_time": lambda f: f["arrival_delay"] < LATE_MINUTES},
+)
+_RECOVERIES = Stream(
+    table="flights",
+    feed="arrivals",
+    known_when="at actual_arrival",
+    known_at=lambda f, lag: np.maximum(f["actual_arrival"], f["actual_departure"]) + lag,
+    values={"recovery": lambda f: f["arrival_delay"] - f["departure_delay"]},
+)
+
 # %% ../../nbs/features/20_declarations.ipynb #04da461d
 def _start_known_at(f: Columns, lag: float) -> Any:
     "When it is known that a flight has left, or, at its scheduled departure, that it is cancelled and will not."
@@ -40,11 +69,39 @@ def _start_known_at(f: Columns, lag: float) -> Any:
     known: Any = np.where(stays, f["scheduled_departure"], f["actual_departure"])
     return known + lag
 
+# %% ../../nbs/features/20_declarations.ipynb #29fa1d20
+_STARTS = Stream(
+    table="flights",
+    feed="departures",
+    known_when="at actual_departure, or at scheduled_departure when cancelled",
+    known_at=_start_known_at,
+    values={"cancelled": lambda f: np.where(np.isnan(f["actual_departure"]), f["cancelled"], 0.0)},
+)
+
 # %% ../../nbs/features/20_declarations.ipynb #1df0fbce
 def _settlement_known_at(f: Columns, lag: float) -> Any:
     "When a flight stops being overdue: it has left, is cancelled, or is a day late and forgotten."
-    due, start = f["scheduled_departure"], _start_known_at(f, lag)
-    return np.fmin(np.maximum(due, np.where(np.isnan(start), np.inf, start)), due + DAY_MS)
+    scheduled, started = f["scheduled_departure"], _start_known_at(f, lag)
+    return np.fmin(np.maximum(scheduled, np.where(np.isnan(started), np.inf, started)), scheduled + DAY_MS)
+
+# %% ../../nbs/features/20_declarations.ipynb #99650d6b
+_SCHEDULE = Stream(
+    table="flights",
+    feed=None,
+    known_when="always",
+    known_at=lambda f, lag: f["scheduled_departure"],
+    values={
+        "due": lambda f: f["scheduled_departure"] / MINUTE_MS,  # minutes since 1970
+        "lands": lambda f: f["scheduled_arrival"] / MINUTE_MS,
+    },
+)
+_SETTLED = Stream(
+    table="flights",
+    feed="departures",
+    known_when="at actual_departure, or at scheduled_departure when cancelled",
+    known_at=_settlement_known_at,
+    values={"due": lambda f: f["scheduled_departure"] / MINUTE_MS},
+)
 
 # %% ../../nbs/features/20_declarations.ipynb #e1eb3e07
 SEVERITY = {"clear": 0.0, "cloudy": 1.0, "rain": 2.0, "fog": 3.0, "snow": 4.0, "storm": 5.0}
@@ -52,64 +109,23 @@ WEATHER_NUMBERS = (
     *("temperature_c", "dew_point_c", "humidity_pct", "wind_direction_deg", "wind_speed_kt", "wind_gust_kt"),
     *("visibility_mi", "precipitation_mm", "pressure_hpa", "severity"),
 )
+_WEATHER = Stream(
+    table="weather",
+    feed="weather",
+    known_when="at the report's known_at",
+    known_at=lambda w, lag: w["known_at"] + lag,
+    values={name: itemgetter(name) for name in WEATHER_NUMBERS},
+)
+
+# %% ../../nbs/features/20_declarations.ipynb #ddf744eb
 STREAMS = {
-    "departures": Stream(
-        "flights",
-        "departures",
-        "at actual_departure",
-        lambda f, lag: f["actual_departure"] + lag,
-        {
-            "delay": lambda f: f["departure_delay"],
-            "late": lambda f: f["departure_delay"] >= LATE_MINUTES,
-            "planned": lambda f: f["planned_minutes"],
-        },
-    ),
-    "arrivals": Stream(
-        "flights",
-        "arrivals",
-        "at actual_arrival",
-        lambda f, lag: f["actual_arrival"] + lag,
-        {"delay": lambda f: f["arrival_delay"], "on_time": lambda f: f["arrival_delay"] < LATE_MINUTES},
-    ),
-    "recoveries": Stream(
-        "flights",
-        "arrivals",
-        "at actual_arrival",
-        lambda f, lag: np.maximum(f["actual_arrival"], f["actual_departure"]) + lag,
-        {"recovery": lambda f: f["arrival_delay"] - f["departure_delay"]},
-    ),
-    "starts": Stream(
-        "flights",
-        "departures",
-        "at actual_departure, or at scheduled_departure when cancelled",
-        _start_known_at,
-        # a flight that left its gate and was cancelled then: nobody wrote down when, so it stays a departure
-        {"cancelled": lambda f: np.where(np.isnan(f["actual_departure"]), f["cancelled"], 0.0)},
-    ),
-    "schedule": Stream(
-        "flights",
-        None,
-        "always",
-        lambda f, lag: f["scheduled_departure"],
-        {
-            "due": lambda f: f["scheduled_departure"] / MINUTE_MS,  # minutes since 1970
-            "lands": lambda f: f["scheduled_arrival"] / MINUTE_MS,
-        },
-    ),
-    "settled": Stream(
-        "flights",
-        "departures",
-        "at actual_departure, or at scheduled_departure when cancelled",
-        _settlement_known_at,
-        {"due": lambda f: f["scheduled_departure"] / MINUTE_MS},
-    ),
-    "weather": Stream(
-        "weather",
-        "weather",
-        "at the report's known_at",
-        lambda w, lag: w["known_at"] + lag,
-        {name: itemgetter(name) for name in WEATHER_NUMBERS},
-    ),
+    "departures": _DEPARTURES,
+    "arrivals": _ARRIVALS,
+    "recoveries": _RECOVERIES,
+    "starts": _STARTS,
+    "schedule": _SCHEDULE,
+    "settled": _SETTLED,
+    "weather": _WEATHER,
 }
 FEEDS = ("departures", "arrivals", "weather")
 
@@ -128,7 +144,7 @@ KEYS = {
 
 
 def key_text(key: str) -> pl.Expr:
-    "A key as one string per row; null where a part is unknown."
+    "A key of `KEYS` as one string per row; null where a part is unknown."
     return pl.concat_str([pl.col(part).cast(pl.String) for part in KEYS[key]] or [pl.lit("")], separator=" ")
 
 # %% ../../nbs/features/20_declarations.ipynb #68d70a4c
@@ -171,9 +187,8 @@ class Feature:
 
 # %% ../../nbs/features/20_declarations.ipynb #f73e2f87
 TAIL_KNOWN_MINUTES = 180  # the source knows only the tail that flew: further out nothing rests on it
-TURNAROUND_MINUTES = (
-    35  # least time on the ground: above twice this, and the flight back, past flights are no later than others
-)
+# least time on the ground: above twice this, and the flight back, past flights are no later than others
+TURNAROUND_MINUTES = 35
 FERRY_MPH, FERRY_TAXI_MINUTES = 500.0, 30.0  # the quickest flight between two airports
 AIRCRAFT_COLUMNS = ("seats", "aircraft_age_years")
 KNOWN_BY_THE_TAIL = (
@@ -200,7 +215,7 @@ def windows(
     stream: str,
     key: str,
     value: str,
-    *hours: float,
+    *hours: float,  # one per feature
 ) -> list[Feature]:
     "The same feature over several windows."
 
@@ -213,14 +228,13 @@ def windows(
 
 # %% ../../nbs/features/20_declarations.ipynb #9728ccf2
 def _derived(name: str, group: str, unit: str, meaning: str, formula: Callable[..., Any]) -> Feature:
-    "A feature that follows from other features."
+    "A feature that is computed from other features, which its formula names as parameters."
     return Feature(name, group, unit, meaning, "derived", formula=formula)
 
 # %% ../../nbs/features/20_declarations.ipynb #98194e70
 # fmt: off
 PEAK_LOCAL_HOURS = (7, 8, 9, 16, 17, 18, 19, 20)  # the morning and the evening bank at the origin
-YEAR = 365 * 24
-ITSELF = [
+_STAGE_AND_CALENDAR = [
     Feature("lead_minutes", "stage", "min", "time from as_of to the scheduled departure", "asked"),
     Feature("departure_delay", "stage", "min", "the flight's own departure delay, once it has left", "asked"),
     Feature("taxi_out", "stage", "min", "the flight's own time from gate to take-off, once it is airborne", "asked"),
@@ -231,12 +245,20 @@ ITSELF = [
     Feature("is_holiday", "calendar", "0/1", "the local day is a US public holiday", "timetable"),
     Feature("days_to_holiday", "calendar", "d", "days from the nearest US public holiday, negative before it", "timetable"),
     Feature("is_peak_hour", "calendar", "0/1", "local hour in the two daily peaks", "timetable"),
+]
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #3094e57a
+# fmt: off
+_PLAN = [
     Feature("planned_minutes", "schedule", "min", "planned time from gate to gate", "timetable"),
     Feature("distance_mi", "schedule", "mi", "great-circle distance", "timetable"),
     _derived("planned_slack_minutes", "schedule", "min", "planned time beyond 500 mph and 30 minutes on the ground",
             lambda planned_minutes, distance_mi: planned_minutes - distance_mi * 60 / 500 - 30),
-    Feature("departures_planned_1h", "schedule", "n", "departures at the origin within 30 min", "around", "schedule", "origin", "", 0.5),
-    Feature("departures_planned_3h", "schedule", "n", "departures at the origin within 90 min", "around", "schedule", "origin", "", 1.5),
+    Feature("departures_planned_1h", "schedule", "n", "departures at the origin within 30 min",
+            "around", "schedule", "origin", "", 0.5),
+    Feature("departures_planned_3h", "schedule", "n", "departures at the origin within 90 min",
+            "around", "schedule", "origin", "", 1.5),
     Feature("airline_planned_1h", "schedule", "n", "its airline's among them", "around", "schedule", "carrier_origin", "", 0.5),
     Feature("planned_turnaround", "schedule", "min", "planned time since the aircraft's flight before this one was due to land",
             "gap", "schedule", "tail", "lands", 48),
@@ -250,87 +272,173 @@ ITSELF = [
 
 # %% ../../nbs/features/20_declarations.ipynb #b775b90c
 # fmt: off
-WEEK, MONTH = 7 * 24, 30 * 24
-HISTORY = [
-    *windows("avg_delay_{}", "route", "min", "mean arrival delay on the route", "mean", "arrivals", "route", "delay", WEEK, MONTH),
+WEEK, MONTH, YEAR = 7 * 24, 30 * 24, 365 * 24
+_ROUTE_AND_FLIGHT_HISTORY = [
+    *windows("avg_delay_{}", "route", "min", "mean arrival delay on the route",
+             "mean", "arrivals", "route", "delay", WEEK, MONTH),
     *windows("std_delay_{}", "route", "min", "its standard deviation", "std", "arrivals", "route", "delay", WEEK, MONTH),
-    *windows("on_time_percentage_{}", "route", "share", "arrivals on time on the route", "mean", "arrivals", "route", "on_time", WEEK, MONTH),
+    *windows("on_time_percentage_{}", "route", "share", "arrivals on time on the route",
+             "mean", "arrivals", "route", "on_time", WEEK, MONTH),
     *windows("flights_{}", "route", "n", "arrivals on the route", "count", "arrivals", "route", "", WEEK, MONTH),
-    *windows("flight_avg_delay_{}", "flight", "min", "mean arrival delay of the flight number", "mean", "arrivals", "flight", "delay", WEEK, MONTH),
+    *windows("flight_avg_delay_{}", "flight", "min", "mean arrival delay of the flight number",
+             "mean", "arrivals", "flight", "delay", WEEK, MONTH),
     *windows("flight_std_delay_{}", "flight", "min", "its standard deviation", "std", "arrivals", "flight", "delay", MONTH),
-    *windows("flight_on_time_percentage_{}", "flight", "share", "arrivals on time of the flight number", "mean", "arrivals", "flight", "on_time", MONTH),
+    *windows("flight_on_time_percentage_{}", "flight", "share", "arrivals on time of the flight number",
+             "mean", "arrivals", "flight", "on_time", MONTH),
     *windows("flight_flights_{}", "flight", "n", "arrivals of the flight number", "count", "arrivals", "flight", "", MONTH),
-    *windows("airline_avg_delay_{}", "airline", "min", "mean arrival delay of the airline", "mean", "arrivals", "carrier", "delay", 24, WEEK, MONTH),
+]
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #8d6e3277
+# fmt: off
+_AIRLINE_AND_HOUR_HISTORY = [
+    *windows("airline_avg_delay_{}", "airline", "min", "mean arrival delay of the airline",
+             "mean", "arrivals", "carrier", "delay", 24, WEEK, MONTH),
     *windows("airline_std_delay_{}", "airline", "min", "its standard deviation", "std", "arrivals", "carrier", "delay", MONTH),
-    *windows("airline_on_time_percentage_{}", "airline", "share", "arrivals on time of the airline", "mean", "arrivals", "carrier", "on_time", MONTH),
-    Feature("airline_cancellation_rate", "airline", "share", "cancelled among the airline's flights, 30d", "mean", "starts", "carrier", "cancelled", MONTH),
+    *windows("airline_on_time_percentage_{}", "airline", "share", "arrivals on time of the airline",
+             "mean", "arrivals", "carrier", "on_time", MONTH),
+    Feature("airline_cancellation_rate", "airline", "share", "cancelled among the airline's flights, 30d",
+            "mean", "starts", "carrier", "cancelled", MONTH),
     _derived("airline_reliability_score", "airline", "share", "flights of the airline that went and arrived on time, 30d",
-            lambda airline_on_time_percentage_30d, airline_cancellation_rate: airline_on_time_percentage_30d * (1 - airline_cancellation_rate)),
-    *windows("airline_origin_avg_delay_{}", "airline", "min", "mean arrival delay of the airline from this origin", "mean", "arrivals", "carrier_origin", "delay", WEEK, MONTH),
-    *windows("hour_avg_departure_delay_{}", "origin", "min", "mean departure delay at this origin and local hour", "mean", "departures", "origin_hour", "delay", WEEK, MONTH),
-    *windows("hour_late_share_{}", "origin", "share", "departures 15 min late or more at this origin and local hour", "mean", "departures", "origin_hour", "late", MONTH),
+            lambda airline_on_time_percentage_30d, airline_cancellation_rate:
+                airline_on_time_percentage_30d * (1 - airline_cancellation_rate)),
+    *windows("airline_origin_avg_delay_{}", "airline", "min", "mean arrival delay of the airline from this origin",
+             "mean", "arrivals", "carrier_origin", "delay", WEEK, MONTH),
+    *windows("hour_avg_departure_delay_{}", "origin", "min", "mean departure delay at this origin and local hour",
+             "mean", "departures", "origin_hour", "delay", WEEK, MONTH),
+    *windows("hour_late_share_{}", "origin", "share", "departures 15 min late or more at this origin and local hour",
+             "mean", "departures", "origin_hour", "late", MONTH),
 ]
 # fmt: on
 
 # %% ../../nbs/features/20_declarations.ipynb #b39e5970
 # fmt: off
-NOW = [
-    *windows("origin_departure_delay_{}", "origin", "min", "mean departure delay at the origin", "mean", "departures", "origin", "delay", 1, 3, 24),
-    *windows("origin_late_share_{}", "origin", "share", "departures at the origin 15 min late or more", "mean", "departures", "origin", "late", 1, 3, 24),
+_ORIGIN_NOW = [
+    *windows("origin_departure_delay_{}", "origin", "min", "mean departure delay at the origin",
+             "mean", "departures", "origin", "delay", 1, 3, 24),
+    *windows("origin_late_share_{}", "origin", "share", "departures at the origin 15 min late or more",
+             "mean", "departures", "origin", "late", 1, 3, 24),
     *windows("origin_departures_{}", "origin", "n", "departures at the origin", "count", "departures", "origin", "", 1, 3),
-    *windows("origin_cancellation_rate_{}", "origin", "share", "cancelled at the origin", "mean", "starts", "origin", "cancelled", 3, 24),
-    Feature("origin_overdue", "origin", "n", "departures at the origin that are due and have not gone", "overdue", "settled", "origin"),
-    *windows("airline_origin_late_share_{}", "airline", "share", "its departures at the origin 15 min late or more", "mean", "departures", "carrier_origin", "late", 3),
-    *windows("airline_origin_departure_delay_{}", "airline", "min", "mean departure delay of the airline at the origin", "mean", "departures", "carrier_origin", "delay", 1, 3, 24),
-    Feature("origin_waiting", "origin", "min", "how long these have been overdue, on average", "waiting", "settled", "origin", "due"),
-    Feature("airline_origin_waiting", "origin", "min", "how long the airline's overdue departures have been so, on average", "waiting", "settled", "carrier_origin", "due"),
-    *windows("airline_departure_delay_{}", "airline", "min", "mean departure delay of the airline everywhere", "mean", "departures", "carrier", "delay", 3),
-    *windows("network_departure_delay_{}", "network", "min", "mean departure delay at all origins", "mean", "departures", "network", "delay", 1, 3),
-    *windows("network_late_share_{}", "network", "share", "departures 15 min late or more at all origins", "mean", "departures", "network", "late", 6),
-    *windows("network_arrival_delay_{}", "network", "min", "mean arrival delay of all flights", "mean", "arrivals", "network", "delay", 3),
-    Feature("network_overdue", "network", "n", "departures that are due and have not gone, at all origins", "overdue", "settled", "network"),
-    Feature("airline_origin_overdue", "airline", "n", "the airline's departures at the origin that are due and have not gone", "overdue", "settled", "carrier_origin"),
-    *windows("route_departure_delay_{}", "route", "min", "mean departure delay on the route", "mean", "departures", "route", "delay", 6, 24),
-    Feature("dest_overdue", "destination", "n", "departures to the destination that are due and have not gone", "overdue", "settled", "dest"),
-    *windows("dest_arrival_delay_{}", "destination", "min", "mean arrival delay at the destination", "mean", "arrivals", "dest", "delay", 3, 24),
-    *windows("dest_departure_delay_{}", "destination", "min", "mean departure delay of flights to the destination", "mean", "departures", "dest", "delay", 3, 24),
-    *windows("dest_on_time_percentage_{}", "destination", "share", "arrivals at the destination on time", "mean", "arrivals", "dest", "on_time", 3, 24),
-    *windows("dest_cancellation_rate_{}", "destination", "share", "cancelled among flights to the destination", "mean", "starts", "dest", "cancelled", 24),
-    *windows("route_recovery_{}", "recovery", "min", "mean of arrival minus departure delay on the route", "mean", "recoveries", "route", "recovery", WEEK, MONTH),
-    *windows("flight_recovery_{}", "recovery", "min", "the same for the flight number", "mean", "recoveries", "flight", "recovery", MONTH),
-    *windows("origin_recovery_{}", "recovery", "min", "the same from the origin", "mean", "recoveries", "origin", "recovery", 3, 24),
-    *windows("dest_recovery_{}", "recovery", "min", "the same to the destination", "mean", "recoveries", "dest", "recovery", 3, 24),
-    *windows("airline_recovery_{}", "recovery", "min", "the same for the airline", "mean", "recoveries", "carrier", "recovery", 24),
+    *windows("origin_cancellation_rate_{}", "origin", "share", "cancelled at the origin",
+             "mean", "starts", "origin", "cancelled", 3, 24),
+    Feature("origin_overdue", "origin", "n", "departures at the origin that are due and have not gone",
+            "overdue", "settled", "origin"),
+    *windows("airline_origin_late_share_{}", "airline", "share", "its departures at the origin 15 min late or more",
+             "mean", "departures", "carrier_origin", "late", 3),
+    *windows("airline_origin_departure_delay_{}", "airline", "min", "mean departure delay of the airline at the origin",
+             "mean", "departures", "carrier_origin", "delay", 1, 3, 24),
+    Feature("origin_waiting", "origin", "min", "how long these have been overdue, on average",
+            "waiting", "settled", "origin", "due"),
+    Feature("airline_origin_waiting", "origin", "min", "how long the airline's overdue departures have been so, on average",
+            "waiting", "settled", "carrier_origin", "due"),
+]
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #b1f7f849
+# fmt: off
+_ELSEWHERE_NOW = [
+    *windows("airline_departure_delay_{}", "airline", "min", "mean departure delay of the airline everywhere",
+             "mean", "departures", "carrier", "delay", 3),
+    *windows("network_departure_delay_{}", "network", "min", "mean departure delay at all origins",
+             "mean", "departures", "network", "delay", 1, 3),
+    *windows("network_late_share_{}", "network", "share", "departures 15 min late or more at all origins",
+             "mean", "departures", "network", "late", 6),
+    *windows("network_arrival_delay_{}", "network", "min", "mean arrival delay of all flights",
+             "mean", "arrivals", "network", "delay", 3),
+    Feature("network_overdue", "network", "n", "departures that are due and have not gone, at all origins",
+            "overdue", "settled", "network"),
+    Feature("airline_origin_overdue", "airline", "n", "the airline's departures at the origin that are due and have not gone",
+            "overdue", "settled", "carrier_origin"),
+    *windows("route_departure_delay_{}", "route", "min", "mean departure delay on the route",
+             "mean", "departures", "route", "delay", 6, 24),
+    Feature("dest_overdue", "destination", "n", "departures to the destination that are due and have not gone",
+            "overdue", "settled", "dest"),
+    *windows("dest_arrival_delay_{}", "destination", "min", "mean arrival delay at the destination",
+             "mean", "arrivals", "dest", "delay", 3, 24),
+    *windows("dest_departure_delay_{}", "destination", "min", "mean departure delay of flights to the destination",
+             "mean", "departures", "dest", "delay", 3, 24),
+    *windows("dest_on_time_percentage_{}", "destination", "share", "arrivals at the destination on time",
+             "mean", "arrivals", "dest", "on_time", 3, 24),
+    *windows("dest_cancellation_rate_{}", "destination", "share", "cancelled among flights to the destination",
+             "mean", "starts", "dest", "cancelled", 24),
+]
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #d1a92848
+# fmt: off
+_RECOVERY = [
+    *windows("route_recovery_{}", "recovery", "min", "mean of arrival minus departure delay on the route",
+             "mean", "recoveries", "route", "recovery", WEEK, MONTH),
+    *windows("flight_recovery_{}", "recovery", "min", "the same for the flight number",
+             "mean", "recoveries", "flight", "recovery", MONTH),
+    *windows("origin_recovery_{}", "recovery", "min", "the same from the origin",
+             "mean", "recoveries", "origin", "recovery", 3, 24),
+    *windows("dest_recovery_{}", "recovery", "min", "the same to the destination",
+             "mean", "recoveries", "dest", "recovery", 3, 24),
+    *windows("airline_recovery_{}", "recovery", "min", "the same for the airline",
+             "mean", "recoveries", "carrier", "recovery", 24),
 ]
 # fmt: on
 
 # %% ../../nbs/features/20_declarations.ipynb #1f6c4206
 # fmt: off
-AIRCRAFT_AND_WEATHER = [
-    Feature("aircraft_last_delay", "aircraft", "min", "departure delay when the aircraft last left", "latest", "departures", "tail", "delay", 48),
-    Feature("aircraft_last_planned", "aircraft", "min", "planned duration of that flight", "latest", "departures", "tail", "planned", 48),
+_AIRCRAFT = [
+    Feature("aircraft_last_delay", "aircraft", "min", "departure delay when the aircraft last left",
+            "latest", "departures", "tail", "delay", 48),
+    Feature("aircraft_last_planned", "aircraft", "min", "planned duration of that flight",
+            "latest", "departures", "tail", "planned", 48),
     Feature("aircraft_left_minutes_ago", "aircraft", "min", "time since it left", "age", "departures", "tail", "", 48),
-    Feature("aircraft_last_arrival_delay", "aircraft", "min", "arrival delay when the aircraft last landed", "latest", "arrivals", "tail", "delay", 48),
+    Feature("aircraft_last_arrival_delay", "aircraft", "min", "arrival delay when the aircraft last landed",
+            "latest", "arrivals", "tail", "delay", 48),
     _derived("aircraft_turn_slack", "aircraft", "min", "what is left before departure after flying there and back",
-            lambda aircraft_left_minutes_ago, lead_minutes, aircraft_last_planned: aircraft_left_minutes_ago + lead_minutes - 2 * aircraft_last_planned),
-    *(Feature(name, "weather", unit, f"{meaning} at the origin", "latest", "weather", "origin", name, 3) for name, unit, meaning in (
-        ("temperature_c", "°C", "temperature"), ("dew_point_c", "°C", "dew point"), ("humidity_pct", "%", "humidity"),
-        ("wind_direction_deg", "°", "wind direction"), ("wind_speed_kt", "kt", "wind"), ("wind_gust_kt", "kt", "gusts"), ("visibility_mi", "mi", "visibility"),
-        ("precipitation_mm", "mm", "precipitation of the hour"), ("pressure_hpa", "hPa", "pressure"))),
-    Feature("weather_severity", "weather", "0-5", "condition at the origin: " + ", ".join(SEVERITY), "latest", "weather", "origin", "severity", 3),
-    *(Feature(f"dest_{name}", "weather", unit, f"{meaning} at the destination, where there is a report", "latest", "weather", "dest", value, 3)
-      for name, value, unit, meaning in (("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),
-                                         ("visibility_mi", "visibility_mi", "mi", "visibility"))),
-    _derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog", lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
+            lambda aircraft_left_minutes_ago, lead_minutes, aircraft_last_planned:
+                aircraft_left_minutes_ago + lead_minutes - 2 * aircraft_last_planned),
+]
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #923ad2f1
+# fmt: off
+_WEATHER_READINGS = (
+    ("temperature_c", "°C", "temperature"), ("dew_point_c", "°C", "dew point"), ("humidity_pct", "%", "humidity"),
+    ("wind_direction_deg", "°", "wind direction"), ("wind_speed_kt", "kt", "wind"), ("wind_gust_kt", "kt", "gusts"),
+    ("visibility_mi", "mi", "visibility"), ("precipitation_mm", "mm", "precipitation of the hour"),
+    ("pressure_hpa", "hPa", "pressure"),
+)
+_DEST_READINGS = (
+    ("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),
+    ("visibility_mi", "visibility_mi", "mi", "visibility"),
+)
+_WEATHER_FEATURES = [
+    *(Feature(name, "weather", unit, f"{meaning} at the origin", "latest", "weather", "origin", name, 3)
+      for name, unit, meaning in _WEATHER_READINGS),
+    Feature("weather_severity", "weather", "0-5", "condition at the origin: " + ", ".join(SEVERITY),
+            "latest", "weather", "origin", "severity", 3),
+    *(Feature(f"dest_{name}", "weather", unit, f"{meaning} at the destination, where there is a report",
+              "latest", "weather", "dest", value, 3) for name, value, unit, meaning in _DEST_READINGS),
+    _derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog",
+             lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
     *(Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
       for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hPa"), ("wind_speed_kt", "kt"))),
-    *(Feature(f"{group}_facts_age", "staleness", "min", f"age of the newest arrival of the same {group}", "age", "arrivals", key, "", YEAR)
-      for group, key in (("route", "route"), ("flight", "flight"), ("airline", "carrier"))),
-    Feature("weather_age", "staleness", "min", "age of the newest weather report at the origin", "age", "weather", "origin", "", YEAR),
-    Feature("origin_facts_age", "staleness", "min", "age of the newest departure at the origin", "age", "departures", "origin", "", YEAR),
-    Feature("dest_facts_age", "staleness", "min", "age of the newest arrival at the destination", "age", "arrivals", "dest", "", YEAR),
 ]
-LEDGER = (*ITSELF, *HISTORY, *NOW, *AIRCRAFT_AND_WEATHER)
+# fmt: on
+
+# %% ../../nbs/features/20_declarations.ipynb #ee9b3a7c
+# fmt: off
+_STALENESS = [
+    *(Feature(f"{group}_facts_age", "staleness", "min", f"age of the newest arrival of the same {group}",
+      "age", "arrivals", key, "", YEAR)
+      for group, key in (("route", "route"), ("flight", "flight"), ("airline", "carrier"))),
+    Feature("weather_age", "staleness", "min", "age of the newest weather report at the origin",
+            "age", "weather", "origin", "", YEAR),
+    Feature("origin_facts_age", "staleness", "min", "age of the newest departure at the origin",
+            "age", "departures", "origin", "", YEAR),
+    Feature("dest_facts_age", "staleness", "min", "age of the newest arrival at the destination",
+            "age", "arrivals", "dest", "", YEAR),
+]
+LEDGER = (
+    *_STAGE_AND_CALENDAR, *_PLAN, *_ROUTE_AND_FLIGHT_HISTORY, *_AIRLINE_AND_HOUR_HISTORY, *_ORIGIN_NOW, *_ELSEWHERE_NOW,
+    *_RECOVERY, *_AIRCRAFT, *_WEATHER_FEATURES, *_STALENESS,
+)
 # fmt: on
 
 # %% ../../nbs/features/20_declarations.ipynb #f24a5ad1

@@ -20,37 +20,37 @@ from ..sources.tables import Tables
 # %% ../../nbs/features/24_offline.ipynb #d3a667a6
 def _feature_rows(
     engine: Engine,
-    asked: pl.DataFrame,  # row (in the timetable), as_of, stage
+    queries: pl.DataFrame,  # row (in the timetable), as_of, stage
 ) -> pl.DataFrame:  # one float64 column per ledger entry, null for unknown
-    "The features of each question, in order."
-    row, flights = asked["row"].to_numpy(), engine.columns["flights"]
-    questions = QueryArrays(
-        codes={key: of["flights"][row] for key, of in engine.codes.items()},
-        as_of=float_columns(asked, ["as_of"])["as_of"].astype(np.int64),
+    "The features of each query, in order."
+    row, flights = queries["row"].to_numpy(), engine.columns["flights"]
+    arrays = QueryArrays(
+        codes={key: codes["flights"][row] for key, codes in engine.codes.items()},
+        as_of=float_columns(queries, ["as_of"])["as_of"].astype(np.int64),
         departs=flights["scheduled_departure"][row].astype(np.int64),
         row=row,
     )
-    stage = asked["stage"].replace_strict(STAGES, range(len(STAGES)), return_dtype=pl.Int64).to_numpy()
+    stage = queries["stage"].replace_strict(STAGES, range(len(STAGES)), return_dtype=pl.Int64).to_numpy()
     known = {name: column[row] for name, column in engine.timetable.items()}
-    known |= own_features(questions, stage, flights["departure_delay"][row], flights["taxi_out"][row])
+    known |= own_features(arrays, stage, flights["departure_delay"][row], flights["taxi_out"][row])
     left = stage > STAGES.index("scheduled")
     known |= {name: np.where(left, known[name], np.nan) for name in AIRCRAFT_COLUMNS}
-    questions.codes["tail"] = np.where(left | tail_known(engine, questions), questions.codes["tail"], UNKNOWN_KEY)
+    arrays.codes["tail"] = np.where(left | tail_known(engine, arrays), arrays.codes["tail"], UNKNOWN_KEY)
     for key in KEYS:
-        known |= key_features(engine, questions, key)
+        known |= key_features(engine, arrays, key)
     return pl.DataFrame(dict(zip((f.name for f in LEDGER), with_derived(known), strict=True)), nan_to_null=True)
 
 # %% ../../nbs/features/24_offline.ipynb #031b17c5
 def build(
     tables: Tables,
     ask: pl.DataFrame,  # flight_id, as_of (UTC) [, stage]; any mix of flights and instants
-    lags: Mapping[str, float] | None = None,  # minutes by which a stream's feed is late, by stream
-) -> pl.DataFrame:  # a row per question, in order; one float64 column per ledger entry, null for unknown
-    "What was known about each asked flight at each asked instant."
-    engine, asked = Engine(tables, lags), resolve_queries(tables.flights, ask)
-    blocks = list(asked.iter_slices(BLOCK)) or [asked]
+    lags: Mapping[str, float] | None = None,  # minutes by which a feed is late, by feed
+) -> pl.DataFrame:  # a row per query, in order; one float64 column per ledger entry, null for unknown
+    "What was known about each queried flight at each queried instant."
+    engine, queries = Engine(tables, lags), resolve_queries(tables.flights, ask)
+    blocks = list(queries.iter_slices(BLOCK)) or [queries]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return pl.concat(threads.map(lambda block: _feature_rows(engine, block), blocks))
 
 
-BLOCK = 1 << 16  # questions answered at a time: few enough for the processor's cache
+BLOCK = 1 << 16  # queries answered at a time: few enough for the processor's cache

@@ -35,14 +35,14 @@ STAGES = ("scheduled", "departed", "airborne")
 
 # %% ../../nbs/features/21_queries.ipynb #afb4025e
 class UnknownHorizon(BadInput):
-    "A horizon that nobody defined."
+    "A horizon that is not one of `HORIZONS`."
 
 # %% ../../nbs/features/21_queries.ipynb #bb774a72
 def at_horizon(
     flights: pl.DataFrame,  # canonical flights
     horizon: str,  # a key of HORIZONS
-) -> pl.DataFrame:  # flight_id, as_of (UTC), stage: one row per flight that can be asked
-    "Ask about every flight at the same distance from its departure."
+) -> pl.DataFrame:  # flight_id, as_of (UTC), stage: one row per flight that can be queried
+    "One query for every flight, at the same distance from its departure."
     rule = HORIZONS.get(horizon)
     if rule is None:
         raise UnknownHorizon(f"horizon must be one of {', '.join(HORIZONS)}; got {horizon!r}.", horizon=horizon)
@@ -51,17 +51,17 @@ def at_horizon(
         "departed": pl.col("actual_departure"),
         "airborne": pl.col("actual_departure") + pl.duration(milliseconds=(pl.col("taxi_out") * 60_000).cast(pl.Int64)),
     }[rule.stage]
-    asked = flights.with_columns(as_of=as_of.cast(INSTANT), stage=pl.lit(rule.stage)).filter(pl.col("as_of").is_not_null())
-    if rule.stage == "scheduled":  # a flight that had left by then can no longer be asked as scheduled
-        asked = asked.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
-    return asked.select("flight_id", "as_of", "stage")
+    queries = flights.with_columns(as_of=as_of.cast(INSTANT), stage=pl.lit(rule.stage)).filter(pl.col("as_of").is_not_null())
+    if rule.stage == "scheduled":  # a flight that had left by then can no longer be queried as scheduled
+        queries = queries.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
+    return queries.select("flight_id", "as_of", "stage")
 
 # %% ../../nbs/features/21_queries.ipynb #720849fc
 def resolve_queries(
     flights: pl.DataFrame,  # canonical flights
     ask: pl.DataFrame,  # flight_id, as_of [, stage]
 ) -> pl.DataFrame:  # ask's rows in order, each with its flight, its row and its stage
-    "Look each asked flight up, and refuse what cannot be asked."
+    "The queries with their flights looked up, or `BadInput` for the first that cannot be answered."
     for column in ("flight_id", "as_of"):
         if column not in ask.columns:
             raise BadInput(
@@ -70,37 +70,37 @@ def resolve_queries(
     kind = ask.schema["as_of"]
     if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
         raise BadInput(f"as_of must be an instant with a time zone; got {kind}; use dt.replace_time_zone('UTC').")
-    asked = ask.with_columns(pl.col("as_of").dt.convert_time_zone("UTC").cast(INSTANT)).join(
+    queries = ask.with_columns(pl.col("as_of").dt.convert_time_zone("UTC").cast(INSTANT)).join(
         flights.with_row_index("row").cast({"row": pl.Int64}), on="flight_id", how="left", maintain_order="left"
     )
-    if unknown := asked.filter(pl.col("row").is_null())["flight_id"].to_list():
+    if unknown := queries.filter(pl.col("row").is_null())["flight_id"].to_list():
         raise BadInput(
-            f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); mend the ask."
+            f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); take ids from the flights table."
         )
-    if asked["as_of"].null_count():
+    if queries["as_of"].null_count():
         raise BadInput(
-            f"as_of must not be null; it is for {asked.filter(pl.col('as_of').is_null())['flight_id'][0]!r}; fill or drop."
+            f"as_of must not be null; it is for {queries.filter(pl.col('as_of').is_null())['flight_id'][0]!r}; fill or drop."
         )
-    return _with_stage(asked)
+    return _with_stage(queries)
 
 # %% ../../nbs/features/21_queries.ipynb #73ef66a0
-def _with_stage(asked: pl.DataFrame) -> pl.DataFrame:
-    "The stage as asked, checked against what had happened by then; without one, the latest that had been reached."
+def _with_stage(queries: pl.DataFrame) -> pl.DataFrame:
+    "The stage as given, checked against what had happened by then; without one, the latest that had been reached."
     left = (pl.col("actual_departure") <= pl.col("as_of")).fill_null(False)
     took_off = pl.col("actual_departure") + pl.duration(milliseconds=(pl.col("taxi_out") * MINUTE_MS).cast(pl.Int64))
     flying = (took_off <= pl.col("as_of")).fill_null(False)
-    if "stage" not in asked.columns:
+    if "stage" not in queries.columns:
         reached = pl.when(flying).then(pl.lit("airborne")).when(left).then(pl.lit("departed")).otherwise(pl.lit("scheduled"))
-        return asked.with_columns(stage=reached)
-    wrong = asked.filter(~pl.col("stage").is_in(STAGES).fill_null(False))
-    if wrong.height:
+        return queries.with_columns(stage=reached)
+    unknown = queries.filter(~pl.col("stage").is_in(STAGES).fill_null(False))
+    if unknown.height:
         raise BadInput(
-            f"stage must be one of {', '.join(STAGES)}; got {wrong['stage'][0]!r}; leave the column out to have it found."
+            f"stage must be one of {', '.join(STAGES)}; got {unknown['stage'][0]!r}; leave the column out to have it found."
         )
-    early = asked.filter(((pl.col("stage") != "scheduled") & ~left) | ((pl.col("stage") == "airborne") & ~flying))
-    if early.height:
+    premature = queries.filter(((pl.col("stage") != "scheduled") & ~left) | ((pl.col("stage") == "airborne") & ~flying))
+    if premature.height:
         raise BadInput(
-            f"stage {early['stage'][0]} needs a flight that has left by as_of; {early['flight_id'][0]!r} had not at "
-            f"{early['as_of'][0]:%Y-%m-%d %H:%M} UTC ({early.height} such); ask later or at stage scheduled."
+            f"stage {premature['stage'][0]} needs a flight that has left by as_of; {premature['flight_id'][0]!r} had not at "
+            f"{premature['as_of'][0]:%Y-%m-%d %H:%M} UTC ({premature.height} such); choose a later as_of or stage scheduled."
         )
-    return asked
+    return queries

@@ -40,7 +40,7 @@ def _number(table: str, column: str) -> Any:
 
 # %% ../../nbs/online/30_events.ipynb #18307764
 def _optional(kind: Any) -> tuple[Any, None]:
-    "The same, or nothing."
+    "A type that may be None, which is also its default."
     return Annotated[kind.__origin__ | None, *kind.__metadata__], None
 
 
@@ -74,7 +74,7 @@ _MODELS: dict[str, Any] = {kind: create_model(kind, __config__=_RULES, **fields)
 
 # %% ../../nbs/online/30_events.ipynb #c07e4d28
 def _shown(value: Any) -> str:
-    "A value as it stands in an error; some cannot be shown, such as an integer of ten thousand digits."
+    "A value as text for an error message; its type where it has none, as an integer of ten thousand digits."
     try:
         text = repr(value)
     except Exception:
@@ -83,21 +83,23 @@ def _shown(value: Any) -> str:
 
 # %% ../../nbs/online/30_events.ipynb #c759300e
 def _sentence(kind: str, error: ErrorDetails) -> str:
-    "What is wrong with a field, in our words."
+    "A pydantic error as one sentence: the rule, the value, what to do."
     name, fields = str(error["loc"][0] if error["loc"] else "event"), _MODELS[kind].model_fields
     if error["type"] == "missing":
         return f"an event of kind {kind} must say {', '.join(fields)}; {name} is missing; add it."
     if name not in fields:
         return f"an event of kind {kind} can say {', '.join(fields)}; got {_shown(name)} as well; leave it out."
-    return f"{name} of an event of kind {kind} must be {fields[name].description}; got {_shown(error['input'])}; mend it."
+    return (
+        f"{name} of an event of kind {kind} must be {fields[name].description}; got {_shown(error['input'])}; send one that is."
+    )
 
 # %% ../../nbs/online/30_events.ipynb #00ca2abd
 def checked_event(event: Mapping[str, Any]) -> dict[str, Any]:  # its kind, and every field of that kind
-    "An event in the tables' terms, or why it cannot be one."
+    "The event in the tables' terms, or `BadInput` with the rule that it breaks."
     fields = dict(event) if isinstance(event, Mapping) else {}
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in EVENTS:
-        raise BadInput(f"an event's kind must be one of {', '.join(EVENTS)}; got {_shown(kind)}; mend it.")
+        raise BadInput(f"an event's kind must be one of {', '.join(EVENTS)}; got {_shown(kind)}; send one of these.")
     try:
         return {"kind": kind, **_MODELS[kind].model_validate(fields).model_dump()}
     except ValidationError as error:
@@ -118,8 +120,8 @@ def _check_change(flight: Mapping[str, Any], change: Mapping[str, Any]) -> None:
 
 # %% ../../nbs/online/30_events.ipynb #483fac8a
 def _check_report(report: Mapping[str, Any], airports: Container[str]) -> None:
-    "Raise where a report is of an airport that nobody knows, or known before it was observed."
+    "Raise where a report is of an unknown airport, or known before it was observed."
     if report["airport"] not in airports:
         raise BadInput(f"a weather report must be of a known airport; got {_shown(report['airport'])}; leave it out.")
     if report["known_at"] < report["observed_at"]:
-        raise BadInput(f"a report cannot be known before it was observed; got {report['known_at']}; mend known_at.")
+        raise BadInput(f"a report cannot be known before it was observed; got {report['known_at']}; correct known_at.")

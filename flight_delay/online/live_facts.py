@@ -43,40 +43,41 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROW_BITS = 24  # rows of a table: up to 16 million
 
 
-class _LateFacts:
-    "Later facts of one stream under one key value."
+class _LaterFacts:
+    "Facts of one stream under one key value that came after the tables."
 
     def __init__(self, width: int):
-        self.places: list[int] = []  # known_at in ms and row, as one sortable integer
-        self.running = np.zeros((8, width), dtype=np.int64)  # count and quantities before each place; grows by doubling
+        self.order: list[int] = []  # known_at in ms and row, as one sortable integer
+        self.running = np.zeros((8, width), dtype=np.int64)  # count and quantities before each fact; grows by doubling
 
     def add(self, known: int, row: int, amounts: tuple[int, ...]) -> None:
         "One more fact (or, with negative amounts, one less)."
-        at = bisect_right(self.places, place := known << ROW_BITS | row)
-        self.places.insert(at, place)
-        n = len(self.places)
+        position = bisect_right(self.order, known << ROW_BITS | row)
+        self.order.insert(position, known << ROW_BITS | row)
+        n = len(self.order)
         if n == len(self.running):
             self.running = np.concatenate([self.running, np.zeros_like(self.running)])
-        self.running[at + 1 : n + 1] = self.running[at:n] + amounts
+        self.running[position + 1 : n + 1] = self.running[position:n] + amounts
 
     def totals(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:  # milliseconds (w,) each -> int64 (w, width)
         "Count and quantities of the facts with start < known_at <= end, for each window."
-        low, high = (
-            [bisect_right(self.places, (moment + 1 << ROW_BITS) - 1) for moment in moments.tolist()] for moments in (start, end)
-        )
+        low, high = ([self._count_until(moment) for moment in moments.tolist()] for moments in (start, end))
         return self.running[high] - self.running[low]
 
     def newest(self, end: int) -> Iterator[tuple[int, int]]:  # (known_at, row), newest first
         "The facts known by an instant, corrected ones included."
-        for at in range(bisect_right(self.places, (end + 1 << ROW_BITS) - 1) - 1, -1, -1):
-            yield self.places[at] >> ROW_BITS, self.places[at] & (1 << ROW_BITS) - 1
+        for position in range(self._count_until(end) - 1, -1, -1):
+            yield self.order[position] >> ROW_BITS, self.order[position] & (1 << ROW_BITS) - 1
+
+    def _count_until(self, moment: int) -> int:
+        return bisect_right(self.order, (moment + 1 << ROW_BITS) - 1)
 
 # %% ../../nbs/online/31_live_facts.ipynb #af390d34
 REQUIRED = ("carrier", "origin", "dest", "scheduled_departure")  # what names a flight, if there is only one such
 
 
 class _Timetable:
-    "Which row of the flights is meant: by flight_id, or by where a flight stands in the newest timetable."
+    "The row of a flight: by its flight_id, or by airline, route and minute in the newest timetable."
 
     def __init__(self, flights: pl.DataFrame):
         self.row_of = {name: row for row, name in enumerate(flights["flight_id"])}
@@ -89,8 +90,8 @@ class _Timetable:
 
     def named(self, name: str) -> int:  # -1 for none
         "The row of a flight_id, as first given or as the newest timetable would make it."
-        now = [row for row, current in self.name_of.items() if current == name] if name not in self.row_of else []
-        return self.row_of.get(name, now[0] if len(now) == 1 else -1)
+        renamed = [row for row, current in self.name_of.items() if current == name] if name not in self.row_of else []
+        return self.row_of.get(name, renamed[0] if len(renamed) == 1 else -1)
 
     def at(self, place: tuple, flight_number: int | None = None) -> int:  # -1 for none or several
         "The row of the only flight of an airline, route and minute, or of the one with that number."
@@ -117,10 +118,10 @@ class LiveFacts:
         self.code_of = {
             key: {text: code for code, text in enumerate(words.categories)} for key, words in self.engine.vocabulary.items()
         }
-        self.changes: dict[int, dict[str, Any]] = {}  # row -> what events said that no number of the engine holds
+        self.changes: dict[int, dict[str, Any]] = {}  # row -> changed columns that the engine does not hold as numbers
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
-        self.tails: dict[tuple[str, str, int], _LateFacts] = {}
-        self.told_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact when it was told
+        self.later_facts: dict[tuple[str, str, int], _LaterFacts] = {}
+        self.announced_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact then
 
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> Self:
@@ -128,12 +129,12 @@ class LiveFacts:
         return cls(tables if until is None else _known_until(tables, until), lags)
 
     def observe(self, event: Mapping[str, Any]) -> None:
-        "Take one event of `EVENTS`, such as `{'kind': 'departed', 'flight_id': ..., 'departure_delay': 12}`, or raise `BadInput`."
+        "Take one event of a kind in `EVENTS`, or raise `BadInput` and change nothing."
         _take(self, checked_event(event))
 
 # %% ../../nbs/online/31_live_facts.ipynb #a9d07b35
 def _take(state: LiveFacts, checked: dict[str, Any]) -> None:
-    "Hold a checked event against the state, and then work it in."
+    "Check an event against the state, and then work it in."
     kind, name = checked.pop("kind"), checked.pop("flight_id", None)
     if kind == "weather":
         _check_report(checked, state.engine.zone_of)
@@ -141,7 +142,7 @@ def _take(state: LiveFacts, checked: dict[str, Any]) -> None:
         return
     row = state.timetable.named(str(name))
     if row < 0:
-        raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; mend flight_id.")
+        raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; correct flight_id.")
     if kind == "rescheduled":
         change = {field: value for field, value in checked.items() if value is not None}
         _check_change(flight_of(state, row), change)
@@ -156,7 +157,7 @@ def _change_flight(
     "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
     columns, changed = state.engine.columns["flights"], set(changes)
     for name in changed & {"cancelled", "diverted"}:
-        state.told_at.setdefault((name, row), _newest_fact(state))
+        state.announced_at.setdefault((name, row), _newest_fact(state))
     for name, value in changes.items():
         if name == "diverted":
             state.changes.setdefault(row, {})[name] = bool(value)
@@ -188,12 +189,12 @@ def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
 def _make_room(state: LiveFacts, airport: str) -> None:
     "One more row for the weather."
     engine = state.engine
-    for columns in (engine.columns["weather"], engine.sources["weather"].values):
+    for columns in (engine.columns["weather"], engine.streams["weather"].values):
         for name, column in columns.items():
             columns[name] = np.append(column, np.nan)
-    of = engine.sources["weather"]
-    of.known = np.append(of.known, NOT_KNOWN)
-    of.ticks = {name: np.append(column, 0) for name, column in of.ticks.items()}
+    arrays = engine.streams["weather"]
+    arrays.known = np.append(arrays.known, NOT_KNOWN)
+    arrays.ticks = {name: np.append(column, 0) for name, column in arrays.ticks.items()}
     for key, table in engine.codes.items():
         if "weather" in table:
             code = state.code_of[key].setdefault(airport, len(state.code_of[key]))
@@ -224,7 +225,7 @@ def _reschedule(state: LiveFacts, row: int, changes: Mapping[str, Any]) -> None:
 
 # %% ../../nbs/online/31_live_facts.ipynb #99598ec1
 def codes_of(state: LiveFacts, one: pl.DataFrame, learn: bool = False) -> dict[str, int]:  # per key
-    "A flight's keys as codes; to learn is to give a value that was never seen the next code."
+    "A flight's keys as codes; `learn` gives a value that was never seen the next free code."
     texts = one.select(key_text(key).alias(key) for key in KEYS).row(0, named=True)
     for key, text in texts.items():
         if learn and text is not None:
@@ -233,7 +234,7 @@ def codes_of(state: LiveFacts, one: pl.DataFrame, learn: bool = False) -> dict[s
 
 # %% ../../nbs/online/31_live_facts.ipynb #27a9c3b6
 class _RecordingColumns(dict[str, float]):
-    "Columns that note which of them are read."
+    "Columns that record which of them are read."
 
     def __missing__(self, name: str) -> float:
         return self.setdefault(name, np.nan)
@@ -241,10 +242,10 @@ class _RecordingColumns(dict[str, float]):
 # %% ../../nbs/online/31_live_facts.ipynb #ef95de31
 def _columns_read(stream: Stream) -> frozenset[str]:
     "The columns that a stream's facts rest on."
-    stream.known_at(noted := _RecordingColumns(), 0.0)
+    stream.known_at(recorded := _RecordingColumns(), 0.0)
     for formula in stream.values.values():
-        formula(noted)
-    return frozenset(noted)
+        formula(recorded)
+    return frozenset(recorded)
 
 
 READS = {name: _columns_read(stream) for name, stream in STREAMS.items()}
@@ -260,19 +261,19 @@ def _update_streams(
     for name, stream in STREAMS.items():
         if stream.table != table or not (moved or changed & READS[name]):
             continue
-        of = engine.sources[name]
+        arrays = engine.streams[name]
         known = int(known_at_ms(stream.known_at(one, engine.lag(stream))))
         values = {value: float(formula(one)) for value, formula in stream.values.items()}
         amounts = {value: int(ticks(number)) for value, number in values.items()}
-        same = known == of.known[row] and all(amount == of.ticks[value][row] for value, amount in amounts.items())
+        same = known == arrays.known[row] and all(amount == arrays.ticks[value][row] for value, amount in amounts.items())
         for key in KEYS_OF[name]:
             before = int(engine.codes[key][table][row])
             after = moved.get(key, before)
             if not same or after != before:
                 _replace_fact(state, name, key, row, (before, after), known, amounts)
-        of.known[row] = known
+        arrays.known[row] = known
         for value, number in values.items():
-            of.values[value][row], of.ticks[value][row] = number, amounts[value]
+            arrays.values[value][row], arrays.ticks[value][row] = number, amounts[value]
     for key, code in moved.items():
         engine.codes[key][table][row] = code
 
@@ -280,19 +281,22 @@ def _update_streams(
 def _replace_fact(
     state: LiveFacts, stream: str, key: str, row: int, code: tuple[int, int], known: int, amounts: Mapping[str, int]
 ) -> None:
-    "The old fact of a row for the new one, in the tails of its key before and after."
-    of, places = state.engine.sources[stream], state.engine.facts[stream, key].places
+    "Take back the old fact of a row under its key before, and add the new one under its key after."
+    arrays, total_columns = state.engine.streams[stream], state.engine.facts[stream, key].total_columns
     before, after = (
-        state.tails.get((stream, key, one)) or state.tails.setdefault((stream, key, one), _LateFacts(1 + len(places)))
+        state.later_facts.get((stream, key, one))
+        or state.later_facts.setdefault((stream, key, one), _LaterFacts(1 + len(total_columns)))
         for one in code
     )
-    if of.known[row] != NOT_KNOWN and code[0] != UNKNOWN_KEY:
-        before.add(int(of.known[row]), row, (-1, *(-(int(of.ticks[value][row]) ** power) for value, power in places)))
+    if arrays.known[row] != NOT_KNOWN and code[0] != UNKNOWN_KEY:
+        before.add(
+            int(arrays.known[row]), row, (-1, *(-(int(arrays.ticks[value][row]) ** power) for value, power in total_columns))
+        )
     if known != NOT_KNOWN and code[1] != UNKNOWN_KEY:
-        after.add(known, row, (1, *(amounts[value] ** power for value, power in places)))
+        after.add(known, row, (1, *(amounts[value] ** power for value, power in total_columns)))
 
 # %% ../../nbs/online/31_live_facts.ipynb #3cb447fd
 def _newest_fact(state: LiveFacts) -> int:  # milliseconds since 1970
     "When the newest departure, arrival or report became known."
-    known = (state.engine.sources[name].known for name in ("departures", "arrivals", "weather"))
+    known = (state.engine.streams[name].known for name in ("departures", "arrivals", "weather"))
     return max(int(part[part != NOT_KNOWN].max(initial=0)) for part in known)

@@ -26,12 +26,12 @@ def tables_of(state: LiveFacts) -> Tables:
     "The tables with every event worked in."
     columns, flights = state.engine.columns["flights"], state.tables.flights
     numbers = {name: pl.Series(columns[name], nan_to_null=True) for name in ("departure_delay", "arrival_delay", "taxi_out")}
-    said = [{"row": row, **changes} for row, changes in state.changes.items()]
+    changes = [{"row": row, **columns_changed} for row, columns_changed in state.changes.items()]
     kinds = {"row": pl.UInt32} | {name: flights.schema[name] for name in (*RESCHEDULED, "diverted")}
     changed = (
         flights.with_columns(**numbers, cancelled=pl.Series(columns["cancelled"] > 0))
         .with_row_index("row")
-        .update(pl.DataFrame(said, schema=kinds), on="row")
+        .update(pl.DataFrame(changes, schema=kinds), on="row")
         .drop("row")
         .with_columns(actual_times())
         .sort(FLIGHT_ORDER)
@@ -42,7 +42,7 @@ def tables_of(state: LiveFacts) -> Tables:
 
 # %% ../../nbs/online/34_state.ipynb #57a7e001
 class State(LiveFacts):
-    "Everything known so far, ready to be asked about one flight at a time. About 1 GB for a year of flights."
+    "Everything known so far, ready to answer queries about one flight at a time. About 1 GB for a year of flights."
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant: the row that `build` would give."
@@ -54,7 +54,7 @@ class State(LiveFacts):
 
     @classmethod
     def restore(cls, folder: Path, lags: Mapping[str, float] | None = None) -> Self:
-        "The state that was kept."
+        "The state that `snapshot` kept in a folder."
         return cls(read_tables(folder), lags)
 
 # %% ../../nbs/online/34_state.ipynb #01b72638
@@ -68,16 +68,18 @@ class Fate:
 
 # %% ../../nbs/online/34_state.ipynb #bc98cabc
 def _fates(state: LiveFacts, row: int) -> dict[str, int]:  # stage -> milliseconds since 1970
-    "From when on each end of a flight is known; NEVER for one that did not happen."
+    "When each end of a flight became known; NOT_KNOWN for one that did not happen."
     engine = state.engine
     one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
-    fates = {"landed": int(engine.sources["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
+    fates = {"landed": int(engine.streams["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
     if one["cancelled"] > 0:
-        fates["cancelled"] = min(int(engine.sources["starts"].known[row]), state.told_at.get(("cancelled", row), NOT_KNOWN))
+        fates["cancelled"] = min(
+            int(engine.streams["starts"].known[row]), state.announced_at.get(("cancelled", row), NOT_KNOWN)
+        )
     if flight_of(state, row)["diverted"] and one["actual_departure"] == one["actual_departure"]:
         missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
-        told = max(state.told_at.get(("diverted", row), NOT_KNOWN), int(one["actual_departure"]))
-        fates["diverted"] = min(int(missed), told)
+        announced = max(state.announced_at.get(("diverted", row), NOT_KNOWN), int(one["actual_departure"]))
+        fates["diverted"] = min(int(missed), announced)
     return fates
 
 # %% ../../nbs/online/34_state.ipynb #12c83749
@@ -91,10 +93,8 @@ def known_fate(
     if row < 0:
         return None
     columns = state.engine.columns["flights"]
-    told = None if isinstance(flight, str) else flight.get("departure_delay")
-    if (
-        told is not None and told != columns["departure_delay"][row]
-    ):  # the caller speaks of another departure than the state knows
+    reported = None if isinstance(flight, str) else flight.get("departure_delay")
+    if reported is not None and reported != columns["departure_delay"][row]:
         return None
     moment = (as_of - EPOCH) // timedelta(milliseconds=1)
     for stage, known in _fates(state, row).items():

@@ -2,6 +2,14 @@
 
 from flight_delay.features.declarations import *
 
+def test_a_declaration_tells_what_it_looks_up_and_when_that_is_known():
+    mean = Feature("x_24h", "origin", "min", "mean delay", "mean", "departures", "origin", "delay", 24)
+    assert mean.streams == ("departures",) and mean.known_when == "at actual_departure"
+    overdue = Feature("x", "origin", "n", "overdue", "overdue", "settled", "origin")
+    assert overdue.streams == ("settled", "schedule")
+    assert Feature("x", "aircraft", "min", "gap", "gap", "schedule", "tail", "lands", 48).known_when.startswith("by the tail")
+
+
 from flight_delay.features.asof import NEWEST_STATISTICS, WINDOW_STATISTICS
 
 

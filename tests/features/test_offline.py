@@ -186,53 +186,16 @@ def test_a_stream_of_few_facts_is_a_stream(spring, facts):
             assert build(tables, ask).shape == (ask.height, len(LEDGER))
 
 
-@pytest.mark.data
-@pytest.mark.parametrize(("stands_minutes", "known"), [(34, False), (35, True)])
-def test_an_aircraft_that_lands_where_it_leaves_again_needs_one_turnaround(spring, stands_minutes, known):
-    first, second = spring.flights.filter(pl.col("arrival_delay").is_not_null())[:2].to_dicts()
-    second = second | {
-        "tail_number": first["tail_number"],
-        "flight_id": "next",
-        "origin": first["dest"],
-        "dest": first["origin"],
-    }
-    second["scheduled_departure"] = first["scheduled_arrival"] + timedelta(minutes=stands_minutes)
-    second["scheduled_arrival"] = second["scheduled_departure"] + timedelta(hours=2)
-    flights = pl.DataFrame([first, second], schema=spring.flights.schema).with_columns(actual_times())
-    row = build(replace(spring, flights=flights), at_horizon(flights, "half_hour").tail(1)).row(0, named=True)
-    assert row["planned_turnaround"] == (stands_minutes if known else None)
-
-
-def test_the_ledger_says_when_the_tail_is_known():
-    by_tail = ledger().filter(pl.col("key") == "tail")
-    assert by_tail.height == 5 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
-    of_the_tail = ledger().filter(pl.col("feature").is_in(AIRCRAFT_COLUMNS))
-    assert of_the_tail["known_when"].str.contains("from stage departed on").all()
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("facts", [0, 1, 2])
-def test_a_stream_of_few_facts_is_a_stream(spring, facts):
-    few = spring.flights.filter(pl.col("arrival_delay").is_not_null()).head(6)
-    gone = pl.int_range(pl.len()) < facts
-    outcomes = [pl.when(gone).then(name).alias(name) for name in ("departure_delay", "arrival_delay")]
-    few = few.with_columns(outcomes).with_columns(actual_times())
-    for flights in (few, few.head(facts)):
-        tables = replace(spring, flights=flights, weather=spring.weather.head(facts))
-        for horizon in ("two_hours", "pushback"):
-            ask = at_horizon(flights, horizon)
-            assert build(tables, ask).shape == (ask.height, len(LEDGER))
-
-
 SQL_FACTS = {  # stream -> its facts; instants in milliseconds
     "departures": "select *, actual_departure known, departure_delay delay, (departure_delay >= 15)::int late from flights",
     "arrivals": "select *, actual_arrival known, arrival_delay delay, (arrival_delay < 15)::int on_time from flights",
-    "recoveries": "select *, greatest(actual_arrival, actual_departure) known, arrival_delay - departure_delay recovery from flights "
-    "where actual_arrival is not null",
+    "recoveries": "select *, greatest(actual_arrival, actual_departure) known, arrival_delay - departure_delay recovery "
+    "from flights where actual_arrival is not null",
     "starts": "select * replace ((cancelled and actual_departure is null)::int as cancelled), "
     "coalesce(actual_departure, case when cancelled then scheduled_departure end) known from flights",
     "schedule": "select *, scheduled_departure known, scheduled_arrival / 60000.0 lands from flights",
-    "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, least(scheduled_departure + 86400000, greatest(scheduled_departure, "
+    "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, "
+    "least(scheduled_departure + 86400000, greatest(scheduled_departure, "
     "coalesce(actual_departure, case when cancelled then scheduled_departure end, 1e15))) until from flights",
     "weather": "select *, known_at known, '' flight_id, airport origin, airport dest, list_position(['clear', 'cloudy', 'rain', 'fog', "
     "'snow', 'storm'], condition) - 1.0 severity from weather",

@@ -2,6 +2,11 @@
 
 from flight_delay.features.queries import *
 
+def test_an_unknown_horizon_is_an_input_error_that_carries_the_name():
+    error = UnknownHorizon("horizon must be one of week; got 'month'.", horizon="month")
+    assert isinstance(error, BadInput) and error.http_status == BadInput.http_status
+
+
 import polars as pl
 import pytest
 from flight_delay.core.errors import BadInput
@@ -10,13 +15,13 @@ from flight_delay.sources.tables import INSTANT
 
 @pytest.mark.data
 def test_each_horizon_asks_at_its_distance(nyc):
-    asked = at_horizon(nyc.flights, "day").join(nyc.flights, on="flight_id")
-    assert ((asked["scheduled_departure"] - asked["as_of"]).dt.total_minutes() == 1440).all()
-    assert asked.height == 336_776
+    queries = at_horizon(nyc.flights, "day").join(nyc.flights, on="flight_id")
+    assert ((queries["scheduled_departure"] - queries["as_of"]).dt.total_minutes() == 1440).all()
+    assert queries.height == 336_776
 
 
 @pytest.mark.data
-def test_only_flights_that_left_can_be_asked_at_pushback(nyc):
+def test_only_flights_that_left_can_be_queries_at_pushback(nyc):
     assert at_horizon(nyc.flights, "pushback").height == 336_776 - 8_255
     assert at_horizon(nyc.flights, "takeoff").height == 0  # this source has no taxi-out
 
@@ -24,3 +29,23 @@ def test_only_flights_that_left_can_be_asked_at_pushback(nyc):
 def test_an_unknown_horizon_is_refused_with_the_choice():
     with pytest.raises(UnknownHorizon, match="week, day.*'month'"):
         at_horizon(pl.DataFrame(), "month")
+
+
+from datetime import UTC, datetime
+
+
+def one_flight(**columns):
+    "A flight that leaves twelve minutes late."
+    departure = datetime(2013, 7, 4, 12, 30, tzinfo=UTC)
+    flight = {"flight_id": "a", "actual_departure": departure.replace(minute=42), "taxi_out": 15.0} | columns
+    return pl.DataFrame([flight]).cast({"actual_departure": INSTANT, "taxi_out": pl.Float64})
+
+
+@pytest.mark.parametrize(("minute", "stage"), [(41, "scheduled"), (42, "departed"), (56, "departed"), (57, "airborne")])
+def test_without_a_stage_it_is_the_latest_that_had_been_reached(minute, stage):
+    ask = pl.DataFrame({"flight_id": ["a"], "as_of": [datetime(2013, 7, 4, 12, minute, tzinfo=UTC)]}).cast({"as_of": INSTANT})
+    assert resolve_queries(one_flight(), ask)["stage"].to_list() == [stage]
+    later = ask.with_columns(stage=pl.lit("airborne"))
+    if stage != "airborne":
+        with pytest.raises(BadInput, match="stage airborne needs a flight that has left"):
+            resolve_queries(one_flight(), later)

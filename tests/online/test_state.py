@@ -84,7 +84,9 @@ NONSENSE = [
 @pytest.mark.parametrize("column", [column for table, column in LIMITS if table == "weather"])
 def test_no_number_of_a_report_is_nonsense(column):
     for value in NONSENSE[1:]:  # None is a report without that number
-        with pytest.raises(BadInput, match=f"{column} of an event of kind weather must be a number from .*; got .*; mend it"):
+        with pytest.raises(
+            BadInput, match=f"{column} of an event of kind weather must be a number from .*; got .*; send one that is"
+        ):
             checked_event(OF_WEATHER | {column: value})
 
 
@@ -454,7 +456,7 @@ def test_a_caller_who_knows_of_a_departure_overrules_a_cancellation(storm, ended
     assert known_fate(state, told | {"flight_number": 9999}, later) is None
 
 
-from flight_delay.online.described import of_type
+from flight_delay.online.described import fleet_of_type
 
 
 @pytest.mark.data
@@ -468,7 +470,7 @@ def test_every_type_of_the_aircraft_table_is_accepted_under_its_own_name(nyc, wr
     usual = nyc.aircraft.with_columns(pl.median("seats", "year_built").over(spelled)).unique(["manufacturer", "model"])
     assert usual.height == 147
     for make, model, seats, year in usual.select("manufacturer", "model", "seats", "year_built").rows():
-        assert of_type(nyc.aircraft, write(f"{make} {model}")) == {"seats": seats, "year_built": year}, (make, model)
+        assert fleet_of_type(nyc.aircraft, write(f"{make} {model}")) == {"seats": seats, "year_built": year}, (make, model)
 
 
 @pytest.mark.data
@@ -476,21 +478,21 @@ def test_a_model_alone_is_accepted_where_it_means_one_make(nyc):
     makes = nyc.aircraft.group_by("model").agg(makes=pl.col("manufacturer").str.split(" ").list.first().n_unique())
     for model, n in makes.rows():
         if n == 1:
-            assert of_type(nyc.aircraft, model)
-    assert of_type(nyc.aircraft, "a320") == of_type(nyc.aircraft, "Airbus A320")
+            assert fleet_of_type(nyc.aircraft, model)
+    assert fleet_of_type(nyc.aircraft, "a320") == fleet_of_type(nyc.aircraft, "Airbus A320")
     two = pl.DataFrame(
         {"manufacturer": ["CESSNA", "PIPER"], "model": ["150", "150"], "seats": [2.0, 4.0], "year_built": [1970.0] * 2}
     )
     with pytest.raises(BadInput, match="must mean one make; '150' may be of CESSNA or PIPER; add the make"):
-        of_type(two, "150")
-    assert of_type(two, "Piper 150")["seats"] == 4
+        fleet_of_type(two, "150")
+    assert fleet_of_type(two, "Piper 150")["seats"] == 4
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("text", ["Flying Carpet", "--", "Bo", "Boeing 9999", "Airbus 737", "é"])
 def test_a_type_that_does_not_fly_here_is_refused(nyc, text):
     with pytest.raises(BadInput, match="aircraft_type must be a make and model"):
-        of_type(nyc.aircraft, text)
+        fleet_of_type(nyc.aircraft, text)
 
 
 @pytest.mark.data

@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'TREES_FILE', 'DelayModel',
            'empty_arrays', 'run_graph', 'tree_scores', 'network_scores', 'raw_scores', 'band_calibration',
-           'before_waiting', 'waited', 'given_still_waiting', 'exceedances', 'p_cancelled', 'write_model', 'read_model']
+           'exceedances_before_waiting', 'minutes_overdue', 'exceedances', 'cancellation_probability', 'write_model',
+           'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
 import json
@@ -73,7 +74,7 @@ class DelayModel:
         self.answers_for = np.array(_answering_bands(self.graphs))
 
     def predict(self, X: pl.DataFrame) -> pl.DataFrame:
-        "The answers for each row of features; see `summarize_distribution` for the columns, and `p_cancelled`."
+        "The answers for each row of features; see `summarize_distribution` for the columns, and `cancellation_probability`."
         return _predict(self, X)
 
 # %% ../../nbs/models/44_delay_model.ipynb #be02a75e
@@ -124,7 +125,7 @@ def band_calibration(model: DelayModel, band: int) -> Calibration:
     return Calibration(*(model.arrays[name][band] for name in Calibration._fields))
 
 # %% ../../nbs/models/44_delay_model.ipynb #e5e24b38
-def before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+def exceedances_before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
     "The distribution of each question, whether or not the flight is overdue."
     left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
     bands, exceedance = model.answers_for[band_of(~np.isnan(left), lead)], np.empty((len(x), len(THRESHOLDS)))
@@ -134,7 +135,7 @@ def before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thres
     return exceedance
 
 # %% ../../nbs/models/44_delay_model.ipynb #6638b984
-def waited(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,); 0 for a flight that has left or is not yet due
+def minutes_overdue(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,); 0 for a flight that has left or is not yet due
     "How long each flight has been overdue."
     left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
     return np.where(np.isnan(left), np.maximum(-lead.astype(float), 0), 0)
@@ -150,7 +151,7 @@ def _still_there(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # 
     return exceedance_at(np.maximum(exceedance, ENDLESS), minutes - MADE_UP_MINUTES)
 
 # %% ../../nbs/models/44_delay_model.ipynb #2302db3a
-def given_still_waiting(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue
+def _given_still_waiting(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue
     "The distributions of flights that are still there: none arrives much earlier than it has waited."
     there = _still_there(exceedance, minutes)[:, None]
     conditional = np.minimum(np.maximum(exceedance, ENDLESS) / there, 1.0)
@@ -165,13 +166,13 @@ def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  #
 # %% ../../nbs/models/44_delay_model.ipynb #85e2bb44
 def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
     "The whole distribution of each question."
-    exceedance, minutes = before_waiting(model, x), waited(model, x)
+    exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
     overdue = minutes > 0
-    exceedance[overdue] = given_still_waiting(exceedance[overdue], minutes[overdue])
+    exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
     return exceedance
 
 # %% ../../nbs/models/44_delay_model.ipynb #95e4ddc1
-def p_cancelled(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
+def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
     "The probability that a flight does not go; 0 for one that has left."
     waits = np.isnan(x[:, model.features.index("departure_delay")])
     knots, shares = model.arrays["cancelled"]
@@ -179,9 +180,9 @@ def p_cancelled(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
         p = np.where(waits, np.interp(run_graph(model, CANCELLED, x)[:, 0], knots, shares), 0.0)
     else:
         p = np.where(waits, shares[0], 0.0)
-    minutes = waited(model, x)
+    minutes = minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
-        there = _still_there(before_waiting(model, x[overdue]), minutes[overdue])
+        there = _still_there(exceedances_before_waiting(model, x[overdue]), minutes[overdue])
         p[overdue] = _cancelled_having_waited(p[overdue], there)
     return p
 
@@ -191,7 +192,7 @@ def _predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
     chunks = []
     for start in range(0, max(X.height, 1), CHUNK_ROWS):
         x = feature_matrix(model.features, X.slice(start, CHUNK_ROWS))
-        chunks.append(summarize_distribution(exceedances(model, x), p_cancelled=p_cancelled(model, x)))
+        chunks.append(summarize_distribution(exceedances(model, x), p_cancelled=cancellation_probability(model, x)))
     return pl.concat(chunks)
 
 # %% ../../nbs/models/44_delay_model.ipynb #7c48add5

@@ -20,7 +20,7 @@ from flight_delay.models.trees import (
     quantile_matrix,
     fit_band,
     fit_trees,
-    nodes_of,
+    tree_nodes,
     minutes_offset,
     to_onnx,
     hide_features,
@@ -58,7 +58,7 @@ def fit_scores(
         if min((bands == i).sum(), (held == i).sum()) >= MIN_FLIGHTS:
             for head, booster in fit_band(band, X.filter(bands == i), delay[bands == i], seed, params).items():
                 name = GRAPH.format(band=band.name, head=head)
-                trees[name], graphs[name] = nodes_of(booster), to_onnx(booster, X.width)
+                trees[name], graphs[name] = tree_nodes(booster), to_onnx(booster, X.width)
     for network in networks:
         rows = np.isin(bands, own := [i for i, band in enumerate(BANDS) if band.network == network])
         if rows.sum() >= MIN_FLIGHTS:

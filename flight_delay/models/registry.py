@@ -245,7 +245,7 @@ def _probe_tables() -> "Tables":
     return Tables(**given, source="probe")
 
 # %% ../../nbs/models/46_registry.ipynb #22ba49e5
-def _probe_answers() -> pl.DataFrame:  # a column per feature
+def _probe_features() -> pl.DataFrame:  # a column per feature
     "What every feature is for the made-up month."
     from flight_delay.features import offline
     from flight_delay.features import queries
@@ -278,7 +278,7 @@ def _declarations() -> dict[str, str]:  # feature -> 16 hexadecimal digits
 # %% ../../nbs/models/46_registry.ipynb #ce3f601f
 def feature_digests() -> dict[str, str]:  # feature -> 32 hexadecimal digits: of its declaration, of its values
     "What each feature of the ledger means to a model."
-    X = _probe_answers()
+    X = _probe_features()
     return {
         name: declared + _digest([None if value is None else f"{value:.9g}" for value in X[name]])
         for name, declared in _declarations().items()

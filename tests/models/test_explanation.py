@@ -10,8 +10,8 @@ import shap
 from flight_delay.models.calibration import bands_of
 from flight_delay.models.delay_model import raw_scores
 from flight_delay.models.fit import fit
-from flight_delay.models.tree_shap import paths_of, tree_shares
-from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, nodes_of
+from flight_delay.models.tree_shap import tree_paths, tree_shares
+from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, tree_nodes
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_feature_that_matters_is_found(known_truth):
     table = importance(model, X.filter(pl.col("departure_delay").is_null()))
     assert table["feature"][0] == "avg_delay_7d" and table["group"][0] == "route"
     assert table["importance"][0] > 5 * table["importance"][1]
-    assert by_group(table)["share"].sum() == pytest.approx(1)
+    assert importance_by_group(table)["share"].sum() == pytest.approx(1)
 
 
 @pytest.mark.model
@@ -63,7 +63,7 @@ def test_the_shares_are_those_of_shap(known_truth, head):
     x = feature_matrix(X.columns, X)
     outcome = x[:, 2] > 5 if head == "late" else 2 * x[:, 2]
     booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 20})
-    expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), paths_of(nodes_of(booster))
+    expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), tree_paths(tree_nodes(booster))
     assert np.abs(np.stack([tree_shares(paths, row)[0] for row in x[:50]]) - expected).max() < 1e-3
 
 
@@ -75,7 +75,7 @@ from flight_delay.models.phrases import THEMES
 def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_truth):
     model, X = known_truth
     asked = X.filter(pl.col("departure_delay") > 45)[:1]
-    own = tree_shares(paths_of(model.trees["departed_minutes"]), feature_matrix(model.features, asked)[0])[0][1]
+    own = tree_shares(tree_paths(model.trees["departed_minutes"]), feature_matrix(model.features, asked)[0])[0][1]
     why = reasons(model, asked)[0]
     reason = next(reason for reason in why.reasons if reason.theme == "departure")
     assert reason.push == pytest.approx(own + asked["departure_delay"][0], abs=1e-4)
@@ -123,9 +123,9 @@ from flight_delay.models.delay_model import read_model, write_model
 def test_a_reason_names_the_fact_that_pushes_its_way_not_the_largest_against_it():
     shares = {"origin_overdue": -3.0, "origin_departure_delay_1h": 5.0, "origin_late_share_3h": 0.5}
     row = {"origin_overdue": 1.0, "origin_departure_delay_1h": 30.0, "origin_late_share_3h": None}
-    (reason,) = reasons_of(row, shares, 1.0)
+    (reason,) = _reasons_of(row, shares, 1.0)
     assert reason.sentence == "departures at the origin are running 30 minutes late" and reason.push == 2.5
-    (silent,) = reasons_of(row | {"origin_departure_delay_1h": None}, shares, 1.0)
+    (silent,) = _reasons_of(row | {"origin_departure_delay_1h": None}, shares, 1.0)
     assert "late" not in silent.sentence and "partly not known" in silent.sentence  # what pushes it up is not known
 
 
@@ -146,12 +146,12 @@ def test_a_saved_model_explains_as_before_without_xgboost_and_says_what_to_do_wh
     write_model(model, tmp_path / "v1")
     monkeypatch.setitem(sys.modules, "xgboost", None)
     assert np.array_equal(explain(read_model(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
-    prepare(ready := read_model(tmp_path / "v1"))
+    prepare_paths(ready := read_model(tmp_path / "v1"))
     before = set(ready.paths)
     reasons(ready, X[:300])
     assert set(ready.paths) == before  # nothing was left to prepare
     for path in (tmp_path / "v1").glob("*.trees.npy"):
         path.unlink()
-    prepare(read_model(tmp_path / "v1"))
+    prepare_paths(read_model(tmp_path / "v1"))
     with pytest.raises(NotReady, match="train it again"):
         explain(read_model(tmp_path / "v1"), X[:1])

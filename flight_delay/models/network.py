@@ -26,7 +26,7 @@ NETWORK = {
 EMBEDDING_SIZES = {"airline_code": 8, "origin_code": 2, "dest_code": 16}  # feature -> numbers that stand for one of its values
 FARTHEST = 5.0  # standard deviations; what lies farther out counts as this far
 
-
+# %% ../../nbs/models/43_network.ipynb #b740ce04
 @dataclass(frozen=True)
 class _Inputs:
     "How a network reads features."
@@ -44,14 +44,14 @@ def _fit_inputs(features: Sequence[str], x: np.ndarray) -> _Inputs:  # x: float3
     columns = np.array([i for i in range(len(features)) if i not in codes])
     numbers = np.ma.masked_invalid(x[:, columns])
     mean, std = (part.filled(0).astype(np.float32) for part in (numbers.mean(axis=0), numbers.std(axis=0)))
-    std = np.where(std > 1e-3, std, np.float32(np.inf))  # what never changed says nothing
+    std = np.where(std > 1e-3, std, np.float32(np.inf))  # a number that never changed is read as its mean
     return _Inputs(columns, mean, std, np.flatnonzero(np.ma.getmaskarray(numbers).any(axis=0)), codes)
 
 # %% ../../nbs/models/43_network.ipynb #edb97563
 def _encode_inputs(
     inputs: _Inputs, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:  # float32 (n, numbers + flags), int64 (n, codes)
-    "Features as a network reads them; a value that it has never seen has the code 0."
+    "Features as a network reads them; a code that was not among the training flights becomes 0."
     values = x[:, inputs.columns]
     unknown = np.isnan(values)
     scaled = np.where(unknown, 0, np.clip((values - inputs.mean) / inputs.std, -FARTHEST, FARTHEST))
@@ -64,48 +64,21 @@ def _encode_inputs(
 
 # %% ../../nbs/models/43_network.ipynb #a3b483aa
 def _network_body(width: int, hidden: Sequence[int], dropout: float):  # torch.nn.Sequential
-    "The body of a network: two numbers from many."
+    "The layers of a network: two scores from its inputs."
     from torch import nn
 
-    found: list[Any] = []
+    layers: list[Any] = []
     for before, after in zip([width, *hidden], hidden, strict=False):
-        found += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
-    return nn.Sequential(*found, nn.Linear(hidden[-1], 2))
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
 
 # %% ../../nbs/models/43_network.ipynb #de7fccd3
-def _loss(said, late, minutes):  # torch tensors (n, 2), (n,), (n,): minutes in units of the slope
+def _loss(scores, late, minutes):  # torch tensors (n, 2), (n,), (n,): minutes in units of the slope
     "Log loss of `late` and pseudo-Huber loss of `minutes`, with equal weight."
     from torch import nn
 
-    huber = (1 + (said[:, 1] - minutes) ** 2).sqrt() - 1
-    return nn.functional.binary_cross_entropy_with_logits(said[:, 0], late) + huber.mean()
-
-# %% ../../nbs/models/43_network.ipynb #fbfb6e4e
-def fit_network(
-    features: Sequence[str],
-    x: np.ndarray,  # float32 (n, features), NaN for unknown
-    delay: np.ndarray,  # (n,) minutes
-    offset: np.ndarray,  # (n,) what `minutes` starts from
-    slope: float,  # minutes up to which the loss is quadratic
-    seed: int,
-    params: Mapping[str, Any] | None = None,  # replaces entries of NETWORK
-) -> bytes:  # ONNX
-    "Train the network of some bands (one-cycle AdamW: Smith and Topin 2018; Loshchilov and Hutter 2019)."
-    import torch
-
-    settings, inputs, where = settings_with(NETWORK, params), _fit_inputs(features, x), training_device()
-    numbers, codes = (torch.from_numpy(part).to(where) for part in _encode_inputs(inputs, x))
-    late = torch.from_numpy((delay >= LATE_MINUTES).astype(np.float32)).to(where)
-    minutes = torch.from_numpy((minutes_target(delay, offset) / slope).astype(np.float32)).to(where)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        tables = torch.nn.ModuleList(
-            torch.nn.Embedding(len(seen) + 1, EMBEDDING_SIZES[features[i]], padding_idx=0) for i, seen in inputs.codes.items()
-        )
-        width = numbers.shape[1] + sum(EMBEDDING_SIZES[features[i]] for i in inputs.codes)
-        network = torch.nn.ModuleDict({"tables": tables, "body": _network_body(width, settings["hidden"], settings["dropout"])})
-        _run_optimizer(network.to(where), numbers, codes, late, minutes, settings)
-    return _network_to_onnx(network.cpu().eval(), inputs, slope)
+    huber = (1 + (scores[:, 1] - minutes) ** 2).sqrt() - 1
+    return nn.functional.binary_cross_entropy_with_logits(scores[:, 0], late) + huber.mean()
 
 # %% ../../nbs/models/43_network.ipynb #7779015e
 def _run_optimizer(network, numbers, codes, late, minutes, settings: Mapping[str, Any]) -> None:
@@ -123,14 +96,14 @@ def _run_optimizer(network, numbers, codes, late, minutes, settings: Mapping[str
     for _ in range(epochs):
         for rows in torch.randperm(len(late)).to(late.device)[: len(late) // batch * batch].split(batch):
             embedded = [table(codes[rows, i]) for i, table in enumerate(network["tables"])]
-            said = network["body"](torch.cat([numbers[rows], *embedded], dim=1))
+            scores = network["body"](torch.cat([numbers[rows], *embedded], dim=1))
             optimizer.zero_grad()
-            _loss(said, late[rows], minutes[rows]).backward()
+            _loss(scores, late[rows], minutes[rows]).backward()
             optimizer.step()
             schedule.step()
 
 # %% ../../nbs/models/43_network.ipynb #dfeb5c4b
-_GRAPH_TEXT = """<ir_version: 8, opset_import: ["": 15]> network (float[n, f] features) => (float[n, 2] said) {
+_GRAPH_TEXT = """<ir_version: 8, opset_import: ["": 15]> network (float[n, f] features) => (float[n, 2] scores) {
   values = Gather <axis = 1> (features, columns)
   unknown = IsNaN(values)
   shifted = Sub(values, mean)
@@ -146,10 +119,10 @@ _CODE_TEXT = """  code{i} = Gather <axis = 1> (features, place{i})
   embedded{i} = MatMul(hot{i}, table{i})
 """
 
-
+# %% ../../nbs/models/43_network.ipynb #7982ce7e
 def _fold_batch_norm(body) -> list[tuple[np.ndarray, np.ndarray]]:  # (weight, bias) per layer, float32
-    "The linear layers of a network, each with its batch norm in it."
-    found, modules = [], list(body)
+    "Weight and bias of each linear layer, with its batch norm folded in."
+    layers, modules = [], list(body)
     for linear, norm in zip(modules[0::4], [*modules[1::4], None], strict=True):
         weight, bias = (part.detach().numpy().astype(float) for part in (linear.weight, linear.bias))
         if norm is not None:
@@ -158,30 +131,57 @@ def _fold_batch_norm(body) -> list[tuple[np.ndarray, np.ndarray]]:  # (weight, b
             )
             scale = gain / np.sqrt(variance + norm.eps)
             weight, bias = weight * scale[:, None], (bias - mean) * scale + shift
-        found.append((weight.astype(np.float32), bias.astype(np.float32)))
-    return found
+        layers.append((weight.astype(np.float32), bias.astype(np.float32)))
+    return layers
 
 # %% ../../nbs/models/43_network.ipynb #860688dc
 def _network_to_onnx(network, inputs: _Inputs, slope: float) -> bytes:
-    "A network as an ONNX graph that says log-odds of being late, and minutes."
+    "A network as an ONNX graph whose output is log-odds of being late, and minutes."
     import onnx
 
-    given: dict[str, np.ndarray] = {
+    constants: dict[str, np.ndarray] = {
         "columns": inputs.columns, "mean": inputs.mean, "std": inputs.std, "flagged": inputs.flagged,
         "nearest": np.array(-FARTHEST, np.float32), "farthest": np.array(FARTHEST, np.float32), "zero": np.array(0, np.float32),
     }  # fmt: skip
     text, parts = _GRAPH_TEXT, ["numbers", "flags"]
     for i, (place, seen) in enumerate(inputs.codes.items()):
         table = network["tables"][i].weight.detach().numpy()[1:]
-        given |= {f"place{i}": np.array([place]), f"seen{i}": seen[None, :], f"table{i}": table}
+        constants |= {f"place{i}": np.array([place]), f"seen{i}": seen[None, :], f"table{i}": table}
         text, parts = text + _CODE_TEXT.format(i=i), [*parts, f"embedded{i}"]
     text += f"  h0 = Concat <axis = 1> ({', '.join(parts)})\n"
     *inner, (weight, bias) = _fold_batch_norm(network["body"])
     for i, (own, shift) in enumerate(inner):
-        given |= {f"weight{i}": own, f"bias{i}": shift}
+        constants |= {f"weight{i}": own, f"bias{i}": shift}
         text += f"  z{i} = Gemm <transB = 1> (h{i}, weight{i}, bias{i})\n  h{i + 1} = Relu(z{i})\n"
-    given |= {"weight": weight * np.array([[1], [slope]], np.float32), "bias": bias * np.array([1, slope], np.float32)}
-    graph = onnx.parser.parse_model(f"{text}  said = Gemm <transB = 1> (h{len(inner)}, weight, bias)\n}}")
-    graph.graph.initializer.extend(onnx.numpy_helper.from_array(part, name) for name, part in given.items())
+    constants |= {"weight": weight * np.array([[1], [slope]], np.float32), "bias": bias * np.array([1, slope], np.float32)}
+    graph = onnx.parser.parse_model(f"{text}  scores = Gemm <transB = 1> (h{len(inner)}, weight, bias)\n}}")
+    graph.graph.initializer.extend(onnx.numpy_helper.from_array(part, name) for name, part in constants.items())
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
+
+# %% ../../nbs/models/43_network.ipynb #fbfb6e4e
+def fit_network(
+    features: Sequence[str],
+    x: np.ndarray,  # float32 (n, features), NaN for unknown
+    delay: np.ndarray,  # (n,) minutes
+    offset: np.ndarray,  # (n,) what `minutes` starts from
+    slope: float,  # minutes up to which the loss is quadratic
+    seed: int,
+    params: Mapping[str, Any] | None = None,  # replaces entries of NETWORK
+) -> bytes:  # ONNX
+    "Train the network of some bands (one-cycle AdamW: Smith and Topin 2018; Loshchilov and Hutter 2019)."
+    import torch
+
+    settings, inputs, trained_on = settings_with(NETWORK, params), _fit_inputs(features, x), training_device()
+    numbers, codes = (torch.from_numpy(part).to(trained_on) for part in _encode_inputs(inputs, x))
+    late = torch.from_numpy((delay >= LATE_MINUTES).astype(np.float32)).to(trained_on)
+    minutes = torch.from_numpy((minutes_target(delay, offset) / slope).astype(np.float32)).to(trained_on)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tables = torch.nn.ModuleList(
+            torch.nn.Embedding(len(seen) + 1, EMBEDDING_SIZES[features[i]], padding_idx=0) for i, seen in inputs.codes.items()
+        )
+        width = numbers.shape[1] + sum(EMBEDDING_SIZES[features[i]] for i in inputs.codes)
+        network = torch.nn.ModuleDict({"tables": tables, "body": _network_body(width, settings["hidden"], settings["dropout"])})
+        _run_optimizer(network.to(trained_on), numbers, codes, late, minutes, settings)
+    return _network_to_onnx(network.cpu().eval(), inputs, slope)

@@ -16,7 +16,7 @@ from .delay_model import GRAPH, DelayModel
 # %% ../../nbs/models/47_tree_shap.ipynb #443b534d
 @dataclass(frozen=True)
 class _Paths:
-    "The leaves of some trees, each with one condition per feature that is asked on the way to it."
+    "The leaves of some trees, each with one condition per feature on the way to it."
 
     value: np.ndarray  # (leaves,)
     feature: np.ndarray  # int (leaves, conditions); those that a leaf does not need are met by every row
@@ -47,9 +47,9 @@ def _steps(
 
 # %% ../../nbs/models/47_tree_shap.ipynb #5d20b8fe
 def tree_paths(
-    nodes: np.ndarray,  # NODE (nodes,), as `models.nodes_of` gives them
+    nodes: np.ndarray,  # NODE (nodes,), as `tree_nodes` gives them
 ) -> _Paths:
-    "The way to each leaf; a feature that is asked twice has one condition, which holds where both hold."
+    "The conditions on the way to each leaf, at most one per feature."
     leaves, steps = _steps(nodes)
     feature, low, high, missing, share = (np.stack(part, axis=1) for part in zip(*steps, strict=True))
     for later in range(1, feature.shape[1]):
@@ -64,9 +64,12 @@ def tree_paths(
     return _Paths(nodes["value"][leaves].astype(float), np.maximum(feature, 0), low, high, missing, share)
 
 # %% ../../nbs/models/47_tree_shap.ipynb #5e31c9ff
-def tree_shares(paths: _Paths, x: np.ndarray) -> tuple[np.ndarray, float]:  # (features,) -> SHAP values (features,), their base
-    "What each feature adds to what some trees say of one row."
-    values, z = x[paths.feature], paths.share
+def tree_shares(
+    paths: _Paths,
+    x: np.ndarray,  # (features,) one row, NaN for unknown
+) -> tuple[np.ndarray, float]:  # SHAP values (features,), and the base
+    "What each feature adds to the trees' prediction for one row."
+    values, z = x[paths.feature], paths.share  # z and o as in the formula
     o = np.where(np.isnan(values), paths.missing, (paths.low <= values) & (values < paths.high)).astype(float)
     points, weights = np.polynomial.legendre.leggauss((z.shape[1] + 1) // 2)
     others = np.zeros_like(z)
@@ -81,9 +84,9 @@ def tree_shares(paths: _Paths, x: np.ndarray) -> tuple[np.ndarray, float]:  # (f
     return shares, float(paths.value @ z.prod(axis=1))
 
 # %% ../../nbs/models/47_tree_shap.ipynb #fd799bc3
-def _model_paths(model: DelayModel, band: int, head: str) -> _Paths:
-    "The ways to the leaves of a band's trees, made when they are first needed."
-    name = GRAPH.format(band=BANDS[band].name, head=head)
+def _model_paths(model: DelayModel, band: int, score: str) -> _Paths:
+    "The paths of a band's trees, computed when they are first needed and kept with the model."
+    name = GRAPH.format(band=BANDS[band].name, score=score)
     if name not in model.trees:
         raise NotReady(f"an explanation needs the model's trees; {model.version} has none for {name}; train it again.")
     if name not in model.paths:

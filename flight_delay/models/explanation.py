@@ -23,34 +23,34 @@ from .trees import OFFSET_FEATURE, feature_matrix
 class _Explained:
     "Predictions of the trees, shared out among the features."
 
-    values: np.ndarray  # (n, features) on the head's scale
-    base: np.ndarray  # (n,) what the trees say on average
+    values: np.ndarray  # (n, features) on the score's scale
+    base: np.ndarray  # (n,) mean prediction of the trees
 
     @property
-    def said(self) -> np.ndarray:
-        "What they say of each (n,)."
+    def predicted(self) -> np.ndarray:
+        "The trees' prediction for each row (n,)."
         return self.base + self.values.sum(axis=1)
 
 # %% ../../nbs/models/49_explanation.ipynb #7b8f8b76
-def prepare_paths(model: DelayModel, head: str = "minutes") -> None:
-    "Make the trees of a head ready, so that the first explanation is as fast as the next."
+def prepare_paths(model: DelayModel, score: str = "minutes") -> None:
+    "Compute the paths of a score's trees and keep them with the model."
     for band in np.unique(model.answers_for):
-        if GRAPH.format(band=BANDS[band].name, head=head) in model.trees:
-            _model_paths(model, band, head)
+        if GRAPH.format(band=BANDS[band].name, score=score) in model.trees:
+            _model_paths(model, band, score)
 
 # %% ../../nbs/models/49_explanation.ipynb #2670853d
 def explain(
     model: DelayModel,
-    X: pl.DataFrame,  # features of some questions
-    head: str = "late",  # a key of HEADS
+    X: pl.DataFrame,  # features of some queries
+    score: str = "late",  # a key of SCORES
 ) -> _Explained:
     "What each feature adds to each prediction."
     bands, x = model.answers_for[bands_of(X)], feature_matrix(model.features, X)
     values, base = np.zeros((X.height, len(model.features))), np.zeros(X.height)
     for i, band in enumerate(bands):
-        values[i], base[i] = tree_shares(_model_paths(model, band, head), x[i])
+        values[i], base[i] = tree_shares(_model_paths(model, band, score), x[i])
         offset = OFFSET_FEATURE[BANDS[band].stage]
-        if head == "minutes" and offset is not None:
+        if score == "minutes" and offset is not None:
             values[i, model.features.index(offset)] += x[i, model.features.index(offset)]
     return _Explained(values, base)
 
@@ -97,25 +97,25 @@ def _sentence(theme: str, shares: Mapping[str, float], values: Mapping[str, floa
 
 # %% ../../nbs/models/49_explanation.ipynb #a95a7d16
 def _reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], scale: float) -> list[_Reason]:
-    "One row's themes, the strongest first."
+    "The reasons of one row, a theme each, the strongest first."
     theme_of = themes()
     by_theme: dict[str, list[str]] = {}
     for name in sorted(shares, key=lambda name: -abs(shares[name])):
         by_theme.setdefault(theme_of.get(name, "plan"), []).append(name)
-    found = []
+    theme_reasons = []
     for theme, names in by_theme.items():
-        own, values = {name: shares[name] for name in names}, {name: row[name] for name in names}
+        theme_shares, values = {name: shares[name] for name in names}, {name: row[name] for name in names}
         known = any(values[name] is not None and shares[name] for name in names)  # trees may be blind to what is there
-        found.append(_Reason(theme, _sentence(theme, own, values), scale * sum(own.values()), known, values))
-    return sorted(found, key=lambda reason: -abs(reason.push))
+        theme_reasons.append(_Reason(theme, _sentence(theme, theme_shares, values), scale * sum(theme_shares.values()), known, values))
+    return sorted(theme_reasons, key=lambda reason: -abs(reason.push))
 
 # %% ../../nbs/models/49_explanation.ipynb #66965b4d
-def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, head: str) -> np.ndarray:  # (n, 3)
-    "What trees and network say together, then calibrated, then for a flight that has waited: the answer."
+def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, score: str) -> np.ndarray:  # (n, 3)
+    "The blended scores, then calibrated, then given the wait: the last is the answer."
     x, bands = feature_matrix(model.features, X), model.answers_for[bands_of(X)]
     blended = np.array([raw_scores(model, x[[i]], band)[0, :2] for i, band in enumerate(bands)])
     calibrated, final = exceedances_before_waiting(model, x), exceedances(model, x)
-    if head == "late":
+    if score == "late":
         place = np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])
         return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], final[:, place]])
     return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), quantile(final, 0.5)])
@@ -134,45 +134,45 @@ def _step_reasons(trees: float, steps: np.ndarray, minutes_overdue: float) -> li
         _Reason("waiting", f"it should have left {minutes_overdue:.0f} minutes ago and has not", waiting, True, {}),
     ]
 
+# %% ../../nbs/models/49_explanation.ipynb #65764b6a
+LEAST_PUSH = 1e-6  # below lie the rounding errors of float32 sums
+
 # %% ../../nbs/models/49_explanation.ipynb #61f83be4
 def reasons(
     model: DelayModel,
-    X: pl.DataFrame,  # features of some questions
-    head: str = "minutes",  # explains delay_minutes; late: p_15
+    X: pl.DataFrame,  # features of some queries
+    score: str = "minutes",  # explains delay_minutes; late: p_15
 ) -> list[_Why]:  # one for each row
-    "Why each answer is what it is."
-    explained, explanations = explain(model, X, head), []
-    steps, overdue = _steps_to_the_answer(model, X, head), minutes_overdue(model, feature_matrix(model.features, X))
+    "For each row: the usual, the reasons that lead from it to the answer, and what is not known."
+    explained, explanations = explain(model, X, score), []
+    steps, overdue = _steps_to_the_answer(model, X, score), minutes_overdue(model, feature_matrix(model.features, X))
     for i, row in enumerate(X.iter_rows(named=True)):
-        usual, trees, scale = explained.base[i], explained.said[i], 1.0
-        if head == "late":
+        usual, trees, scale = explained.base[i], explained.predicted[i], 1.0
+        if score == "late":
             odds, (usual, trees) = trees - usual, 1 / (1 + np.exp(-np.array([usual, trees])))
             scale = (trees - usual) / odds if abs(odds) > 1e-6 else trees * (1 - trees)
         shares = dict(zip(model.features, explained.values[i].tolist(), strict=True))
-        because = _reasons_of(row, shares, float(scale))
-        unknown = [THEMES.get(reason.theme, reason.theme) for reason in because if not reason.known]
-        because += _step_reasons(trees, steps[i], overdue[i])
-        because = sorted((r for r in because if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
-        unit = "min" if head == "minutes" else "share"
-        explanations.append(_Why(unit, float(usual), float(steps[i, -1]), because, unknown))
+        row_reasons = _reasons_of(row, shares, float(scale))
+        unknown = [THEMES.get(reason.theme, reason.theme) for reason in row_reasons if not reason.known]
+        row_reasons += _step_reasons(trees, steps[i], overdue[i])
+        row_reasons = sorted((r for r in row_reasons if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
+        unit = "min" if score == "minutes" else "share"
+        explanations.append(_Why(unit, float(usual), float(steps[i, -1]), row_reasons, unknown))
     return explanations
-
-
-LEAST_PUSH = 1e-6  # below lie the rounding errors of float32 sums
 
 # %% ../../nbs/models/49_explanation.ipynb #975879df
 def importance(
     model: DelayModel,  # with its trees
-    X: pl.DataFrame,  # features of some questions; a thousand are plenty
-    head: str = "late",
-) -> pl.DataFrame:  # feature, group, importance (mean absolute SHAP value on the head's scale), largest first
+    X: pl.DataFrame,  # features of some queries; a thousand are plenty
+    score: str = "late",
+) -> pl.DataFrame:  # feature, group, importance (mean absolute SHAP value on the score's scale), largest first
     "What the answers to these questions lean on."
-    sizes = pl.DataFrame({"feature": model.features, "importance": np.abs(explain(model, X, head).values).mean(axis=0)})
+    sizes = pl.DataFrame({"feature": model.features, "importance": np.abs(explain(model, X, score).values).mean(axis=0)})
     grouped = sizes.join(ledger().select("feature", "group"), on="feature", how="left")
     return grouped.select("feature", pl.col("group").fill_null("other"), "importance").sort("importance", descending=True)
 
 # %% ../../nbs/models/49_explanation.ipynb #1187ce2e
 def importance_by_group(table: pl.DataFrame) -> pl.DataFrame:  # group, share of all importance; largest first
-    "The same by the ledger's groups."
+    "The share of each of the ledger's groups in all importance."
     total = table.group_by("group").agg(share=pl.sum("importance") / table["importance"].sum())
     return total.sort("share", descending=True)

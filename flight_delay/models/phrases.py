@@ -28,6 +28,8 @@ THEMES = {  # theme -> what is not known while none of its features is
     "calibration": "what became of flights like it",
     "waiting": "how long it has been overdue",
 }
+
+# %% ../../nbs/models/48_phrases.ipynb #784b790e
 _THEME_OF_GROUP = {
     "stage": "departure",
     "calendar": "time",
@@ -48,16 +50,16 @@ WINDOWED = ("airline", "origin", "destination", "network")  # groups that hold b
 
 # %% ../../nbs/models/48_phrases.ipynb #893b251f
 def themes() -> dict[str, str]:  # feature -> theme
-    "Where each feature of the ledger belongs."
-    found = {}
+    "The theme of each feature of the ledger."
+    theme_of = {}
     for f in LEDGER:
         usual = f.group in WINDOWED and f.hours >= WEEK
-        found[f.name] = _THEME_OF_FEATURE.get(f.name, "usual" if usual else _THEME_OF_GROUP.get(f.group, f.group))
-    return found
+        theme_of[f.name] = _THEME_OF_FEATURE.get(f.name, "usual" if usual else _THEME_OF_GROUP.get(f.group, f.group))
+    return theme_of
 
 # %% ../../nbs/models/48_phrases.ipynb #11a342db
 def lateness(minutes: float) -> str:
-    "Minutes as a person says them."
+    "Signed minutes in words: late, early or on time."
     n = round(abs(minutes))
     return "on time" if n == 0 else f"{n} minute{'s' * (n != 1)} {'late' if minutes > 0 else 'early'}"
 
@@ -68,7 +70,7 @@ def _late(text: str) -> Callable[[float], str]:
 
 # %% ../../nbs/models/48_phrases.ipynb #b0819351
 def _slack(minutes: float) -> str:
-    "Whether the aircraft can be back."
+    "The minutes that the aircraft has to spare, or lacks, before this departure."
     n = f"{abs(minutes):.0f} minutes"
     return (
         f"its aircraft has {n} to spare before departure"
@@ -80,7 +82,7 @@ def _slack(minutes: float) -> str:
 def _recovered_minutes(where: str) -> Callable[[float], str]:
     "A phrase about time won or lost between departure and arrival."
 
-    def said(value: float) -> str:
+    def phrase_of(value: float) -> str:
         n, does = round(abs(value)), "make up" if value < 0 else "lose"
         return (
             f"flights {where} {does} {n} minute{'s' * (n != 1)} on the way"
@@ -88,7 +90,7 @@ def _recovered_minutes(where: str) -> Callable[[float], str]:
             else f"flights {where} keep their time on the way"
         )
 
-    return said
+    return phrase_of
 
 # %% ../../nbs/models/48_phrases.ipynb #a8863ef5
 def _overdue(whose: str) -> Callable[[float], str]:
@@ -103,7 +105,7 @@ def _day_part(hour: float) -> str:
     part = "early in the day" if hour < 9 else "late in the day" if hour >= 17 else "in the middle of the day"
     return f"{part} ({hour:.0f}:00 to {hour:.0f}:59 local time)"
 
-
+# %% ../../nbs/models/48_phrases.ipynb #ad256771
 def _holiday(days: float) -> str:
     "How near a public holiday is; `days_to_holiday` is negative before it."
     n = f"{abs(days):.0f} day{'s' * (abs(days) != 1)}"
@@ -136,14 +138,18 @@ def _coded(text: str) -> Callable[[float], str]:
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-# %% ../../nbs/models/48_phrases.ipynb #6e30e7aa
-PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says; others speak through the ledger's meaning
+# %% ../../nbs/models/48_phrases.ipynb #fd2eeae4
+_AIRCRAFT_PHRASES: dict[str, Callable[[float], str]] = {  # departure and aircraft
     "departure_delay": _late("it left {}"),
     "taxi_out": "it took {:.0f} minutes from the gate to the air".format,
     "aircraft_last_delay": _late("its aircraft last left {}"),
     "aircraft_last_arrival_delay": _late("its aircraft last landed {}"),
     "aircraft_turn_slack": _slack,
     "planned_turnaround": "its aircraft is planned to stand {:.0f} minutes before this flight".format,
+}
+
+# %% ../../nbs/models/48_phrases.ipynb #6c87747c
+_TRAFFIC_PHRASES: dict[str, Callable[[float], str]] = {  # origin, airline and network
     "origin_departure_delay_1h": _late("departures at the origin are running {}"),
     "origin_departure_delay_3h": _late("departures at the origin ran {} over three hours"),
     "origin_departure_delay_24h": _late("departures at the origin ran {} over a day"),
@@ -165,13 +171,10 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "network_arrival_delay_3h": _late("flights everywhere landed {} over three hours"),
     "network_departure_delay_1h": _late("departures at all airports are running {}"),
     "network_departure_delay_3h": _late("departures at all airports ran {} over three hours"),
-    "dest_arrival_delay_3h": _late("flights to the destination landed {} over three hours"),
-    "dest_arrival_delay_24h": _late("flights to the destination landed {} over a day"),
-    "dest_overdue": _overdue("to the destination"),
-    "dest_departure_delay_3h": _late("flights to the destination left {} over three hours"),
-    "dest_departure_delay_24h": _late("flights to the destination left {} over a day"),
-    "dest_on_time_percentage_3h": "{:.0%} of flights to the destination landed on time over three hours".format,
-    "dest_on_time_percentage_24h": "{:.0%} of flights to the destination landed on time over a day".format,
+}
+
+# %% ../../nbs/models/48_phrases.ipynb #b3adb2eb
+_USUAL_PHRASES: dict[str, Callable[[float], str]] = {  # what is usual on the route, for this flight, this airline and this hour
     "flight_avg_delay_30d": _late("this flight lands {} on average over 30 days"),
     "flight_avg_delay_7d": _late("this flight landed {} on average over a week"),
     "avg_delay_30d": _late("flights on this route land {} on average over 30 days"),
@@ -184,6 +187,17 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "hour_late_share_30d": "{:.0%} of departures at this hour are late".format,
     "hour_avg_departure_delay_30d": _late("departures at this hour leave {} on average over 30 days"),
     "hour_avg_departure_delay_7d": _late("departures at this hour left {} on average over a week"),
+}
+
+# %% ../../nbs/models/48_phrases.ipynb #9aff192a
+_DESTINATION_PHRASES: dict[str, Callable[[float], str]] = {  # destination, and time made up on the way
+    "dest_arrival_delay_3h": _late("flights to the destination landed {} over three hours"),
+    "dest_arrival_delay_24h": _late("flights to the destination landed {} over a day"),
+    "dest_overdue": _overdue("to the destination"),
+    "dest_departure_delay_3h": _late("flights to the destination left {} over three hours"),
+    "dest_departure_delay_24h": _late("flights to the destination left {} over a day"),
+    "dest_on_time_percentage_3h": "{:.0%} of flights to the destination landed on time over three hours".format,
+    "dest_on_time_percentage_24h": "{:.0%} of flights to the destination landed on time over a day".format,
     "route_recovery_30d": _recovered_minutes("on this route"),
     "flight_recovery_30d": _recovered_minutes("of this number"),
     "origin_recovery_3h": _recovered_minutes("from the origin"),
@@ -192,6 +206,10 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "origin_recovery_24h": _recovered_minutes("from the origin"),
     "dest_recovery_24h": _recovered_minutes("to the destination"),
     "airline_recovery_24h": _recovered_minutes("of the airline"),
+}
+
+# %% ../../nbs/models/48_phrases.ipynb #557c13af
+_PLAN_PHRASES: dict[str, Callable[[float], str]] = {  # time and plan
     "hour_of_day": _day_part,
     "minute_of_day": lambda value: _day_part(value // 60),
     "day_of_week": lambda value: f"on a {WEEKDAYS[int(value) - 1]}",
@@ -207,6 +225,13 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "aircraft_age_years": "an aircraft {:.0f} years old".format,
     "distance_mi": "a flight of {:,.0f} miles".format,
     "planned_minutes": "planned to take {:.0f} minutes from gate to gate".format,
+    "lead_minutes": lambda value: (
+        f"asked {value / 60:.0f} hours before departure" if value >= 60 else "asked near the departure"
+    ),
+}
+
+# %% ../../nbs/models/48_phrases.ipynb #9a32ecdd
+_WEATHER_PHRASES: dict[str, Callable[[float], str]] = {  # weather
     "wind_speed_kt": _wind("wind at the origin"),
     "wind_gust_kt": _wind("gusts at the origin"),
     "visibility_mi": _visibility("origin"),
@@ -217,17 +242,24 @@ PHRASES: dict[str, Callable[[float], str]] = {  # feature -> what its value says
     "dest_wind_speed_kt": _wind("wind at the destination"),
     "dest_visibility_mi": _visibility("destination"),
     "dest_weather_severity": _sky("destination"),
-    "lead_minutes": lambda value: (
-        f"asked {value / 60:.0f} hours before departure" if value >= 60 else "asked near the departure"
-    ),
 }
+
+# %% ../../nbs/models/48_phrases.ipynb #6e30e7aa
+PHRASES = (  # feature -> what its value means in words
+    _AIRCRAFT_PHRASES
+    | _TRAFFIC_PHRASES
+    | _USUAL_PHRASES
+    | _DESTINATION_PHRASES
+    | _PLAN_PHRASES
+    | _WEATHER_PHRASES
+)
 
 # %% ../../nbs/models/48_phrases.ipynb #c9e8f075
 _MEANING = {feature.name: (feature.meaning, feature.unit) for feature in LEDGER}
 
-
+# %% ../../nbs/models/48_phrases.ipynb #60feeae1
 def phrase(name: str, value: float) -> str:
-    "What a feature's value says."
+    "One value of a feature in words."
     if name in PHRASES:
         return PHRASES[name](value)
     meaning, unit = _MEANING.get(name, (name, ""))

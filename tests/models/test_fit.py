@@ -12,7 +12,7 @@ from flight_delay.models.trees import feature_matrix, quantile_matrix, fit_trees
 
 @pytest.fixture(scope="module")
 def made_up():
-    "Questions with few features whose delays are known to follow from them, and a model of them."
+    "Queries with few features whose delays are known to follow from them, and a model of them."
     random = np.random.default_rng(3)
     n = 9_000
     left = random.random(n) < 0.4
@@ -48,8 +48,8 @@ def test_the_graphs_give_what_the_trees_give(made_up):
     _, X, delay = made_up
     there = ~np.isnan(delay)
     x, delay = feature_matrix(X.columns, X.filter(there)), delay[there]
-    for head, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
-        booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 30})
+    for score, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
+        booster = fit_trees(score, quantile_matrix(x), outcome, 0, {"rounds": 30})
         [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
         assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
 
@@ -60,7 +60,7 @@ from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 
 
 @pytest.mark.model
-def test_the_network_is_heard_where_it_has_a_share(made_up):
+def test_the_network_counts_where_it_has_a_weight(made_up):
     model, X, _ = made_up
     rows = X.filter(bands_of(X) == 1)
     x = feature_matrix(model.features, rows)
@@ -76,7 +76,7 @@ def test_the_network_is_heard_where_it_has_a_share(made_up):
     assert not model.arrays["shares"][4].any()
 
 
-def test_a_flight_that_has_waited_an_hour_is_not_said_to_be_early():
+def test_a_flight_that_has_waited_an_hour_is_not_predicted_early():
     long_tail = np.clip(1 - (THRESHOLDS + 60) / 500, 0, 1)[None, :].repeat(2, axis=0)
     exceedance = _given_still_waiting(long_tail, np.array([60.0, 300.0]))
     assert (summarize_distribution(exceedance)["delay_p10"].to_numpy() >= [40, 270]).all()

@@ -61,7 +61,7 @@ def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Call
             distribution.summarize_distribution,
             [(delay_model.exceedances(model, x),) for x in matrices],
         ),
-        "cancellation": (delay_model.p_cancelled, [(model, x) for x in matrices]),
+        "cancellation": (delay_model.cancellation_probability, [(model, x) for x in matrices]),
     }
     if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
         found["network"] = (delay_model.network_scores, [(model, x, none, band) for x in matrices])

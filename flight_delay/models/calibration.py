@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['BANDS', 'NEAR_LATE', 'KNOTS', 'MIN_FLIGHTS', 'CLASSES', 'Band', 'band_of', 'bands_of', 'Calibration',
-           'mixture_weights', 'fit_calibration', 'calibrated_distributions']
+           'calibrated_distributions', 'fit_calibration']
 
 # %% ../../nbs/models/41_calibration.ipynb #54a59e06
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from ..sources.tables import LATE_MINUTES
 # %% ../../nbs/models/41_calibration.ipynb #dd853ed3
 @dataclass(frozen=True)
 class Band:
-    "Questions that share trees and calibration."
+    "Queries that share trees and calibration."
 
     name: str  # also in file names
     stage: str  # scheduled or departed
     from_lead_minutes: float  # this lead and longer, up to the next band of the stage
     blind_to: tuple[str, ...] = ()  # groups of the ledger that its trees do not see
-    network: str | None = None  # the network that speaks beside its trees
+    network: str | None = None  # the network that is blended with its trees
     bags: int = 2  # boosters whose mean is taken
 
 # %% ../../nbs/models/41_calibration.ipynb #c01fab00
@@ -36,15 +36,15 @@ BANDS = (
     Band("departed", "departed", -np.inf, network="departed", bags=4),
 )
 
-
+# %% ../../nbs/models/41_calibration.ipynb #f74b091f
 def band_of(departed: np.ndarray, lead_minutes: np.ndarray) -> np.ndarray:  # places in BANDS (n,)
-    "The band of each question."
+    "The band of each query."
     edges = [band.from_lead_minutes for band in BANDS if band.stage == "scheduled"]
     return np.where(departed, len(BANDS) - 1, np.searchsorted(edges, lead_minutes, side="right") - 1)
 
 # %% ../../nbs/models/41_calibration.ipynb #0a13509c
 def bands_of(X: pl.DataFrame) -> np.ndarray:  # places in BANDS (n,)
-    "The same from features."
+    "The band of each row of features."
     return band_of(X["departure_delay"].is_not_null().to_numpy(), X["lead_minutes"].to_numpy())
 
 # %% ../../nbs/models/41_calibration.ipynb #d1898284
@@ -53,9 +53,9 @@ KNOTS = np.union1d(np.linspace(0, 1, 128), 1 - np.geomspace(1e-5, 0.1, 64))  # s
 MIN_FLIGHTS = 128  # flights that a band, or a class of it, needs
 CLASSES = 5  # of equal size by expected minutes
 
-
+# %% ../../nbs/models/41_calibration.ipynb #79711906
 class Calibration(NamedTuple):
-    "What turns the heads of a band into a distribution."
+    "What turns the raw scores of a band into a distribution."
 
     weights: np.ndarray  # (2,) how much late and minutes count in the mixture
     knots: np.ndarray  # (knots,) of the mixture
@@ -63,55 +63,57 @@ class Calibration(NamedTuple):
     centres: np.ndarray  # (classes,) of the expected minutes
     residuals: np.ndarray  # (classes, knots) quantiles of how far flights strayed, in units of the expected spread
 
-# %% ../../nbs/models/41_calibration.ipynb #4c1ad045
-def mixture_weights(
-    heads: np.ndarray,  # (n, 2) late and minutes, of flights that no head has been trained on
-    delay: np.ndarray,  # (n,) what became of them, minutes
-) -> np.ndarray:  # (2,)
-    "How much late and minutes count near 15 minutes."
-    from sklearn.linear_model import LogisticRegression
-
-    spread, late = np.maximum(heads.std(axis=0), 1e-9), delay >= LATE_MINUTES
-    if late.all() or not late.any():
-        return np.array([0.0, 1.0])
-    return LogisticRegression(C=1e3).fit(heads / spread, late).coef_[0] / spread
-
 # %% ../../nbs/models/41_calibration.ipynb #a571970b
-def _mixture_index(said: np.ndarray, weights: np.ndarray) -> np.ndarray:  # (n,)
+def _mixture_index(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:  # (n,)
     "The mixture, to four digits: behind them float32 sums change with the number of rows, and equal flights would differ."
-    return np.round(said[:, :2] @ weights, 4)
-
-# %% ../../nbs/models/41_calibration.ipynb #955a6a4b
-def fit_calibration(
-    said: np.ndarray,  # (n, 3) late, minutes, spread, of flights that no head has been trained on
-    delay: np.ndarray,  # (n,) what became of them, minutes
-) -> Calibration:
-    "Learn from flights how heads are to be read; a class with too few of them takes the residuals of all."
-    from sklearn.isotonic import IsotonicRegression
-
-    weights = mixture_weights(said[:, :2], delay)
-    index = _mixture_index(said, weights)
-    knots, regression = np.quantile(index, KNOTS), IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    table = [regression.fit(index, delay >= threshold).predict(knots) for threshold in THRESHOLDS[NEAR_LATE]]
-    strayed = (delay - said[:, 1]) / np.exp(said[:, 2])
-    classes = np.array_split(np.argsort(said[:, 1], kind="stable"), CLASSES)
-    centres = [np.median(said[rows, 1]) for rows in classes]
-    residuals = [np.quantile(strayed[rows] if len(rows) >= MIN_FLIGHTS else strayed, KNOTS) for rows in classes]
-    return Calibration(weights, knots, np.column_stack(table), np.array(centres), np.stack(residuals))
+    return np.round(scores[:, :2] @ weights, 4)
 
 # %% ../../nbs/models/41_calibration.ipynb #6f055163
 def calibrated_distributions(
-    said: np.ndarray, calibration: Calibration
-) -> np.ndarray:  # (n, 3) late, minutes, spread -> (n, thresholds)
+    scores: np.ndarray,  # (n, 3) late, minutes, spread
+    calibration: Calibration,
+) -> np.ndarray:  # exceedances (n, thresholds), falling along a row
     "The distribution of each flight: never more likely to reach a longer delay."
     weights, knots, table, centres, residuals = calibration
-    scaled = (THRESHOLDS - said[:, 1:2]) / np.exp(said[:, 2:3])
-    place, found = np.interp(said[:, 1], centres, np.arange(len(centres))), np.zeros(scaled.shape)
-    for i, own in enumerate(residuals):
-        share = np.maximum(1 - np.abs(place - i), 0)[:, None]
+    scaled = (THRESHOLDS - scores[:, 1:2]) / np.exp(scores[:, 2:3])
+    position = np.interp(scores[:, 1], centres, np.arange(len(centres)))  # between which classes a flight lies
+    exceedances = np.zeros(scaled.shape)
+    for i, class_residuals in enumerate(residuals):
+        share = np.maximum(1 - np.abs(position - i), 0)[:, None]
         rows = share[:, 0] > 0
-        found[rows] += share[rows] * (1 - np.interp(scaled[rows], own, KNOTS))
-    index = _mixture_index(said, weights)
-    for place, exceedance in zip(NEAR_LATE, table.T, strict=True):
-        found[:, place] = np.interp(index, knots, exceedance)
-    return np.minimum.accumulate(found, axis=1)
+        exceedances[rows] += share[rows] * (1 - np.interp(scaled[rows], class_residuals, KNOTS))
+    index = _mixture_index(scores, weights)
+    for place, near_late in zip(NEAR_LATE, table.T, strict=True):
+        exceedances[:, place] = np.interp(index, knots, near_late)
+    return np.minimum.accumulate(exceedances, axis=1)
+
+# %% ../../nbs/models/41_calibration.ipynb #4c1ad045
+def _mixture_weights(
+    scores: np.ndarray,  # (n, 2) late and minutes, of flights that no model has been trained on
+    delay: np.ndarray,  # (n,) what became of them, minutes
+) -> np.ndarray:  # (2,)
+    "The weights of `late` and `minutes` near 15 minutes: logistic regression coefficients per unit of each score."
+    from sklearn.linear_model import LogisticRegression
+
+    spread, late = np.maximum(scores.std(axis=0), 1e-9), delay >= LATE_MINUTES
+    if late.all() or not late.any():
+        return np.array([0.0, 1.0])
+    return LogisticRegression(C=1e3).fit(scores / spread, late).coef_[0] / spread
+
+# %% ../../nbs/models/41_calibration.ipynb #955a6a4b
+def fit_calibration(
+    scores: np.ndarray,  # (n, 3) late, minutes, spread, of flights that no model has been trained on
+    delay: np.ndarray,  # (n,) what became of them, minutes
+) -> Calibration:
+    "What the scores of these flights have meant; a class with too few flights takes the residuals of all."
+    from sklearn.isotonic import IsotonicRegression
+
+    weights = _mixture_weights(scores[:, :2], delay)
+    index = _mixture_index(scores, weights)
+    knots, regression = np.quantile(index, KNOTS), IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    table = [regression.fit(index, delay >= threshold).predict(knots) for threshold in THRESHOLDS[NEAR_LATE]]
+    strayed = (delay - scores[:, 1]) / np.exp(scores[:, 2])
+    classes = np.array_split(np.argsort(scores[:, 1], kind="stable"), CLASSES)
+    centres = [np.median(scores[rows, 1]) for rows in classes]
+    residuals = [np.quantile(strayed[rows] if len(rows) >= MIN_FLIGHTS else strayed, KNOTS) for rows in classes]
+    return Calibration(weights, knots, np.column_stack(table), np.array(centres), np.stack(residuals))

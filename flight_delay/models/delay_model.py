@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'TREES_FILE', 'DelayModel',
            'empty_arrays', 'run_graph', 'tree_scores', 'network_scores', 'raw_scores', 'band_calibration',
-           'before_waiting', 'waited', 'given_still_waiting', 'exceedances', 'p_cancelled', 'write_model', 'read_model']
+           'exceedances_before_waiting', 'minutes_overdue', 'exceedances', 'cancellation_probability', 'write_model',
+           'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
 import json
@@ -32,21 +33,21 @@ from .distribution import THRESHOLDS, summarize_distribution, exceedance_at
 from .trees import CHUNK_ROWS, SCORES, OFFSET_FEATURE, feature_matrix
 
 # %% ../../nbs/models/44_delay_model.ipynb #f0cb6863
-GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{head}", "network_{network}", "cancelled"
+GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{score}", "network_{network}", "cancelled"
 
 
 def _answering_bands(graphs: Container[str]) -> list[int]:  # a place in BANDS for each band
     "The band that answers for each band: itself, or the nearest of its stage that has trees."
-    there = [i for i, band in enumerate(BANDS) if GRAPH.format(band=band.name, head="late") in graphs]
-    found = []
+    there = [i for i, band in enumerate(BANDS) if GRAPH.format(band=band.name, score="late") in graphs]
+    answering = []
     for i, band in enumerate(BANDS):
         own = [j for j in there if BANDS[j].stage == band.stage]
         if not own:
             raise BadInput(
                 f"a model needs {MIN_FLIGHTS} or more flights at stage {band.stage}; there are fewer; ask at more horizons."
             )
-        found.append(min(own, key=lambda j: abs(j - i)))
-    return found
+        answering.append(min(own, key=lambda j: abs(j - i)))
+    return answering
 
 # %% ../../nbs/models/44_delay_model.ipynb #fced256c
 @dataclass
@@ -59,8 +60,7 @@ class DelayModel:
     card: dict[str, Any] = field(default_factory=dict)
     version: str = "unregistered"
     trees: dict[str, np.ndarray] = field(default_factory=dict)  # GRAPH -> NODE (nodes,), for explanations
-
-    paths: dict[str, Any] = field(default_factory=dict, repr=False)  # what `explanation` makes of the trees
+    paths: dict[str, Any] = field(default_factory=dict, repr=False)  # the trees' paths, filled when explanations need them
 
     def __post_init__(self):
         options = onnxruntime.SessionOptions()
@@ -73,7 +73,7 @@ class DelayModel:
         self.answers_for = np.array(_answering_bands(self.graphs))
 
     def predict(self, X: pl.DataFrame) -> pl.DataFrame:
-        "The answers for each row of features; see `summarize_distribution` for the columns, and `p_cancelled`."
+        "The prediction for each row of features: the columns of `summarize_distribution`, and `p_cancelled`."
         return _predict(self, X)
 
 # %% ../../nbs/models/44_delay_model.ipynb #be02a75e
@@ -87,74 +87,86 @@ def empty_arrays() -> dict[str, np.ndarray]:
         "table": np.zeros((bands, knots, len(NEAR_LATE))),
         "centres": np.zeros((bands, CLASSES)),
         "residuals": np.zeros((bands, CLASSES, knots)),
-        "cancelled": np.zeros((2, knots)),  # log-odds as the trees say them, and the probability
+        "cancelled": np.zeros((2, knots)),  # log-odds of its trees, and the probability
     }
 
 # %% ../../nbs/models/44_delay_model.ipynb #bff038a6
-def run_graph(model: DelayModel, graph: str, x: np.ndarray) -> np.ndarray:  # (n, numbers)
-    "What one graph says."
-    [found] = model.sessions[graph].run(None, {"features": x})
-    return found.astype(float)
+def run_graph(
+    model: DelayModel,
+    graph: str,  # a key of its graphs
+    x: np.ndarray,  # float32 (n, features), NaN for unknown
+) -> np.ndarray:  # (n, outputs)
+    "The output of one graph."
+    [output] = model.sessions[graph].run(None, {"features": x})
+    return output.astype(float)
 
 # %% ../../nbs/models/44_delay_model.ipynb #c9a53411
 def tree_scores(model: DelayModel, x: np.ndarray, offset: np.ndarray, band: int) -> np.ndarray:  # (n, 3)
     "Log-odds of being late, minutes, and spread."
-    late, minutes, spread = (run_graph(model, GRAPH.format(band=BANDS[band].name, head=head), x)[:, 0] for head in SCORES)
+    late, minutes, spread = (run_graph(model, GRAPH.format(band=BANDS[band].name, score=score), x)[:, 0] for score in SCORES)
     return np.column_stack([late, minutes + offset, spread])
 
 # %% ../../nbs/models/44_delay_model.ipynb #6b999c93
 def network_scores(model: DelayModel, x: np.ndarray, offset: np.ndarray, band: int) -> np.ndarray:  # (n, 2)
     "Log-odds of being late, and minutes."
-    said = run_graph(model, NETWORK_GRAPH.format(network=BANDS[band].network), x)
-    return np.column_stack([said[:, 0], said[:, 1] + offset])
+    scores = run_graph(model, NETWORK_GRAPH.format(network=BANDS[band].network), x)
+    return np.column_stack([scores[:, 0], scores[:, 1] + offset])
 
 # %% ../../nbs/models/44_delay_model.ipynb #a459b228
 def raw_scores(model: DelayModel, x: np.ndarray, band: int) -> np.ndarray:  # (n, 3)
-    "What trees and network say together: log-odds of being late, minutes, and spread."
-    start, shares = OFFSET_FEATURE[BANDS[band].stage], model.arrays["shares"][band]
-    offset = np.zeros(len(x)) if start is None else x[:, model.features.index(start)].astype(float)
-    said = tree_scores(model, x, offset, band)
+    "The blended scores of trees and network: log-odds of being late, minutes, and spread."
+    offset_feature, shares = OFFSET_FEATURE[BANDS[band].stage], model.arrays["shares"][band]
+    offset = np.zeros(len(x)) if offset_feature is None else x[:, model.features.index(offset_feature)].astype(float)
+    scores = tree_scores(model, x, offset, band)
     if shares.any():
-        said[:, :2] += shares * (network_scores(model, x, offset, band) - said[:, :2])
-    return said
+        scores[:, :2] += shares * (network_scores(model, x, offset, band) - scores[:, :2])
+    return scores
 
 # %% ../../nbs/models/44_delay_model.ipynb #bfeeb2a3
 def band_calibration(model: DelayModel, band: int) -> Calibration:
-    "How the heads of one band are read."
+    "The calibration of one band."
     return Calibration(*(model.arrays[name][band] for name in Calibration._fields))
 
 # %% ../../nbs/models/44_delay_model.ipynb #e5e24b38
-def before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
-    "The distribution of each question, whether or not the flight is overdue."
-    left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
-    bands, exceedance = model.answers_for[band_of(~np.isnan(left), lead)], np.empty((len(x), len(THRESHOLDS)))
+def exceedances_before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+    "The distribution of each query, as if no flight were overdue."
+    departure_delay, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
+    bands, exceedance = model.answers_for[band_of(~np.isnan(departure_delay), lead)], np.empty((len(x), len(THRESHOLDS)))
     for band in np.unique(bands):
         rows = bands == band
         exceedance[rows] = calibrated_distributions(raw_scores(model, x[rows], band), band_calibration(model, band))
     return exceedance
 
 # %% ../../nbs/models/44_delay_model.ipynb #6638b984
-def waited(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,); 0 for a flight that has left or is not yet due
-    "How long each flight has been overdue."
-    left, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
-    return np.where(np.isnan(left), np.maximum(-lead.astype(float), 0), 0)
+def minutes_overdue(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,)
+    "How long each flight has been overdue; 0 for one that has left or is not yet due."
+    departure_delay, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
+    return np.where(np.isnan(departure_delay), np.maximum(-lead.astype(float), 0), 0)
 
 # %% ../../nbs/models/44_delay_model.ipynb #c7e25d10
 MADE_UP_MINUTES = 20.0  # what a flight may make up on its way
 ENDLESS = 1e-6 * 0.5 ** (np.maximum(THRESHOLDS, 0) / 240)  # least exceedances of flights that wait
 LEAST_CANCELLED = 1e-4  # a calibration that has seen no cancellation says 0, which no waiting could raise
 
-
+# %% ../../nbs/models/44_delay_model.ipynb #6fa1b631
 def _still_there(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue -> (n,)
     "The share of the flights that go which would still be there after so many minutes."
     return exceedance_at(np.maximum(exceedance, ENDLESS), minutes - MADE_UP_MINUTES)
 
 # %% ../../nbs/models/44_delay_model.ipynb #2302db3a
-def given_still_waiting(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue
-    "The distributions of flights that are still there: none arrives much earlier than it has waited."
+def _given_still_waiting(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndarray:  # (n, thresholds), (n,) overdue
+    "The distributions of flights that still wait: none arrives much earlier than it has waited."
     there = _still_there(exceedance, minutes)[:, None]
     conditional = np.minimum(np.maximum(exceedance, ENDLESS) / there, 1.0)
     return np.where(minutes[:, None] - MADE_UP_MINUTES >= THRESHOLDS, 1.0, conditional)
+
+# %% ../../nbs/models/44_delay_model.ipynb #85e2bb44
+def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+    "The distribution of each query, given how long it has been overdue."
+    exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
+    overdue = minutes > 0
+    exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
+    return exceedance
 
 # %% ../../nbs/models/44_delay_model.ipynb #ea78f0a7
 def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `_still_there` gives it
@@ -162,36 +174,28 @@ def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  #
     p = np.maximum(p, LEAST_CANCELLED)
     return p / (p + (1 - p) * there)
 
-# %% ../../nbs/models/44_delay_model.ipynb #85e2bb44
-def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
-    "The whole distribution of each question."
-    exceedance, minutes = before_waiting(model, x), waited(model, x)
-    overdue = minutes > 0
-    exceedance[overdue] = given_still_waiting(exceedance[overdue], minutes[overdue])
-    return exceedance
-
 # %% ../../nbs/models/44_delay_model.ipynb #95e4ddc1
-def p_cancelled(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
+def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
     "The probability that a flight does not go; 0 for one that has left."
-    waits = np.isnan(x[:, model.features.index("departure_delay")])
+    not_departed = np.isnan(x[:, model.features.index("departure_delay")])
     knots, shares = model.arrays["cancelled"]
-    if CANCELLED in model.sessions and waits.any():
-        p = np.where(waits, np.interp(run_graph(model, CANCELLED, x)[:, 0], knots, shares), 0.0)
+    if CANCELLED in model.sessions and not_departed.any():
+        p = np.where(not_departed, np.interp(run_graph(model, CANCELLED, x)[:, 0], knots, shares), 0.0)
     else:
-        p = np.where(waits, shares[0], 0.0)
-    minutes = waited(model, x)
+        p = np.where(not_departed, shares[0], 0.0)
+    minutes = minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
-        there = _still_there(before_waiting(model, x[overdue]), minutes[overdue])
+        there = _still_there(exceedances_before_waiting(model, x[overdue]), minutes[overdue])
         p[overdue] = _cancelled_having_waited(p[overdue], there)
     return p
 
 # %% ../../nbs/models/44_delay_model.ipynb #e81b6d3f
 def _predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
-    "The answers for each row of features."
+    "The predictions for a table of features, some rows at a time."
     chunks = []
     for start in range(0, max(X.height, 1), CHUNK_ROWS):
         x = feature_matrix(model.features, X.slice(start, CHUNK_ROWS))
-        chunks.append(summarize_distribution(exceedances(model, x), p_cancelled=p_cancelled(model, x)))
+        chunks.append(summarize_distribution(exceedances(model, x), p_cancelled=cancellation_probability(model, x)))
     return pl.concat(chunks)
 
 # %% ../../nbs/models/44_delay_model.ipynb #7c48add5

@@ -24,7 +24,7 @@ THRESHOLDS = np.unique(
 LATE_THRESHOLDS = (15, 30, 60, 120)
 CLOSE_MINUTES = 15.0  # `confidence` is the probability to land within this of `delay_minutes`
 
-
+# %% ../../nbs/models/40_distribution.ipynb #72ba4812
 def quantile(
     exceedance: np.ndarray,  # (n, thresholds), falling along a row
     level: float,
@@ -58,7 +58,7 @@ def summarize_distribution(
     exceedance: np.ndarray,  # (n, thresholds)
     **more: np.ndarray,  # (n,) further columns
 ) -> pl.DataFrame:  # delay_minutes, delay_mean, delay_p10, delay_p90, p_15, p_30, p_60, p_120, confidence
-    "Everything that a caller may want to know of a distribution."
+    "The columns of a prediction, read off each row's exceedances."
     median = quantile(exceedance, 0.5)
     return pl.DataFrame(
         {

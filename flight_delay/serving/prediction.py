@@ -274,5 +274,5 @@ class PredictionService:
 
     def warm_up(self) -> None:
         "Load what is needed and answer once, so that the first caller does not wait for it."
-        explanation.prepare(self.model)
+        explanation.prepare_paths(self.model)
         self.answer(Query(**EXAMPLE))

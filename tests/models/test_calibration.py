@@ -5,10 +5,11 @@ from flight_delay.models.calibration import *
 import numpy as np
 import pytest
 
+from flight_delay.models.calibration import _mixture_weights
 from flight_delay.models.distribution import summarize_distribution
 
 
-def flights_like(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:  # heads, delay
+def flights_like(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:  # scores, delay
     x = random.uniform(0, 3, n)
     return np.column_stack([x, 10 * x, np.log(5 + 5 * x)]), np.round(random.normal(10 * x, 5 + 5 * x))
 
@@ -16,11 +17,11 @@ def flights_like(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.nd
 def test_a_calibrated_distribution_covers_what_it_says():
     random = np.random.default_rng(1)
     calibration = fit_calibration(*flights_like(random, 20_000))
-    said, delay = flights_like(random, 20_000)
-    answer = summarize_distribution(calibrated_distributions(said, calibration))
+    scores, delay = flights_like(random, 20_000)
+    answer = summarize_distribution(calibrated_distributions(scores, calibration))
     inside = (delay >= answer["delay_p10"].to_numpy()) & (delay <= answer["delay_p90"].to_numpy())
     assert inside.mean() == pytest.approx(0.8, abs=0.02)
-    for third in np.array_split(np.argsort(said[:, 1]), 3):  # not on average only
+    for third in np.array_split(np.argsort(scores[:, 1]), 3):  # not on average only
         assert inside[third].mean() == pytest.approx(0.8, abs=0.03)
     assert answer["p_15"].mean() == pytest.approx((delay >= 15).mean(), abs=0.01)
 
@@ -33,19 +34,19 @@ def test_a_longer_delay_is_never_likelier_to_be_reached():
     assert (exceedance >= 0).all() and (exceedance <= 1).all()
 
 
-def test_the_mixture_listens_to_the_head_that_knows_who_is_late():
+def test_the_mixture_weighs_the_score_that_knows_who_is_late():
     random = np.random.default_rng(5)
     whether, minutes = random.normal(size=(2, 20_000))
     delay = np.where(whether + random.logistic(0, 0.3, 20_000) > 0, 15 + np.exp(4 + minutes), 0.0)
-    weights = mixture_weights(np.column_stack([whether, minutes]), delay)
+    weights = _mixture_weights(np.column_stack([whether, minutes]), delay)
     assert weights[0] > 5 * abs(weights[1])
 
 
 def test_where_nobody_is_late_the_minutes_decide():
-    assert mixture_weights(np.ones((10, 2)), np.zeros(10)).tolist() == [0, 1]
+    assert _mixture_weights(np.ones((10, 2)), np.zeros(10)).tolist() == [0, 1]
 
 
-def test_every_question_has_its_band():
+def test_every_query_has_its_band():
     leads = np.array([-30.0, 30, 60, 120, 360, 1440, 10080, 0])
     departed = np.array([False] * 7 + [True])
     assert [BANDS[i].name for i in band_of(departed, leads)] == [

@@ -10,8 +10,8 @@ import shap
 from flight_delay.models.calibration import bands_of
 from flight_delay.models.delay_model import raw_scores
 from flight_delay.models.fit import fit
-from flight_delay.models.tree_shap import paths_of, tree_shares
-from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, nodes_of
+from flight_delay.models.tree_shap import tree_paths, tree_shares
+from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, tree_nodes
 
 
 @pytest.fixture(scope="module")
@@ -40,30 +40,30 @@ def test_the_feature_that_matters_is_found(known_truth):
     table = importance(model, X.filter(pl.col("departure_delay").is_null()))
     assert table["feature"][0] == "avg_delay_7d" and table["group"][0] == "route"
     assert table["importance"][0] > 5 * table["importance"][1]
-    assert by_group(table)["share"].sum() == pytest.approx(1)
+    assert importance_by_group(table)["share"].sum() == pytest.approx(1)
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("head", ["late", "minutes"])
-def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, head):
+@pytest.mark.parametrize("score", ["late", "minutes"])
+def test_the_shares_add_up_to_what_the_served_graph_says(known_truth, score):
     model, X = known_truth
-    asked, bands = X[:300], model.answers_for[bands_of(X[:300])]
-    said = explain(model, asked, head).said
+    queries, bands = X[:300], model.answers_for[bands_of(X[:300])]
+    explained = explain(model, queries, score).predicted
     for band in np.unique(bands):
-        served = raw_scores(model, feature_matrix(model.features, asked.filter(bands == band)), band)[
-            :, list(SCORES).index(head)
+        served = raw_scores(model, feature_matrix(model.features, queries.filter(bands == band)), band)[
+            :, list(SCORES).index(score)
         ]
-        assert np.abs(said[bands == band] - served).max() < 1e-3
+        assert np.abs(explained[bands == band] - served).max() < 1e-3
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("head", ["late", "minutes"])
-def test_the_shares_are_those_of_shap(known_truth, head):
+@pytest.mark.parametrize("score", ["late", "minutes"])
+def test_the_shares_are_those_of_shap(known_truth, score):
     _, X = known_truth
     x = feature_matrix(X.columns, X)
-    outcome = x[:, 2] > 5 if head == "late" else 2 * x[:, 2]
-    booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 20})
-    expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), paths_of(nodes_of(booster))
+    outcome = x[:, 2] > 5 if score == "late" else 2 * x[:, 2]
+    booster = fit_trees(score, quantile_matrix(x), outcome, 0, {"rounds": 20})
+    expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), tree_paths(tree_nodes(booster))
     assert np.abs(np.stack([tree_shares(paths, row)[0] for row in x[:50]]) - expected).max() < 1e-3
 
 
@@ -74,22 +74,22 @@ from flight_delay.models.phrases import THEMES
 @pytest.mark.model
 def test_after_the_departure_its_delay_is_a_reason_of_as_many_minutes(known_truth):
     model, X = known_truth
-    asked = X.filter(pl.col("departure_delay") > 45)[:1]
-    own = tree_shares(paths_of(model.trees["departed_minutes"]), feature_matrix(model.features, asked)[0])[0][1]
-    why = reasons(model, asked)[0]
+    queries = X.filter(pl.col("departure_delay") > 45)[:1]
+    own = tree_shares(tree_paths(model.trees["departed_minutes"]), feature_matrix(model.features, queries)[0])[0][1]
+    why = reasons(model, queries)[0]
     reason = next(reason for reason in why.reasons if reason.theme == "departure")
-    assert reason.push == pytest.approx(own + asked["departure_delay"][0], abs=1e-4)
-    assert reason.sentence == f"it left {asked['departure_delay'][0]:.0f} minutes late" and reason.direction == "later"
+    assert reason.push == pytest.approx(own + queries["departure_delay"][0], abs=1e-4)
+    assert reason.sentence == f"it left {queries['departure_delay'][0]:.0f} minutes late" and reason.direction == "later"
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("head", ["late", "minutes"])
-def test_pushes_lead_from_the_usual_to_the_answer(known_truth, head):
+@pytest.mark.parametrize("score", ["late", "minutes"])
+def test_pushes_lead_from_the_usual_to_the_answer(known_truth, score):
     model, X = known_truth
     overdue = X.filter(pl.col("departure_delay").is_null())[:20].with_columns(lead_minutes=pl.lit(-180.0))
-    asked = pl.concat([X[:100], overdue])
-    answers = model.predict(asked)["delay_minutes" if head == "minutes" else "p_15"]
-    for why, answer in zip(reasons(model, asked, head), answers, strict=True):
+    queries = pl.concat([X[:100], overdue])
+    answers = model.predict(queries)["delay_minutes" if score == "minutes" else "p_15"]
+    for why, answer in zip(reasons(model, queries, score), answers, strict=True):
         assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(answer, abs=1e-4)
         assert why.answer == pytest.approx(answer, abs=1e-9)
         assert [abs(r.push) for r in why.reasons] == sorted((abs(r.push) for r in why.reasons), reverse=True)
@@ -118,14 +118,15 @@ import sys
 
 from flight_delay.core.errors import NotReady
 from flight_delay.models.delay_model import read_model, write_model
+from flight_delay.models.explanation import _reasons_of
 
 
 def test_a_reason_names_the_fact_that_pushes_its_way_not_the_largest_against_it():
     shares = {"origin_overdue": -3.0, "origin_departure_delay_1h": 5.0, "origin_late_share_3h": 0.5}
     row = {"origin_overdue": 1.0, "origin_departure_delay_1h": 30.0, "origin_late_share_3h": None}
-    (reason,) = reasons_of(row, shares, 1.0)
+    (reason,) = _reasons_of(row, shares, 1.0)
     assert reason.sentence == "departures at the origin are running 30 minutes late" and reason.push == 2.5
-    (silent,) = reasons_of(row | {"origin_departure_delay_1h": None}, shares, 1.0)
+    (silent,) = _reasons_of(row | {"origin_departure_delay_1h": None}, shares, 1.0)
     assert "late" not in silent.sentence and "partly not known" in silent.sentence  # what pushes it up is not known
 
 
@@ -146,12 +147,12 @@ def test_a_saved_model_explains_as_before_without_xgboost_and_says_what_to_do_wh
     write_model(model, tmp_path / "v1")
     monkeypatch.setitem(sys.modules, "xgboost", None)
     assert np.array_equal(explain(read_model(tmp_path / "v1"), X[:9]).values, explain(model, X[:9]).values)
-    prepare(ready := read_model(tmp_path / "v1"))
+    prepare_paths(ready := read_model(tmp_path / "v1"))
     before = set(ready.paths)
     reasons(ready, X[:300])
     assert set(ready.paths) == before  # nothing was left to prepare
     for path in (tmp_path / "v1").glob("*.trees.npy"):
         path.unlink()
-    prepare(read_model(tmp_path / "v1"))
+    prepare_paths(read_model(tmp_path / "v1"))
     with pytest.raises(NotReady, match="train it again"):
         explain(read_model(tmp_path / "v1"), X[:1])

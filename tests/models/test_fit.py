@@ -12,7 +12,7 @@ from flight_delay.models.trees import feature_matrix, quantile_matrix, fit_trees
 
 @pytest.fixture(scope="module")
 def made_up():
-    "Questions with few features whose delays are known to follow from them, and a model of them."
+    "Queries with few features whose delays are known to follow from them, and a model of them."
     random = np.random.default_rng(3)
     n = 9_000
     left = random.random(n) < 0.4
@@ -48,46 +48,19 @@ def test_the_graphs_give_what_the_trees_give(made_up):
     _, X, delay = made_up
     there = ~np.isnan(delay)
     x, delay = feature_matrix(X.columns, X.filter(there)), delay[there]
-    for head, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
-        booster = fit_trees(head, quantile_matrix(x), outcome, 0, {"rounds": 30})
+    for score, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
+        booster = fit_trees(score, quantile_matrix(x), outcome, 0, {"rounds": 30})
         [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
         assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
 
 
-from flight_delay.models.network import EMBEDDING_SIZES, encode_inputs, fit_inputs, network_body, network_to_onnx
-
-
-@pytest.mark.model
-def test_the_network_as_a_graph_says_what_it_says_in_torch():
-    import onnxruntime
-    import torch
-
-    random = np.random.default_rng(7)
-    features = ["distance_mi", "airline_code", "wind_speed_kt"]
-    x = random.normal(size=(500, 3)).astype(np.float32) * 100
-    x[:, 1] = random.choice([370, 1018, 1090], 500)
-    x[random.random(500) < 0.2, 2] = np.nan
-    inputs = fit_inputs(features, x)
-    torch.manual_seed(0)
-    tables = torch.nn.ModuleList([torch.nn.Embedding(4, EMBEDDING_SIZES["airline_code"], padding_idx=0)])
-    network = torch.nn.ModuleDict({"tables": tables, "body": network_body(3 + EMBEDDING_SIZES["airline_code"], (16, 8), 0.5)})
-    strange = x.copy()
-    strange[:50, 1], strange[50:100, 1], strange[100:150, 0] = 5, np.nan, np.inf  # a code never seen, none, and no number
-    numbers, codes = (torch.from_numpy(part) for part in encode_inputs(inputs, strange))
-    network["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1))  # moves the batch norms away from their start
-    with torch.no_grad():
-        said = network.eval()["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1)).numpy()
-    [graph] = onnxruntime.InferenceSession(network_to_onnx(network, inputs, 10.0)).run(None, {"features": strange})
-    assert np.abs(graph - said * [1, 10]).max() < 1e-4
-
-
 from flight_delay.models.calibration import bands_of
-from flight_delay.models.delay_model import MADE_UP_MINUTES, given_still_waiting, raw_scores, network_scores, tree_scores
+from flight_delay.models.delay_model import MADE_UP_MINUTES, _given_still_waiting, raw_scores, network_scores, tree_scores
 from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 
 
 @pytest.mark.model
-def test_the_network_is_heard_where_it_has_a_share(made_up):
+def test_the_network_counts_where_it_has_a_weight(made_up):
     model, X, _ = made_up
     rows = X.filter(bands_of(X) == 1)
     x = feature_matrix(model.features, rows)
@@ -103,9 +76,9 @@ def test_the_network_is_heard_where_it_has_a_share(made_up):
     assert not model.arrays["shares"][4].any()
 
 
-def test_a_flight_that_has_waited_an_hour_is_not_said_to_be_early():
+def test_a_flight_that_has_waited_an_hour_is_not_predicted_early():
     long_tail = np.clip(1 - (THRESHOLDS + 60) / 500, 0, 1)[None, :].repeat(2, axis=0)
-    exceedance = given_still_waiting(long_tail, np.array([60.0, 300.0]))
+    exceedance = _given_still_waiting(long_tail, np.array([60.0, 300.0]))
     assert (summarize_distribution(exceedance)["delay_p10"].to_numpy() >= [40, 270]).all()
     assert (exceedance[:, THRESHOLDS <= 40] == 1).all() and (np.diff(exceedance, axis=1) <= 0).all()
 
@@ -113,7 +86,7 @@ def test_a_flight_that_has_waited_an_hour_is_not_said_to_be_early():
 def test_a_flight_that_has_waited_for_days_has_an_interval_of_some_width():
     short_tail = np.clip(1 - (THRESHOLDS + 60) / 200, 0, 1)[None, :].repeat(4, axis=0)
     minutes = np.array([180.0, 600.0, 1440.0, 2880.0])
-    answer = summarize_distribution(given_still_waiting(short_tail, minutes))
+    answer = summarize_distribution(_given_still_waiting(short_tail, minutes))
     assert (answer["delay_minutes"].to_numpy() > minutes - MADE_UP_MINUTES).all()
     assert (answer["delay_p90"] - answer["delay_p10"] > 10).all()
 
@@ -175,25 +148,21 @@ def test_a_million_random_questions_get_answers_that_agree_with_themselves(made_
         assert ((answer["delay_p90"] < minutes - 1e-9) <= (answer[f"p_{minutes}"] <= 0.1 + 1e-9)).all()
 
 
-from flight_delay.models.trees import merge_boosters
+from flight_delay.core.errors import BadInput
+from flight_delay.models.calibration import BANDS
 
 
-def test_merged_boosters_say_their_mean():
-    import xgboost
-
-    random = np.random.default_rng(3)
-    x = random.normal(size=(2_000, 4)).astype(np.float32)
-    y = x[:, 0] + random.normal(size=2_000)
-    x[::7, 1] = np.nan
-    for head, target in (("late", y > 0), ("minutes", 10 * y)):
-        data = quantile_matrix(x)
-        one, two = (fit_trees(head, data, target, seed, {"rounds": 20, "bags": 1}, subsample=0.5) for seed in (1, 2))
-        asked = xgboost.DMatrix(x)
-        mean = (one.predict(asked, output_margin=True) + two.predict(asked, output_margin=True)) / 2
-        assert not np.allclose(one.predict(asked), two.predict(asked))
-        assert np.abs(merge_boosters([one, two]).predict(asked, output_margin=True) - mean).max() < 1e-5
-        shares = merge_boosters([one, two]).predict(asked, pred_contribs=True)
-        assert np.abs(shares.sum(axis=1) - mean).max() < 1e-4
+@pytest.mark.model
+def test_a_band_without_flights_is_answered_by_its_neighbour(made_up):
+    _, X, delay = made_up
+    near = (X["lead_minutes"].to_numpy() < 1000) & ~np.isnan(delay)
+    half = np.arange(X.height) % 2 == 0
+    model = fit(X.filter(near & half), delay[near & half], X.filter(near & ~half), delay[near & ~half], params={"rounds": 5})
+    assert [BANDS[i].name for i in model.answers_for][2:5] == ["4h_to_12h"] * 3
+    assert model.predict(X).height == X.height
+    left = X["departure_delay"].is_not_null().to_numpy()
+    with pytest.raises(BadInput, match="128 or more flights at stage departed"):
+        fit(X.filter(~left), delay[~left], X.filter(~left), delay[~left], params={"rounds": 5})
 
 
 @pytest.mark.model
@@ -213,47 +182,6 @@ def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert "network_near.onnx" in files
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
-
-
-from flight_delay.models.trees import nodes_of
-
-
-def test_the_nodes_of_a_booster_give_what_it_predicts():
-    import xgboost
-
-    random = np.random.default_rng(4)
-    x = random.normal(size=(500, 4)).astype(np.float32)
-    x[::5, 1] = np.nan
-    booster = fit_trees("minutes", quantile_matrix(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
-    nodes = nodes_of(booster)
-    children = np.concatenate([nodes["left"], nodes["right"]])
-    for row, predicted in zip(x[:40], booster.predict(xgboost.DMatrix(x[:40])), strict=True):
-        total = 0.0
-        for root in np.setdiff1d(np.arange(len(nodes)), children):
-            place = root
-            while nodes["left"][place] >= 0:
-                value = row[nodes["feature"][place]]
-                goes_left = nodes["missing_left"][place] if np.isnan(value) else value < nodes["threshold"][place]
-                place = nodes["left" if goes_left else "right"][place]
-            total += nodes["value"][place]
-        assert total == pytest.approx(predicted, abs=1e-3)
-
-
-from flight_delay.core.errors import BadInput
-from flight_delay.models.calibration import BANDS
-
-
-@pytest.mark.model
-def test_a_band_without_flights_is_answered_by_its_neighbour(made_up):
-    _, X, delay = made_up
-    near = (X["lead_minutes"].to_numpy() < 1000) & ~np.isnan(delay)
-    half = np.arange(X.height) % 2 == 0
-    model = fit(X.filter(near & half), delay[near & half], X.filter(near & ~half), delay[near & ~half], params={"rounds": 5})
-    assert [BANDS[i].name for i in model.answers_for][2:5] == ["4h_to_12h"] * 3
-    assert model.predict(X).height == X.height
-    left = X["departure_delay"].is_not_null().to_numpy()
-    with pytest.raises(BadInput, match="128 or more flights at stage departed"):
-        fit(X.filter(~left), delay[~left], X.filter(~left), delay[~left], params={"rounds": 5})
 
 
 import json

@@ -6,20 +6,20 @@ from flight_delay.features.declarations import LEDGER
 
 
 def test_every_feature_of_the_ledger_has_a_theme_and_a_phrase():
-    found = themes()
-    assert set(found.values()) <= set(THEMES)
+    theme_of = themes()
+    assert set(theme_of.values()) <= set(THEMES)
     for feature in LEDGER:
-        assert found[feature.name] and phrase(feature.name, 1.0)
-    assert found["origin_departure_delay_1h"] == "origin" and found["hour_avg_departure_delay_30d"] == "usual"
+        assert theme_of[feature.name] and phrase(feature.name, 1.0)
+    assert theme_of["origin_departure_delay_1h"] == "origin" and theme_of["hour_avg_departure_delay_30d"] == "usual"
 
 
 def test_no_phrase_says_late_of_what_is_early_or_early_of_what_is_late():
     for name in PHRASES:
         for value in (-48.0, -0.2, 0.0, 0.2, 48.0):
             if name not in ("day_of_week", "hour_of_day", "minute_of_day"):
-                said = PHRASES[name](value)
-                assert ("minutes late" in said) <= (value > 0) and ("minutes early" in said) <= (value < 0), (name, value, said)
-                assert ("more to fly" in said) <= (value < 0), (name, value, said)
+                words = PHRASES[name](value)
+                assert ("minutes late" in words) <= (value > 0) and ("minutes early" in words) <= (value < 0), (name, value, words)
+                assert ("more to fly" in words) <= (value < 0), (name, value, words)
     assert "strong" not in PHRASES["wind_speed_kt"](STRONG_WIND_KT - 1) and "low" in PHRASES["visibility_mi"](0.5)
     assert "before" in PHRASES["days_to_holiday"](-2.0) and "late in the day" in PHRASES["hour_of_day"](20.0)
     assert PHRASES["origin_code"](float(int("EWR", 36))) == "it leaves from EWR"

@@ -25,9 +25,9 @@ from flight_delay.models.fit import fit
 @pytest.fixture(scope="module")
 def model():
     random = np.random.default_rng(0)
-    left = random.random(2_000) < 0.5
+    departed = random.random(2_000) < 0.5
     X = pl.DataFrame(
-        {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, 5.0, np.nan)}, nan_to_null=True
+        {"lead_minutes": np.where(departed, 0.0, 120.0), "departure_delay": np.where(departed, 5.0, np.nan)}, nan_to_null=True
     )
     delay = np.round(random.normal(size=2_000) * 20)
     return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={"rounds": 2})
@@ -259,10 +259,10 @@ def test_other_words_for_a_feature_leave_its_digest(monkeypatch):
 
 
 def test_a_model_whose_features_are_redefined_is_refused_by_their_names(model, home, monkeypatch):
-    made = feature_digests()
+    digests = feature_digests()
     card = {
-        "feature_digests": {name: made[name] for name in model.features},
-        "ledger_digest": ledger_digest(made, model.features),
+        "feature_digests": {name: digests[name] for name in model.features},
+        "ledger_digest": ledger_digest(digests, model.features),
     }
     register(replace(model, card=card))
     assert load("v1").features == model.features

@@ -8,7 +8,7 @@ import xgboost
 from flight_delay.core.errors import NotReady
 from flight_delay.models.calibration import BANDS
 from flight_delay.models.delay_model import GRAPH
-from flight_delay.models.trees import quantile_matrix, fit_trees, nodes_of
+from flight_delay.models.trees import quantile_matrix, fit_trees, tree_nodes
 
 
 def test_shares_of_a_tree_are_those_counted_by_hand():
@@ -21,7 +21,7 @@ def test_shares_of_a_tree_are_those_counted_by_hand():
         (0, 0, -1, -1, 0, 1, 2),
         (0, 0, -1, -1, 0, 1, 30),
     ]
-    shares, base = tree_shares(paths_of(np.array(rows, NODE)), np.array([12.0, 3.0]))
+    shares, base = tree_shares(tree_paths(np.array(rows, NODE)), np.array([12.0, 3.0]))
     assert shares == pytest.approx([7.5, -10.5]) and base == pytest.approx(5)
 
 
@@ -35,7 +35,7 @@ def test_shares_of_trees_are_those_of_xgboost_at_any_depth_and_with_features_ask
         "minutes", quantile_matrix(x), 20 * y, 0, {"rounds": 10, "max_depth": depth, "bags": 2, "min_child_weight": 5}
     )
     expected = booster.predict(xgboost.DMatrix(x[:50]), pred_contribs=True)
-    paths = paths_of(nodes_of(booster))
+    paths = tree_paths(tree_nodes(booster))
     for row, wanted in zip(x[:50], expected, strict=True):
         shares, base = tree_shares(paths, row)
         assert np.abs(shares - wanted[:-1]).max() < 1e-3 and base == pytest.approx(wanted[-1], abs=1e-3)

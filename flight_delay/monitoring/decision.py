@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOVING_GROUPS', 'REFERENCE_FLIGHTS', 'DRIFT_HORIZON', 'Limits', 'Check', 'psi', 'quality', 'Monitored', 'checks',
-           'monitoring_verdict', 'harder', 'past_with', 'monitor', 'quality_table', 'performance_table', 'drift_table']
+           'monitor', 'quality_table', 'performance_table', 'drift_table']
 
 # %% ../../nbs/monitoring/70_decision.ipynb #9bf21478
 import math
@@ -168,7 +168,7 @@ def checks(
     return rows
 
 # %% ../../nbs/monitoring/70_decision.ipynb #dbeccfbd
-def monitoring_verdict(
+def _monitoring_verdict(
     performance: pl.DataFrame, drifted: pl.DataFrame, quality: Mapping[str, Any], limits: Limits
 ) -> tuple[str, list[str]]:  # verdict, reasons
     "What the figures mean: a warning with a reason for each check that does not hold."
@@ -176,7 +176,7 @@ def monitoring_verdict(
     return ("warn" if reasons else "ok"), reasons
 
 # %% ../../nbs/monitoring/70_decision.ipynb #29b60cb4
-def harder(performance: pl.DataFrame, span: str) -> list[str]:  # at most one note
+def _harder_span_notes(performance: pl.DataFrame, span: str) -> list[str]:  # at most one note
     "Where the mean absolute error is larger than when the model was tested, whatever the skill says."
     parts = []
     for row in performance.drop_nulls(["mae_then", "baseline_mae_then"]).iter_rows(named=True):
@@ -195,7 +195,7 @@ REFERENCE_FLIGHTS = 20_000
 DRIFT_HORIZON = "two_hours"
 
 
-def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
+def _past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
     "The landed flights that a model learned from, for baselines."
     until = parse_instant(model.card["learned_until"])
     if not (past := past_flights(tables, until)).height:
@@ -228,11 +228,11 @@ def monitor(
         nothing = pl.DataFrame()
         return Monitored("fail", [str(landings)], arrived, nothing, nothing, {}, limits, [landings])
     outcomes = outcomes_between(tables, start, end, model.card["horizons"])
-    performance = _beside_the_test(evaluate(model, outcomes, past_with(tables, model)), model.card["test"])
+    performance = _beside_the_test(evaluate(model, outcomes, _past_with(tables, model)), model.card["test"])
     drifted = _drift(_reference_features(tables, learned_until), _drift_features(tables, outcomes, start, end))
     checked = [landings, *checks(performance, drifted, arrived, limits)]
-    verdict, reasons = monitoring_verdict(performance, drifted, arrived, limits)
-    notes = harder(performance, span)
+    verdict, reasons = _monitoring_verdict(performance, drifted, arrived, limits)
+    notes = _harder_span_notes(performance, span)
     return Monitored(verdict, reasons, arrived, drifted, performance, outcomes, limits, checked, notes)
 
 # %% ../../nbs/monitoring/70_decision.ipynb #8070dabd

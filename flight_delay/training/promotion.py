@@ -85,7 +85,7 @@ def incumbent(blocks: Split, config: Settings | None = None) -> Incumbent:
 LEAST_DAYS = 5  # the fewest whose resamples (126 different ones) can show the ends of a 95 % interval
 
 
-def _unfit(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compared
+def _disqualification(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compared
     "Why a model cannot take the champion's place, however good it is."
     short = {name: days for name, asked in trained.outcomes.items() if (days := len(np.unique(asked.day))) < LEAST_DAYS}
     if leaks := leak_reasons(trained):
@@ -108,12 +108,12 @@ def _unfit(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compa
 # %% ../../nbs/training/67_promotion.ipynb #f1ec2c34
 def decide(trained: Trained, rival: Incumbent) -> Decision:
     "Compare with the champion."
-    if reason := _unfit(trained, rival):
+    if reason := _disqualification(trained, rival):
         return Decision(False, reason, rival.version)
     if rival.model is None:
         first = _first_of_its_kind(trained, rival.reason)
         return Decision(first.promoted, first.reason, rival.version)
-    table = _gains(_paired(rival.model, trained, rival.card.get("horizons")))
+    table = _gains(_paired_costs(rival.model, trained, rival.card.get("horizons")))
     total = table.row(0, named=True)
     figures = f"CRPS {total['gain']:+.3f} min, interval {total['low']:+.3f} to {total['high']:+.3f}"
     figures += f" (gain over champion {rival.version})"
@@ -127,7 +127,7 @@ def decide(trained: Trained, rival: Incumbent) -> Decision:
 COMPARED_KINDS = ("airline", "origin", "destination")  # of SEGMENTS
 
 
-def _paired(
+def _paired_costs(
     champion: delay_model.DelayModel,
     trained: Trained,
     horizons: Sequence[str] | None = None,  # None: all that were measured
@@ -154,7 +154,7 @@ TOGETHER = "the small ones"  # segments with too few flights or days to be judge
 
 
 def _gains(
-    pairs: pl.DataFrame,  # as `_paired` gives it
+    pairs: pl.DataFrame,  # as `_paired_costs` gives it
     least_flights: int = LEAST_FLIGHTS,
 ) -> (
     pl.DataFrame

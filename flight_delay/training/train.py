@@ -183,7 +183,7 @@ def _without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 # %% ../../nbs/training/64_train.ipynb #4b230459
-def _digests_of(names: Sequence[str]) -> dict[str, Any]:
+def _card_digests(names: Sequence[str]) -> dict[str, Any]:
     "The digest of each feature that a model reads, and of all of them together."
     digests = registry.feature_digests()
     return {
@@ -208,7 +208,7 @@ def model_card(
         "commit": commit(),
         "source": tables.source,
         "source_digest": tables.digest,
-        **_digests_of(trained.model.features),
+        **_card_digests(trained.model.features),
         "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
         "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},

@@ -5,6 +5,8 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # torch's CPU build satisfies torch==2.13.0; see README for where the default index would bring the CUDA one.
 PIP_OPTIONS ?=
+# What pins the versions; /dev/null takes the newest of everything.
+CONSTRAINTS ?= constraints.txt
 STAMP := $(VENV)/.installed
 # Threads that wait do not spin: where cores are shared, trees then grow up to ten times faster.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -21,7 +23,7 @@ $(STAMP): setup.py settings.ini constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python must be 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V); name another: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up $(VENV): about 2 minutes and 3 GB, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install $(PIP_OPTIONS) -c constraints.txt -e '.[train,lab,dev]'
+	@$(PIP) install $(PIP_OPTIONS) -c $(CONSTRAINTS) -e '.[train,lab,dev]'
 	@touch $@
 
 install: $(STAMP) ## set up .venv with everything (make run and make test do it by themselves)
@@ -53,7 +55,7 @@ gates: $(STAMP) ## the notebooks and what is made from them
 
 unit: $(STAMP)
 	@echo "[7/7] tests"
-	@python -m pytest --cov --cov-report=term:skip-covered
+	@python -m pytest -n 2 --dist loadfile --cov --cov-fail-under=85 --cov-report=term:skip-covered
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb

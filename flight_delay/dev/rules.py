@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['SHARED_NAMES', 'MAX_EXPORTED_LINES', 'MAX_CELL_LINES', 'SEVERAL_DEFINITIONS_LINES', 'MAX_LINE_CHARACTERS', 'KERNEL',
            'VARIES', 'MACHINE_PATH', 'UnreadableNotebook', 'read_notebook_file', 'Cell', 'Notebook', 'directives',
-           'upward_imports', 'untaught_names', 'repeated_names', 'cell_faults', 'longest_silent_run', 'report',
-           'complaints']
+           'upward_imports', 'untaught_names', 'repeated_names', 'hidden_modules', 'cell_faults', 'longest_silent_run',
+           'report', 'complaints']
 
 # %% ../../nbs/dev/rules.ipynb #2160a8da
 import ast
@@ -163,6 +163,21 @@ def repeated_names(notebooks: Sequence[Notebook]) -> list[str]:
     twice = {name: sorted(places) for name, places in sorted(owners.items()) if len(places) > 1}
     return [f"{name} is public in {' and '.join(places)}; give it one meaning" for name, places in twice.items()]
 
+# %% ../../nbs/dev/rules.ipynb #f48e214f
+def hidden_modules(notebooks: Sequence[Notebook]) -> list[str]:
+    "Names of a face that are modules of its package, too."
+    modules, sentences = {note.module for note in notebooks if note.module}, []
+    for note in notebooks:
+        package = (note.module or "").removesuffix(".__init__")
+        for cell in note.cells if (note.module or "").endswith(".__init__") else ():
+            names = re.findall(r'"(\w+)"', "".join(re.findall(r"\[([^]]*)\]", cell.source))) if cell.role == "export" else []
+            sentences += [
+                f"{note.path} names {name}, which is a module of {package}; give one of them another name"
+                for name in names
+                if f"{package}.{name}" in modules
+            ]
+    return sentences
+
 # %% ../../nbs/dev/rules.ipynb #c2bab7fd
 MAX_EXPORTED_LINES, MAX_CELL_LINES, SEVERAL_DEFINITIONS_LINES, MAX_LINE_CHARACTERS = 30, 50, 10, 128
 
@@ -255,7 +270,7 @@ def complaints(root: Path) -> list[str]:
     "Everything in the notebooks that breaks a rule of this repository."
     paths = notebooks(root)
     notes = [_read_cells(path, root) for path in paths]
-    found = [*upward_imports(notes), *repeated_names(notes)]
+    found = [*upward_imports(notes), *repeated_names(notes), *hidden_modules(notes)]
     for path, note in zip(paths, notes, strict=True):
         found += _kernel_rule(path)
         found += [f"{note.path} cell {cell.index} {fault}" for cell in note.cells for fault in cell_faults(cell)]

@@ -10,8 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.training",
     submod_attrs={
         "blocks": ["split"],
-        "train": ["train"],
-        "backtest": ["backtest"],
         "promotion": ["decide"],
         "tuning": ["tune"],
         "tracking": ["track"],

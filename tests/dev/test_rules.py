@@ -40,6 +40,12 @@ def test_a_public_name_in_two_notebooks_is_named_and_a_private_one_is_not():
     assert sentence.startswith("load is public in 10_x.ipynb and 20_x.ipynb")
 
 
+def test_a_face_that_hides_a_module_is_named():
+    face = a_notebook("index.ipynb", "models.__init__", '#| export\nattach("models", {"fit": ["fit", "refit"]})')
+    module = a_notebook("40_fit.ipynb", "models.fit", "#| export\ndef fit(): ...")
+    assert [sentence.split()[2] for sentence in hidden_modules([face, module])] == ["fit,"]
+
+
 def test_a_cell_that_cannot_be_read_in_one_look_is_named():
     long = "\n".join(f"x{i} = {i}" for i in range(31))
     two = "def a():\n" + "    x = 1\n" * 6 + "def b():\n" + "    y = 1\n" * 6

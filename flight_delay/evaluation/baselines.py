@@ -48,7 +48,7 @@ def _fit_constant_baseline(
     past_delay: np.ndarray,  # training flights
     past_departure_delay: np.ndarray,
 ) -> _Baseline:
-    "The forecast to beat."
+    "The training median for all, or the departure delay plus the median change on the way."
     if departure_delay is None:
         median, mean, late = np.median(past_delay), np.mean(past_delay), (past_delay >= LATE_MINUTES).mean()
         return _Baseline("training median", delay, *(np.full(len(delay), value) for value in (median, mean, late)))
@@ -63,21 +63,21 @@ def _fit_route_hour_baseline(
     flights: pl.DataFrame,  # origin, dest, local_hour, arrival_delay (n)
     past: pl.DataFrame,  # the same of training flights
 ) -> _Baseline:
-    "What is usual on the route at that hour."
+    "Median, mean and late share of the route at its local hour, drawn towards those of the hour."
     delay, cell = pl.col("arrival_delay"), ["origin", "dest", "local_hour"]
     usual = {"minutes": delay.median(), "mean": delay.mean(), "p_15": (delay >= LATE_MINUTES).mean()}
     of_hour, of_cell = past.group_by("local_hour").agg(**usual), past.group_by(cell).agg(n=pl.len(), **usual)
-    found = flights.select(cell).join(of_hour, on="local_hour", how="left", maintain_order="left")
-    found = found.join(of_cell, on=cell, how="left", maintain_order="left", suffix="_here")
-    found = found.with_columns(pl.col(name).fill_null(past.select(usual[name]).item()) for name in usual)
+    usual_here = flights.select(cell).join(of_hour, on="local_hour", how="left", maintain_order="left")
+    usual_here = usual_here.join(of_cell, on=cell, how="left", maintain_order="left", suffix="_here")
+    usual_here = usual_here.with_columns(pl.col(name).fill_null(past.select(usual[name]).item()) for name in usual)
     share = (pl.col("n") / (pl.col("n") + SHRINKAGE_FLIGHTS)).fill_null(0.0)
     drawn = [pl.col(name) + share * (pl.col(f"{name}_here").fill_null(pl.col(name)) - pl.col(name)) for name in usual]
-    return _Baseline("route by hour", flights["arrival_delay"].to_numpy(), *found.select(drawn).to_numpy().T)
+    return _Baseline("route by hour", flights["arrival_delay"].to_numpy(), *usual_here.select(drawn).to_numpy().T)
 
 # %% ../../nbs/evaluation/51_baselines.ipynb #003a6325
 @dataclass(frozen=True)
 class Outcomes:
-    "Questions at one horizon, and what became of them. Landed flights only; n rows."
+    "The queries of one horizon and what became of them. Landed flights only; n rows."
 
     X: pl.DataFrame  # features (n)
     flights: pl.DataFrame  # canonical flights, + as_of (n)
@@ -107,16 +107,16 @@ def _baselines(
 ) -> dict[str, _Baseline]:
     "Every forecast to compare with, by name."
     delay, past_delay, past_left = asked.delay, past["arrival_delay"].to_numpy(), past["departure_delay"].to_numpy()
-    found = {"constant": _fit_constant_baseline(delay, None, past_delay, past_left)}
+    baselines = {"constant": _fit_constant_baseline(delay, None, past_delay, past_left)}
     if "local_hour" in past.columns and "local_hour" in asked.flights.columns:
-        found["route_hour"] = _fit_route_hour_baseline(asked.flights, past)
+        baselines["route_hour"] = _fit_route_hour_baseline(asked.flights, past)
     if departed:
-        found["rule"] = _fit_constant_baseline(delay, asked.flights["departure_delay"].to_numpy(), past_delay, past_left)
+        baselines["rule"] = _fit_constant_baseline(delay, asked.flights["departure_delay"].to_numpy(), past_delay, past_left)
     if champion is not None:
-        said = champion.predict(asked.X)
-        answered = (said[name].to_numpy() for name in ("delay_minutes", "delay_mean", "p_15"))
-        found["champion"] = _Baseline(f"champion {champion.version}", delay, *answered)
-    return found
+        predictions = champion.predict(asked.X)
+        answered = (predictions[name].to_numpy() for name in ("delay_minutes", "delay_mean", "p_15"))
+        baselines["champion"] = _Baseline(f"champion {champion.version}", delay, *answered)
+    return baselines
 
 # %% ../../nbs/evaluation/51_baselines.ipynb #b5353912
 SKILLS = {"mae_skill": "absolute", "brier_skill": "brier"}  # skill -> the loss of which a share is gone
@@ -133,32 +133,32 @@ def _skills(baseline: str) -> dict[str, Callable[[Sums], np.ndarray]]:  # BASELI
 # %% ../../nbs/evaluation/51_baselines.ipynb #35fb9b42
 def evaluate(
     model: DelayModel,
-    test: Mapping[str, Outcomes],  # horizon -> questions of the test block
+    test: Mapping[str, Outcomes],  # horizon -> queries of the test block
     past: pl.DataFrame,  # landed flights that the model could learn from, for the baselines
     champion: DelayModel | None = None,  # whose answers are one more baseline
 ) -> pl.DataFrame:  # a row per horizon: METRICS, each baseline's figures and the skill against it; NAME_low and NAME_high
-    "The model beside its baselines."
-    found = []
+    "The metrics of a model, of each baseline, and the skill against each."
+    table = []
     for horizon, asked in test.items():
-        beside = _baselines(asked, asked.departed, past, champion)
-        to_beat = "rule" if "rule" in beside else "constant"
-        rows, formulas = row_losses(score_rows(model, asked.X, asked.delay), asked.delay), {k: m.of for k, m in METRICS.items()}
-        figures: dict[str, Any] = {"horizon": horizon, "baseline": beside[to_beat].name}
-        for name, other in beside.items():
+        by_name = _baselines(asked, asked.departed, past, champion)
+        to_beat = "rule" if "rule" in by_name else "constant"
+        rows, formulas = row_losses(score_rows(model, asked.X, asked.delay), asked.delay), {name: metric.of for name, metric in METRICS.items()}
+        figures: dict[str, Any] = {"horizon": horizon, "baseline": by_name[to_beat].name}
+        for name, other in by_name.items():
             rows |= {f"{name}_{loss}": other.losses[loss] for loss in SKILLS.values()}
             formulas |= _skills(name)
             figures |= {f"{name}_{metric}": value for metric, value in other.figures.items()}
-        figures |= {f"baseline_{metric}": value for metric, value in beside[to_beat].figures.items()}
+        figures |= {f"baseline_{metric}": value for metric, value in by_name[to_beat].figures.items()}
         figures |= measure(rows, formulas, asked.day) | {"flights": len(asked.delay)}
         figures |= {f"{s}{end}": figures[f"{to_beat}_{s}{end}"] for s in SKILLS for end in ("", "_low", "_high")}
-        found.append(figures)
-    return pl.DataFrame(found)
+        table.append(figures)
+    return pl.DataFrame(table)
 
 # %% ../../nbs/evaluation/51_baselines.ipynb #7167c6fd
 def compare_with_baselines(
     table: pl.DataFrame,
 ) -> pl.DataFrame:  # horizon, baseline, its figures, the skill against it and its interval
-    "What `evaluate` gives, a row per horizon and baseline, for reading."
+    "A row per horizon and baseline from the table that `evaluate` gives."
     names = [column.removesuffix("_mae_skill") for column in table.columns if column.endswith("_mae_skill")]
     shown = [*BASELINE_FIGURES, *(f"{skill}{end}" for skill in SKILLS for end in ("", "_low", "_high"))]
     parts = [

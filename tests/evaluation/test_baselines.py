@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flight_delay.evaluation.baselines import _fit_constant_baseline, _fit_route_hour_baseline
+
 
 def test_the_constant_baseline_is_the_median_and_its_brier_the_variance():
     past, delay = np.array([0.0, 0, 10, 20]), np.array([5.0, 25])

@@ -142,7 +142,10 @@ def evaluate(
     for horizon, asked in test.items():
         by_name = _baselines(asked, asked.departed, past, champion)
         to_beat = "rule" if "rule" in by_name else "constant"
-        rows, formulas = row_losses(score_rows(model, asked.X, asked.delay), asked.delay), {name: metric.of for name, metric in METRICS.items()}
+        rows, formulas = (
+            row_losses(score_rows(model, asked.X, asked.delay), asked.delay),
+            {name: metric.of for name, metric in METRICS.items()},
+        )
         figures: dict[str, Any] = {"horizon": horizon, "baseline": by_name[to_beat].name}
         for name, other in by_name.items():
             rows |= {f"{name}_{loss}": other.losses[loss] for loss in SKILLS.values()}

@@ -42,7 +42,9 @@ def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.Data
     parts = []
     for i in range(0, X.height, JUDGED_ROWS):
         distributions = exceedances(model, feature_matrix(model.features, X[i : i + JUDGED_ROWS]))
-        parts.append(summarize_distribution(distributions).with_columns(crps=pl.Series(crps(distributions, delay[i : i + JUDGED_ROWS]))))
+        parts.append(
+            summarize_distribution(distributions).with_columns(crps=pl.Series(crps(distributions, delay[i : i + JUDGED_ROWS])))
+        )
     return pl.concat(parts)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #f1a4a7d6

@@ -130,7 +130,12 @@ def _paired_costs(
         tested = trained.outcomes[horizon]
         costs = [score_rows(model, tested.X, tested.delay)["crps"] for model in (champion, trained.measured)]
         kinds = {kind: SEGMENTS[kind].cast(pl.String) for kind in COMPARED_KINDS}
-        costs_of_flight = {"horizon": pl.lit(horizon), "day": pl.Series(tested.day), "champion": costs[0], "challenger": costs[1]}
+        costs_of_flight = {
+            "horizon": pl.lit(horizon),
+            "day": pl.Series(tested.day),
+            "champion": costs[0],
+            "challenger": costs[1],
+        }
         parts.append(tested.flights.select(**costs_of_flight, **kinds))
     return pl.concat(parts)
 

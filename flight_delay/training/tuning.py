@@ -43,7 +43,7 @@ CONTESTED = ("two_hours", "pushback")  # in this order: whoever is poor at the f
 
 @dataclass(frozen=True)
 class _TuningData:
-    "What every candidate is given."
+    "The queries that every candidate learns from, and those it is judged by."
 
     lessons: TrainingSet
     later: Mapping[str, Outcomes]  # the validation block, by horizon
@@ -86,16 +86,16 @@ def _fit_xgboost(features, x, delay, offset, stage, seed, settings) -> Heads:
     import xgboost
 
     settings = {**settings, "bags": next(band.bags for band in calibration.BANDS if band.stage == stage)}
-    data = trees.quantile_matrix(x, settings)
-    late = trees.fit_trees("late", data, delay >= LATE_MINUTES, seed, settings)
+    quantiles = trees.quantile_matrix(x, settings)
+    late = trees.fit_trees("late", quantiles, delay >= LATE_MINUTES, seed, settings)
     slope = trees.HUBER_SLOPE_MINUTES[stage]
-    minutes = trees.fit_trees("minutes", data, trees.minutes_target(delay, offset), seed, settings, huber_slope=slope)
+    minutes = trees.fit_trees("minutes", quantiles, trees.minutes_target(delay, offset), seed, settings, huber_slope=slope)
 
-    def say(x: np.ndarray) -> np.ndarray:
+    def raw_scores(x: np.ndarray) -> np.ndarray:
         rows = xgboost.DMatrix(x)
         return np.column_stack([late.predict(rows, output_margin=True), minutes.predict(rows)])
 
-    return say
+    return raw_scores
 
 # %% ../../nbs/training/66_tuning.ipynb #b8fe0493
 def _space_of_network(trial: optuna.Trial) -> dict[str, Any]:
@@ -187,13 +187,20 @@ def _fit_ridge(features, x, delay, offset, stage, seed, settings) -> Heads:
     whether = LogisticRegression(C=1 / settings["alpha"], max_iter=200)
     return _fit_pair(prepared(whether), prepared(Ridge(settings["alpha"])), x, delay, offset)
 
-
+# %% ../../nbs/training/66_tuning.ipynb #8090151f
 FAMILIES = {
     "xgboost": _Family(_space_of_trees, _fit_xgboost),
     "network": _Family(_space_of_network, _fit_network),
     "lightgbm": _Family(_space_of_lightgbm, _fit_lightgbm),
     "extra trees": _Family(_space_of_forest, _fit_forest),
     "ridge": _Family(_space_of_ridge, _fit_ridge),
+}
+
+# %% ../../nbs/training/66_tuning.ipynb #79863b82
+STUDIED = ("max_depth", "learning_rate", "rounds", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda")
+DEFAULTS = {
+    "xgboost": {name: trees.TREES[name] for name in STUDIED},
+    "network": {name: network.NETWORK[name] for name in ("dropout", "peak_learning_rate", "weight_decay", "steps", "batch")},
 }
 
 # %% ../../nbs/training/66_tuning.ipynb #fff8542f
@@ -203,23 +210,23 @@ def _candidate_cost(contest: _TuningData, family: _Family, settings: Mapping[str
     band = calibration.bands_of(later.X)[0]
     stage, names = calibration.BANDS[band].stage, later.X.columns
 
-    def part(of: Outcomes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = (calibration.bands_of(of.X) == band) & ~np.isnan(of.delay)
-        X = of.X.filter(rows)
-        return trees.feature_matrix(names, X), of.delay[rows], trees.minutes_offset(stage, X)
+    def part(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = (calibration.bands_of(outcomes.X) == band) & ~np.isnan(outcomes.delay)
+        X = outcomes.X.filter(rows)
+        return trees.feature_matrix(names, X), outcomes.delay[rows], trees.minutes_offset(stage, X)
 
     x, delay, offset = part(seen)
-    say = family.fit(names, x, delay, offset, stage, contest.seed, settings)
+    scores_of = family.fit(names, x, delay, offset, stage, contest.seed, settings)
     (x_held, delay_held, offset_held), (x_later, delay_later, offset_later) = part(held_out), part(later)
 
-    def heads(x: np.ndarray, offset: np.ndarray) -> np.ndarray:  # one class of spread: every family is calibrated alike
-        odds, minutes = say(x).astype(float).T
+    def raw_scores(x: np.ndarray, offset: np.ndarray) -> np.ndarray:  # one class of spread: every family is calibrated alike
+        odds, minutes = scores_of(x).astype(float).T
         return np.column_stack([odds, minutes + offset, np.zeros(len(x))])
 
-    made = calibration.fit_calibration(heads(x_held, offset_held), delay_held)
-    exceedance = calibration.calibrated_distributions(heads(x_later, offset_later), made)
-    own = metrics(distribution.summarize_distribution(exceedance), delay_later)
-    return {"crps": float(crps(exceedance, delay_later).mean()), **{k: own[k] for k in ("mae", "r2", "auc_15", "brier_15")}}
+    fitted = calibration.fit_calibration(raw_scores(x_held, offset_held), delay_held)
+    exceedance = calibration.calibrated_distributions(raw_scores(x_later, offset_later), fitted)
+    figures = metrics(distribution.summarize_distribution(exceedance), delay_later)
+    return {"crps": float(crps(exceedance, delay_later).mean()), **{k: figures[k] for k in ("mae", "r2", "auc_15", "brier_15")}}
 
 # %% ../../nbs/training/66_tuning.ipynb #603bfc75
 def _open_study(family: str, storage: Path, seed: int = 0) -> optuna.Study:
@@ -248,17 +255,17 @@ def _spent_seconds(study: optuna.Study) -> float:
 
 # %% ../../nbs/training/66_tuning.ipynb #b46b8de4
 def tune(contest: _TuningData, family: str, storage: Path, budget_minutes: float, trials: int | None = None) -> optuna.Study:
-    "Look for better settings until the study's budget is spent, in this run and those before it; at least one candidate is tried."
-    study, own = _open_study(family, storage, contest.seed), FAMILIES[family]
+    "A study that has looked for better settings until its budget is spent, over all its runs; at least one candidate is tried."
+    study, chosen_family = _open_study(family, storage, contest.seed), FAMILIES[family]
     if not study.trials and family in DEFAULTS:
         study.enqueue_trial(DEFAULTS[family])
 
     def cost(trial: optuna.Trial) -> float:  # minutes: CRPS summed over the contested horizons
-        settings, total = own.space(trial), 0.0
+        settings, total = chosen_family.space(trial), 0.0
         for step, horizon in enumerate(CONTESTED):
-            found = _candidate_cost(contest, own, settings, horizon)
-            total += found["crps"]
-            trial.set_user_attr(horizon, found)
+            figures = _candidate_cost(contest, chosen_family, settings, horizon)
+            total += figures["crps"]
+            trial.set_user_attr(horizon, figures)
             trial.report(total, step)
             if step + 1 < len(CONTESTED) and trial.should_prune():
                 raise optuna.TrialPruned
@@ -270,52 +277,45 @@ def tune(contest: _TuningData, family: str, storage: Path, budget_minutes: float
     return study
 
 # %% ../../nbs/training/66_tuning.ipynb #ef658eff
-STUDIED = ("max_depth", "learning_rate", "rounds", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda")
-DEFAULTS = {
-    "xgboost": {name: trees.TREES[name] for name in STUDIED},
-    "network": {name: network.NETWORK[name] for name in ("dropout", "peak_learning_rate", "weight_decay", "steps", "batch")},
-}
-
-
 def compare_families(
     studies: Mapping[str, optuna.Study],
 ) -> pl.DataFrame:  # a row per family: trials, seconds, crps, mae, ... by horizon
-    "The best of each family, best first."
-    rows = []
+    "The best candidate of each family with its figures, best first."
+    families = []
     for family, study in studies.items():
-        if not (done := _finished(study)):
+        if not (finished := _finished(study)):
             continue
-        best = min(done, key=lambda trial: trial.value or np.inf)
+        best = min(finished, key=lambda trial: trial.value or np.inf)
         figures = {f"{h}_{name}": value for h in CONTESTED for name, value in best.user_attrs[h].items()}
-        told = {"family": family, "trials": len(study.trials), "seconds": _spent_seconds(study), "crps": best.value}
-        rows.append(told | figures)
-    return pl.DataFrame(rows).sort("crps")
+        study_figures = {"family": family, "trials": len(study.trials), "seconds": _spent_seconds(study), "crps": best.value}
+        families.append(study_figures | figures)
+    return pl.DataFrame(families).sort("crps")
 
 # %% ../../nbs/training/66_tuning.ipynb #67b6a4b1
 TUNABLE = {name: value for name, value in {**trees.TREES, **network.NETWORK}.items() if name != "bags"}  # a band has its own
 
-
+# %% ../../nbs/training/66_tuning.ipynb #9c7f7b67
 def best_settings(studies: Mapping[str, optuna.Study]) -> dict[str, Any]:
     "The best settings of the trees and the network, where they were studied."
-    studied = [studies[family] for family in DEFAULTS if family in studies and _finished(studies[family])]
-    return {name: value for study in studied for name, value in study.best_params.items()}
+    finished = [studies[family] for family in DEFAULTS if family in studies and _finished(studies[family])]
+    return {name: value for study in finished for name, value in study.best_params.items()}
 
 # %% ../../nbs/training/66_tuning.ipynb #e20a9b21
 def gains(studies: Mapping[str, optuna.Study]) -> pl.DataFrame:  # family, crps of the first and of the best candidate, gain
-    "What the search has found beyond the library's own settings, which are the first candidate of trees and network."
+    "How much less CRPS the best settings have than the library's own, the first candidate of trees and network."
     rows = []
     for family in DEFAULTS:
-        if family in studies and (done := _finished(studies[family])) and done[0].number == 0:
-            first, best = float(done[0].value or np.inf), studies[family].best_value
+        if family in studies and (finished := _finished(studies[family])) and finished[0].number == 0:
+            first, best = float(finished[0].value or np.inf), studies[family].best_value
             rows.append({"family": family, "crps_library": first, "crps_best": best, "gain": first - best})
     return pl.DataFrame(rows, schema={"family": pl.String, **dict.fromkeys(("crps_library", "crps_best", "gain"), pl.Float64)})
 
 # %% ../../nbs/training/66_tuning.ipynb #4bf06e33
 def storage_for(tables: Tables, blocks: Split, every: int, seed: int, config: Settings | None = None) -> Path:
     "Where the studies of one contest are kept unless another place is named: other data or features, another study."
-    made = feature_digests()
-    same = f"{tables.digest} {ledger_digest(made, made)} {blocks.train_until} {blocks.validate_until} {every} {seed}"
-    return (config or settings()).home / "tuning" / hashlib.sha256(same.encode()).hexdigest()[:12] / "study.db"
+    digests = feature_digests()
+    contents = f"{tables.digest} {ledger_digest(digests, digests)} {blocks.train_until} {blocks.validate_until} {every} {seed}"
+    return (config or settings()).home / "tuning" / hashlib.sha256(contents.encode()).hexdigest()[:12] / "study.db"
 
 # %% ../../nbs/training/66_tuning.ipynb #2c2e3cb1
 def write_settings(settings: Mapping[str, Any], path: Path) -> None:
@@ -328,14 +328,14 @@ def read_settings(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found = json.loads(Path(path).read_text())
+        given = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"params must be the path of a file that the tune job wrote; {path} cannot be read: {error}.") from error
-    if not isinstance(found, dict):
-        raise BadInput(f"params must hold settings by name; {path} holds {found!r}; write it with the tune job.")
-    if unknown := sorted(set(found) - set(TUNABLE)):
+    if not isinstance(given, dict):
+        raise BadInput(f"params must hold settings by name; {path} holds {given!r}; write it with the tune job.")
+    if unknown := sorted(set(given) - set(TUNABLE)):
         raise BadInput(f"params may hold {', '.join(TUNABLE)}; {path} holds {unknown[0]!r} too; take it out.")
-    return found
+    return given
 
 # %% ../../nbs/training/66_tuning.ipynb #27529d47
 @mpl.rc_context(PLOT_STYLE)

@@ -77,6 +77,24 @@ def choose_and_validate(
     fit.calibrate_model(chooser, given.held_out.X, given.held_out.delay, blend_weights(ensemble))
     return ensemble, evaluate(chooser, later, past_flights(tables, blocks.train_until))
 
+# %% ../../nbs/training/64_train.ipynb #d3cdc6f2
+def _cancellations(
+    model: delay_model.DelayModel, tables: Tables, blocks: Split, horizons: Sequence[str]
+) -> pl.DataFrame:  # a row per horizon before departure, as evaluate_cancellation gives it
+    "How good the probabilities of cancellation are on the test block, diverted flights left out."
+    departures = pl.col("scheduled_departure")
+    later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
+    past = known_by(tables, blocks.validate_until)
+    base = past.filter(pl.col("cancelled") | pl.col("departure_delay").is_not_null())["cancelled"].mean()
+    rows = []
+    for horizon in horizons:
+        if queries.HORIZONS[horizon].stage != "scheduled":
+            continue
+        outcomes = with_outcomes(tables, queries.at_horizon(later, horizon), cancelled=True)
+        p, cancelled = model.predict(outcomes.X)["p_cancelled"].to_numpy(), outcomes.flights["cancelled"].to_numpy()
+        rows.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, outcomes.day, float(base))})
+    return pl.DataFrame(rows)
+
 # %% ../../nbs/training/64_train.ipynb #6323f7e5
 EXPLAINED_FLIGHTS = 1_000  # a sample is enough for a mean
 
@@ -148,24 +166,6 @@ def staleness(
             own = metrics(model.predict(then.X), then.delay)
             row = {"feeds": "all feeds late by", "age_hours": hours, "horizon": horizon}
             rows.append(row | {"mae": own["mae"], "auc": own["auc_15"], "brier": own["brier_15"]})
-    return pl.DataFrame(rows)
-
-# %% ../../nbs/training/64_train.ipynb #d3cdc6f2
-def _cancellations(
-    model: delay_model.DelayModel, tables: Tables, blocks: Split, horizons: Sequence[str]
-) -> pl.DataFrame:  # a row per horizon before departure, as evaluate_cancellation gives it
-    "How good the probabilities of cancellation are on the test block, diverted flights left out."
-    departures = pl.col("scheduled_departure")
-    later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
-    past = known_by(tables, blocks.validate_until)
-    base = past.filter(pl.col("cancelled") | pl.col("departure_delay").is_not_null())["cancelled"].mean()
-    rows = []
-    for horizon in horizons:
-        if queries.HORIZONS[horizon].stage != "scheduled":
-            continue
-        outcomes = with_outcomes(tables, queries.at_horizon(later, horizon), cancelled=True)
-        p, cancelled = model.predict(outcomes.X)["p_cancelled"].to_numpy(), outcomes.flights["cancelled"].to_numpy()
-        rows.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, outcomes.day, float(base))})
     return pl.DataFrame(rows)
 
 # %% ../../nbs/training/64_train.ipynb #d5529fae

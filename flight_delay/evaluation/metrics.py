@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['JUDGED_ROWS', 'QUANTILES', 'RESAMPLES', 'RANKS', 'CALIBRATION_BINS', 'Sums', 'EVENT', 'METRICS', 'WITHOUT_INTERVAL',
-           'LEVEL', 'crps', 'score_rows', 'row_losses', 'event_losses', 'bootstrap_counts', 'daily_sums', 'auc',
-           'average_precision', 'top_tenth_recall', 'calibration_error', 'mean_loss', 'r_squared', 'measure', 'metrics',
+           'LEVEL', 'crps', 'score_rows', 'event_losses', 'row_losses', 'mean_loss', 'measure', 'metrics',
            'day_block_interval']
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #0e247491
@@ -26,25 +25,32 @@ def crps(
     delay: np.ndarray,  # (n,) what happened, minutes
 ) -> np.ndarray:  # minutes (n,)
     "How far each distribution is from what happened: the continuous ranked probability score, integrated exactly."
-    width, inside = np.diff(THRESHOLDS), np.clip(delay, THRESHOLDS[0], THRESHOLDS[-1])
+    width, bounded = np.diff(THRESHOLDS), np.clip(delay, THRESHOLDS[0], THRESHOLDS[-1])
     left, right = exceedance[:, :-1], exceedance[:, 1:]
-    part = np.clip((inside[:, None] - THRESHOLDS[:-1]) / width, 0, 1)  # of each piece, the share below the delay
-    cut = left + part * (right - left)
-    below = part * ((1 - left) ** 2 + (1 - left) * (1 - cut) + (1 - cut) ** 2)
-    above = (1 - part) * (cut**2 + cut * right + right**2)
-    return (below + above) @ width / 3 + np.abs(delay - inside)
+    share_below = np.clip((bounded[:, None] - THRESHOLDS[:-1]) / width, 0, 1)  # of each interval between thresholds
+    at_delay = left + share_below * (right - left)
+    below = share_below * ((1 - left) ** 2 + (1 - left) * (1 - at_delay) + (1 - at_delay) ** 2)
+    above = (1 - share_below) * (at_delay**2 + at_delay * right + right**2)
+    return (below + above) @ width / 3 + np.abs(delay - bounded)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #29ba1ae1
 JUDGED_ROWS = 20_000  # at a time: the pieces of 20,000 distributions are 12 MB for each step of the integral
 
 
 def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.DataFrame:
-    "The answers, + crps: what the whole distribution is worth."
+    "The model's answers about the rows of X, as `predict` gives them, and the `crps` of each."
     parts = []
     for i in range(0, X.height, JUDGED_ROWS):
-        found = exceedances(model, feature_matrix(model.features, X[i : i + JUDGED_ROWS]))
-        parts.append(summarize_distribution(found).with_columns(crps=pl.Series(crps(found, delay[i : i + JUDGED_ROWS]))))
+        distributions = exceedances(model, feature_matrix(model.features, X[i : i + JUDGED_ROWS]))
+        parts.append(
+            summarize_distribution(distributions).with_columns(crps=pl.Series(crps(distributions, delay[i : i + JUDGED_ROWS])))
+        )
     return pl.concat(parts)
+
+# %% ../../nbs/evaluation/50_metrics.ipynb #f1a4a7d6
+def event_losses(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:
+    "Probability, outcome and squared error of a yes-or-no forecast, (n,) each."
+    return {"probability": probability, "happened": happened, "brier": (probability - happened) ** 2}
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #35c5411f
 QUANTILES = {"delay_p10": 0.1, "delay_minutes": 0.5, "delay_p90": 0.9}  # answer -> its level
@@ -54,28 +60,23 @@ def row_losses(
     answer: pl.DataFrame,  # as DelayModel.predict gives it; crps where `score_rows` gave it
     delay: np.ndarray,  # (n,) what happened, minutes
 ) -> dict[str, np.ndarray]:  # (n,) each: what the sums of the metrics add up
-    "What each answer costs."
-    said = {name: answer[name].to_numpy() for name in answer.columns}
-    over = {level: said[name] - delay for name, level in QUANTILES.items()}
+    "The losses of each answer: errors, interval, closeness and the event of being late."
+    values = {name: answer[name].to_numpy() for name in answer.columns}
+    excess = {level: values[name] - delay for name, level in QUANTILES.items()}
     return {
-        "absolute": np.abs(over[0.5]),
-        "squared": (said["delay_mean"] - delay) ** 2,
+        "absolute": np.abs(excess[0.5]),
+        "squared": (values["delay_mean"] - delay) ** 2,
         "delay": delay,
         "delay_squared": delay**2,
-        "delay_mean": said["delay_mean"],
-        "pinball": sum(np.maximum((1 - level) * o, -level * o) for level, o in over.items()) / len(over),
-        "crps": said.get("crps", np.full(len(delay), np.nan)),
-        "inside": (over[0.1] <= 0) & (over[0.9] >= 0),
-        "width": said["delay_p90"] - said["delay_p10"],
-        "close": np.abs(over[0.5]) <= CLOSE_MINUTES,
-        "confidence": said["confidence"],
-        **event_losses(said["p_15"], delay >= LATE_MINUTES),
+        "delay_mean": values["delay_mean"],
+        "pinball": sum(np.maximum((1 - level) * e, -level * e) for level, e in excess.items()) / len(excess),
+        "crps": values.get("crps", np.full(len(delay), np.nan)),
+        "inside": (excess[0.1] <= 0) & (excess[0.9] >= 0),
+        "width": values["delay_p90"] - values["delay_p10"],
+        "close": np.abs(excess[0.5]) <= CLOSE_MINUTES,
+        "confidence": values["confidence"],
+        **event_losses(values["p_15"], delay >= LATE_MINUTES),
     }
-
-# %% ../../nbs/evaluation/50_metrics.ipynb #f1a4a7d6
-def event_losses(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:
-    "The same for a yes or no."
-    return {"probability": probability, "happened": happened, "brier": (probability - happened) ** 2}
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #d036d94c
 RESAMPLES = 1_000
@@ -83,54 +84,54 @@ RANKS = 1_000  # bins of equal size in which resamples keep the ranking
 CALIBRATION_BINS = 20
 Sums = Mapping[str, np.ndarray]  # (resamples,) each; flights, events, expected (resamples, ranks); group (bins,)
 
-
-def bootstrap_counts(days: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:  # (resamples, days)
-    "How often each day is drawn."
+# %% ../../nbs/evaluation/50_metrics.ipynb #656532a6
+def _bootstrap_counts(days: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:  # (resamples, days)
+    "How often each day is drawn in each resample: days with replacement, as many as there are."
     return np.random.default_rng(seed).multinomial(days, np.full(days, 1 / days), resamples).astype(float)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #173a7cdf
-def daily_sums(
+def _daily_sums(
     rows: Mapping[str, np.ndarray],  # (n,) each, as `row_losses` gives them
     day: np.ndarray | None = None,  # (n,) 0, 1, ...
-    times: np.ndarray | None = None,  # (resamples, days), as `bootstrap_counts` gives them; None: once, and exactly
+    times: np.ndarray | None = None,  # (resamples, days), as `_bootstrap_counts` gives them; None: once, and exactly
 ) -> dict[str, np.ndarray]:  # Sums
-    "What the metrics need of some flights."
+    "The sums that the metrics are formulas of, for each resample of days."
     n = len(rows["probability"])
     day, times, exact = (np.zeros(n, int), np.ones((1, 1)), True) if day is None or times is None else (day, times, False)
-    found = {name: times @ np.bincount(day, values, times.shape[1]) for name, values in rows.items()}
+    totals = {name: times @ np.bincount(day, values, times.shape[1]) for name, values in rows.items()}
     _, rank, sizes = np.unique(rows["probability"], return_inverse=True, return_counts=True)
     middle = (np.cumsum(sizes) - sizes / 2) / n  # of each rank, as a share of the flights
     if not exact and len(sizes) > RANKS:
         rank, middle = (middle * RANKS).astype(int)[rank], (np.arange(RANKS) + 0.5) / RANKS
-    cell, shape = day * len(middle) + rank, (times.shape[1], len(middle))
+    day_rank, shape = day * len(middle) + rank, (times.shape[1], len(middle))
     by_rank = {"flights": np.ones(n), "events": rows["happened"], "expected": rows["probability"]}
-    found |= {k: times @ np.bincount(cell, v, np.prod(shape)).reshape(shape) for k, v in by_rank.items()}
+    totals |= {k: times @ np.bincount(day_rank, v, np.prod(shape)).reshape(shape) for k, v in by_rank.items()}
     group = np.unique((middle * CALIBRATION_BINS).astype(int), return_index=True)[1]
-    return found | {"n": found["flights"].sum(axis=1), "group": group}
+    return totals | {"n": totals["flights"].sum(axis=1), "group": group}
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #a97cc33e
-def auc(s: Sums) -> np.ndarray:
+def _auc(s: Sums) -> np.ndarray:
     "The chance that a late flight was given a higher probability than a punctual one."
     others = s["flights"] - s["events"]
     below = np.cumsum(others, axis=1) - others / 2
     return (s["events"] * below).sum(axis=1) / (s["happened"] * others.sum(axis=1))
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #9cb0ef9c
-def average_precision(s: Sums) -> np.ndarray:
+def _average_precision(s: Sums) -> np.ndarray:
     "Precision, averaged over the late flights from the riskiest down."
     events, flights = s["events"][:, ::-1], s["flights"][:, ::-1]
     precision = np.cumsum(events, axis=1) / np.maximum(np.cumsum(flights, axis=1), 1)
     return (precision * events).sum(axis=1) / s["happened"]
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #15033e3d
-def top_tenth_recall(s: Sums, share: float = 0.1) -> np.ndarray:
+def _top_tenth_recall(s: Sums, share: float = 0.1) -> np.ndarray:
     "The share of the late flights among the riskiest tenth of all."
     flights, events = np.cumsum(s["flights"][:, ::-1], axis=1), np.cumsum(s["events"][:, ::-1], axis=1)
     pairs = zip(flights, events, share * s["n"], strict=True)
     return np.array([np.interp(most, [0, *f], [0, *e]) for f, e, most in pairs]) / s["happened"]
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #a058ee34
-def calibration_error(s: Sums) -> np.ndarray:
+def _calibration_error(s: Sums) -> np.ndarray:
     "How far probabilities are from frequencies, on average over CALIBRATION_BINS of equal size."
     return np.abs(np.add.reduceat(s["expected"] - s["events"], s["group"], axis=1)).sum(axis=1) / s["n"]
 
@@ -144,21 +145,21 @@ class _Metric(NamedTuple):
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #af18f530
 def mean_loss(name: str) -> Callable[[Sums], np.ndarray]:
-    "The mean of a loss."
+    "The formula of the mean of a loss, by its name in `row_losses`."
     return lambda s: s[name] / s["n"]
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #2a29c1f5
-def r_squared(s: Sums, squared: str = "squared") -> np.ndarray:
+def _r_squared(s: Sums, squared: str = "squared") -> np.ndarray:
     "Variance explained; NaN where there is none to explain."
     return 1 - s[squared] / (s["delay_squared"] - s["delay"] ** 2 / s["n"])
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #690e3dd4
 EVENT = {  # metrics of the probability of an event
-    "auc": _Metric("share", "how well the probability ranks the flights that it happened to before the others", auc),
-    "ap": _Metric("share", "average precision of that ranking", average_precision),
-    "top_tenth": _Metric("share", "share of those flights that are among the riskiest tenth", top_tenth_recall),
+    "auc": _Metric("share", "how well the probability ranks the flights that it happened to before the others", _auc),
+    "ap": _Metric("share", "average precision of that ranking", _average_precision),
+    "top_tenth": _Metric("share", "share of those flights that are among the riskiest tenth", _top_tenth_recall),
     "brier": _Metric("", "mean squared error of the probability", mean_loss("brier")),
-    "ece": _Metric("share", "expected calibration error of the probability", calibration_error),
+    "ece": _Metric("share", "expected calibration error of the probability", _calibration_error),
     "bias": _Metric(
         "share",
         "mean probability minus the share of flights it happened to",
@@ -169,7 +170,7 @@ METRICS = {  # name -> (unit, meaning, formula)
     "flights": _Metric("n", "flights that landed", lambda s: s["n"]),
     "mae": _Metric("min", "mean absolute error of delay_minutes", mean_loss("absolute")),
     "rmse": _Metric("min", "root mean squared error of delay_mean", lambda s: np.sqrt(s["squared"] / s["n"])),
-    "r2": _Metric("share", "variance explained by delay_mean", r_squared),
+    "r2": _Metric("share", "variance explained by delay_mean", _r_squared),
     "pinball": _Metric("min", "mean pinball loss of the 10, 50 and 90 % quantiles", mean_loss("pinball")),
     "crps": _Metric("min", "continuous ranked probability score of the whole distribution", mean_loss("crps")),
     "bias_minutes": _Metric("min", "mean of delay_mean minus mean delay", lambda s: (s["delay_mean"] - s["delay"]) / s["n"]),
@@ -192,19 +193,19 @@ def measure(
     formulas: Mapping[str, Callable[[Sums], np.ndarray]],
     day: np.ndarray | None = None,  # (n,) which day each flight left on; None: no intervals
     resamples: int = RESAMPLES,
-) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where there are days: NaN if there is only one
-    "Each figure, with its day-block bootstrap interval."
+) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where defined are days: NaN if defined is only one
+    "Each figure and, where days are given, the ends of its day-block bootstrap interval."
     with np.errstate(invalid="ignore", divide="ignore"):  # what cannot be measured is NaN
-        once = daily_sums(rows)
-        found = {name: float(of(once)[0]) for name, of in formulas.items()}
-        days, place = np.unique([] if day is None else day, return_inverse=True)
-        again = daily_sums(rows, place, bootstrap_counts(len(days), resamples)) if len(days) > 1 else {}
+        once = _daily_sums(rows)
+        figures = {name: float(formula(once)[0]) for name, formula in formulas.items()}
+        days, day_number = np.unique([] if day is None else day, return_inverse=True)
+        again = _daily_sums(rows, day_number, _bootstrap_counts(len(days), resamples)) if len(days) > 1 else {}
         for name in [name for name in formulas if len(days) and name not in WITHOUT_INTERVAL]:
             drawn = formulas[name](again) if again else np.array([np.nan])
-            there = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
-            low, high = np.quantile(there, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-            found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    return found
+            defined = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
+            low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+            figures |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return figures
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #8e0bbfbf
 def metrics(
@@ -212,9 +213,9 @@ def metrics(
     delay: np.ndarray,  # (n,) what happened, minutes
     day: np.ndarray | None = None,  # (n,) for intervals
 ) -> dict[str, float]:  # the keys of METRICS
-    "The quality of some answers."
-    found = measure(row_losses(answer, delay), {name: metric.of for name, metric in METRICS.items()}, day)
-    return found | {"flights": len(delay)}
+    "Every figure of METRICS for some answers; intervals where days are given."
+    figures = measure(row_losses(answer, delay), {name: metric.of for name, metric in METRICS.items()}, day)
+    return figures | {"flights": len(delay)}
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #50bc945b
 def day_block_interval(
@@ -224,8 +225,8 @@ def day_block_interval(
     seed: int = 0,
 ) -> tuple[float, float]:
     "Bootstrap interval of a mean that resamples whole days (Künsch 1989: blocks keep the dependence inside)."
-    days, place = np.unique(day, return_inverse=True)
-    drawn = bootstrap_counts(len(days), seed=seed)
-    means = drawn @ np.bincount(place, loss) / (drawn @ np.bincount(place))
+    days, day_number = np.unique(day, return_inverse=True)
+    drawn = _bootstrap_counts(len(days), seed=seed)
+    means = drawn @ np.bincount(day_number, loss) / (drawn @ np.bincount(day_number))
     low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)

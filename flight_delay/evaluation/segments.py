@@ -47,20 +47,20 @@ def by_segment(
     segment: str,  # a key of SEGMENTS
     departed: bool = False,  # whether the departure delay is known
 ) -> pl.DataFrame:  # segment, flights, BY_SEGMENT with intervals
-    "Where the model is right and where it is not."
+    "The figures of BY_SEGMENT for each value of a segment."
     needed = SEGMENTS[segment].meta.root_names()
-    if gone := sorted(set(needed) - set(flights.columns)):
-        raise BadInput(f"flights must have {', '.join(needed)} to be told apart by {segment}; {gone[0]} is missing; add it.")
-    asked = Outcomes(answer, flights)
-    rows, found = row_losses(answer, asked.delay), []
-    change = asked.delay - flights["departure_delay"].to_numpy() if departed else asked.delay
-    day = asked.day if {"local_departure", "scheduled_departure"} & set(flights.columns) else None
-    for value, places in flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment"):
-        i = places["i"].to_numpy()
-        here = {name: row[i] for name, row in rows.items()} | {"spread": np.abs(change[i] - np.median(change[i]))}
-        figures = measure(here, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES)
-        found.append({"segment": value[0], "flights": len(i), **figures})
-    return pl.DataFrame(found, infer_schema_length=None).sort("segment")
+    if missing := sorted(set(needed) - set(flights.columns)):
+        raise BadInput(f"flights must have {', '.join(needed)} to be told apart by {segment}; {missing[0]} is missing; add it.")
+    outcomes = Outcomes(answer, flights)
+    losses, figures = row_losses(answer, outcomes.delay), []
+    change = outcomes.delay - flights["departure_delay"].to_numpy() if departed else outcomes.delay
+    day = outcomes.day if {"local_departure", "scheduled_departure"} & set(flights.columns) else None
+    for value, rows in flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment"):
+        i = rows["i"].to_numpy()
+        own = {name: loss[i] for name, loss in losses.items()} | {"spread": np.abs(change[i] - np.median(change[i]))}
+        measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES)
+        figures.append({"segment": value[0], "flights": len(i), **measured})
+    return pl.DataFrame(figures, infer_schema_length=None).sort("segment")
 
 # %% ../../nbs/evaluation/52_segments.ipynb #6da4678e
 def segments(
@@ -68,17 +68,17 @@ def segments(
     test: Mapping[str, Outcomes],
     kinds: Sequence[str] = ("airline", "origin", "destination", "route", "hour", "month", "weather"),  # keys of SEGMENTS
 ) -> pl.DataFrame:  # horizon, kind, + as by_segment gives it
-    "Every kind of segment at every horizon."
-    found = []
-    for horizon, asked in test.items():
-        answer = model.predict(asked.X)
-        weather = asked.X["weather_severity"] if "weather_severity" in asked.X.columns else pl.lit(None, pl.Float64)
-        flights = asked.flights.with_columns(weather_severity=weather)
+    "The figures of every kind of segment at every horizon, in one table."
+    tables = []
+    for horizon, outcomes in test.items():
+        answer = model.predict(outcomes.X)
+        weather = outcomes.X["weather_severity"] if "weather_severity" in outcomes.X.columns else pl.lit(None, pl.Float64)
+        flights = outcomes.flights.with_columns(weather_severity=weather)
         for kind in kinds:
-            table = by_segment(answer, flights, kind, asked.departed)
+            table = by_segment(answer, flights, kind, outcomes.departed)
             key = {"horizon": pl.lit(horizon), "kind": pl.lit(kind), "segment": pl.col("segment").cast(pl.String)}
-            found.append(table.select(**key, **{name: pl.col(name) for name in table.columns[1:]}))
-    return pl.concat(found)
+            tables.append(table.select(**key, **{name: pl.col(name) for name in table.columns[1:]}))
+    return pl.concat(tables)
 
 # %% ../../nbs/evaluation/52_segments.ipynb #2bd92c01
 LEAST_FLIGHTS = 1_000  # fewer say little about a segment
@@ -89,19 +89,19 @@ def rank_segments(
     least_flights: int = LEAST_FLIGHTS,
     than: pl.DataFrame | None = None,  # the same of another model; None: all flights of the horizon
 ) -> pl.DataFrame:  # the table's rows of size, + behind (a share of the error), clear (whether more than chance); worst first
-    "Who is furthest behind: the rest, or the same segment under another model."
+    "The segments by how far they are behind all flights, or behind the same segment under another model."
     if than is None:
         total = {name: (pl.col(name) * pl.col("flights")).sum().over("horizon", "kind") for name in ("mae", "spread")}
         level = table.with_columns(level=pl.col("spread") * total["mae"] / total["spread"])  # as good here as everywhere
     else:
         level = table.join(than.select("horizon", "kind", "segment", level="mae"), on=["horizon", "kind", "segment"])
     least = (1 - pl.col("skill_high")) * pl.col("spread")  # of the error, before it could be chance
-    found = level.with_columns(behind=pl.col("mae") / pl.col("level") - 1, clear=(least > pl.col("level")) & least.is_finite())
-    return found.filter(pl.col("flights") >= least_flights).drop("level").sort("behind", descending=True)
+    ranked = level.with_columns(behind=pl.col("mae") / pl.col("level") - 1, clear=(least > pl.col("level")) & least.is_finite())
+    return ranked.filter(pl.col("flights") >= least_flights).drop("level").sort("behind", descending=True)
 
 # %% ../../nbs/evaluation/52_segments.ipynb #2fadb34b
 def json_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
-    "Rows as JSON takes them: five digits, and null where there is no figure."
+    "The rows of a table as JSON takes them: five significant digits, null where there is no figure."
     floats = pl.selectors.float()
     return table.with_columns(pl.when(floats.is_finite()).then(floats.round_sig_figs(5))).to_dicts()
 
@@ -124,20 +124,20 @@ def fairness(
         ("bias_15", "max"),
     ]
     ends = {f"{end}_{name}": getattr(pl.col(name), end)() for name, end in ranges}
-    found = sized.group_by("horizon", "kind").agg(**named, **behind, **ends)
+    summary = sized.group_by("horizon", "kind").agg(**named, **behind, **ends)
     rows = table.select("horizon", "kind").unique(maintain_order=True)
-    return rows.join(found, on=["horizon", "kind"], maintain_order="left")
+    return rows.join(summary, on=["horizon", "kind"], maintain_order="left")
 
 # %% ../../nbs/evaluation/52_segments.ipynb #235e76d9
 def card_sections(
     model: DelayModel,
     test: Mapping[str, Outcomes],
 ) -> dict[str, list[dict[str, Any]]]:  # segments, fairness
-    "What a card says about segments; the intervals stand in its `test`."
+    "The segments of size and the fairness table, as a card keeps them."
     table = segments(model, test)
     ends = [f"{name}_{end}" for name in ("mae", "coverage_80") for end in ("low", "high")]
-    shown = rank_segments(table).select("horizon", "kind", "segment", "flights", *BY_SEGMENT, *ends, "behind", "clear")
-    return {"segments": json_rows(shown), "fairness": json_rows(fairness(table))}
+    ranked = rank_segments(table).select("horizon", "kind", "segment", "flights", *BY_SEGMENT, *ends, "behind", "clear")
+    return {"segments": json_rows(ranked), "fairness": json_rows(fairness(table))}
 
 # %% ../../nbs/evaluation/52_segments.ipynb #20384b64
 def evaluate_cancellation(
@@ -146,7 +146,7 @@ def evaluate_cancellation(
     day: np.ndarray,  # (n,) which day each was to leave on
     base_rate: float,  # of what the model could learn from
 ) -> dict[str, float]:  # EVENT, brier_skill, observed_rate, expected_rate, each with _low and _high; flights
-    "How good are the probabilities of being cancelled?"
+    "Ranking, calibration and Brier skill of the probabilities of being cancelled."
     rows = event_losses(p, cancelled) | {"base": (base_rate - cancelled) ** 2}
     rates = {"observed_rate": mean_loss("happened"), "expected_rate": mean_loss("probability")}
     formulas = {name: metric.of for name, metric in EVENT.items()} | rates
@@ -158,7 +158,7 @@ def reliability(
     happened: np.ndarray,  # (n,) bool
     bins: int = 10,
 ) -> pl.DataFrame:  # expected, observed, flights: a row per bin of equal size
-    "Does what is called 30 % happen in 30 of 100?"
+    "The mean forecast and the observed share of each bin of probabilities."
     edges = np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1])
     frame = pl.DataFrame({"bin": np.searchsorted(edges, probability), "p": probability, "y": happened.astype(float)})
     return frame.group_by("bin").agg(expected=pl.mean("p"), observed=pl.mean("y"), flights=pl.len()).sort("bin").drop("bin")

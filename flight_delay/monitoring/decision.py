@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOVING_GROUPS', 'REFERENCE_FLIGHTS', 'DRIFT_HORIZON', 'Limits', 'Check', 'psi', 'quality', 'Monitored', 'checks',
-           'monitoring_verdict', 'harder', 'past_with', 'monitor', 'quality_table', 'performance_table', 'drift_table']
+           'monitor', 'quality_table', 'performance_table', 'drift_table']
 
 # %% ../../nbs/monitoring/70_decision.ipynb #9bf21478
 import math
@@ -83,13 +83,13 @@ def psi(
     current: np.ndarray,  # (m,)
     bins: int = 10,
 ) -> float:
-    "Population stability index: 0 for the same distribution."
+    "The population stability index of a feature: 0 for the same distribution, larger the more it has moved."
     known = reference[~np.isnan(reference)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.array([0.0])
 
     def shares(x: np.ndarray) -> np.ndarray:
-        place = np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="left"))
-        return (np.bincount(place, minlength=len(edges) + 2) + 0.5) / (len(x) + 0.5 * (len(edges) + 2))
+        bin_number = np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="left"))
+        return (np.bincount(bin_number, minlength=len(edges) + 2) + 0.5) / (len(x) + 0.5 * (len(edges) + 2))
 
     before, after = shares(reference), shares(current)
     return float(((after - before) * np.log(after / before)).sum())
@@ -111,18 +111,18 @@ def _drift(reference: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:  # b
 
 # %% ../../nbs/monitoring/70_decision.ipynb #ab528217
 def quality(tables: Tables, start: datetime, end: datetime) -> dict[str, Any]:
-    "What arrived in a span, and what did not."
+    "How many flights and weather reports of a span arrived, and which share is missing."
     flights = tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, closed="left"))
-    settled = flights.filter(pl.col("cancelled") | pl.col("diverted") | pl.col("arrival_delay").is_not_null())
+    decided = flights.filter(pl.col("cancelled") | pl.col("diverted") | pl.col("arrival_delay").is_not_null())
     reports = tables.weather.filter(pl.col("known_at").is_between(start, end, closed="left"))
     airports = tables.weather["airport"].n_unique()
     hours = (end - start).total_seconds() / 3600 * max(airports, 1)
     return {
         "flights": flights.height,
         "landed": flights["arrival_delay"].is_not_null().sum(),
-        "not_yet_landed": flights.height - settled.height,
-        "cancelled_share": float(settled["cancelled"].mean() or 0),
-        "diverted_share": float(settled["diverted"].mean() or 0),
+        "not_yet_landed": flights.height - decided.height,
+        "cancelled_share": float(decided["cancelled"].mean() or 0),
+        "diverted_share": float(decided["diverted"].mean() or 0),
         "unknown_tail_share": float(flights["tail_number"].is_null().mean() or 0),
         "missing_weather_share": float(1 - reports.height / hours) if hours else 0.0,
         "rows_set_aside": tables.set_aside.select("table", "row").n_unique(),
@@ -131,7 +131,7 @@ def quality(tables: Tables, start: datetime, end: datetime) -> dict[str, Any]:
 # %% ../../nbs/monitoring/70_decision.ipynb #1c7b09a5
 @dataclass(frozen=True)
 class Monitored:
-    "What a monitor found."
+    "The verdict of a monitor, and what it rests on."
 
     verdict: str  # ok, warn or fail
     reasons: list[str]  # why it is not ok
@@ -168,7 +168,7 @@ def checks(
     return rows
 
 # %% ../../nbs/monitoring/70_decision.ipynb #dbeccfbd
-def monitoring_verdict(
+def _monitoring_verdict(
     performance: pl.DataFrame, drifted: pl.DataFrame, quality: Mapping[str, Any], limits: Limits
 ) -> tuple[str, list[str]]:  # verdict, reasons
     "What the figures mean: a warning with a reason for each check that does not hold."
@@ -176,7 +176,7 @@ def monitoring_verdict(
     return ("warn" if reasons else "ok"), reasons
 
 # %% ../../nbs/monitoring/70_decision.ipynb #29b60cb4
-def harder(performance: pl.DataFrame, span: str) -> list[str]:  # at most one note
+def _harder_span_notes(performance: pl.DataFrame, span: str) -> list[str]:  # at most one note
     "Where the mean absolute error is larger than when the model was tested, whatever the skill says."
     parts = []
     for row in performance.drop_nulls(["mae_then", "baseline_mae_then"]).iter_rows(named=True):
@@ -195,7 +195,7 @@ REFERENCE_FLIGHTS = 20_000
 DRIFT_HORIZON = "two_hours"
 
 
-def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
+def _past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
     "The landed flights that a model learned from, for baselines."
     until = parse_instant(model.card["learned_until"])
     if not (past := past_flights(tables, until)).height:
@@ -209,32 +209,6 @@ def _reference_features(tables: Tables, learned_until: datetime, seed: int = 0) 
     past = landed_flights(tables.flights).filter(pl.col("scheduled_departure") < learned_until)
     return build(tables, at_horizon(past.sample(min(REFERENCE_FLIGHTS, past.height), seed=seed), DRIFT_HORIZON))
 
-# %% ../../nbs/monitoring/70_decision.ipynb #fa387423
-def monitor(
-    tables: Tables,
-    model: DelayModel,
-    span_start: str | datetime,  # UTC
-    span_end: str | datetime,
-    limits: Limits | None = None,
-) -> Monitored:
-    "Hold a span of flights against what the model learned from."
-    limits, learned_until = limits or Limits(), parse_instant(model.card["learned_until"])
-    start, end = parse_instant(span_start), parse_instant(span_end)
-    _check_span(start, end, learned_until)
-    arrived = quality(tables, start, end)
-    span = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
-    landings = Check("landed", f"flights that landed, {span}:", arrived["landed"], limits.min_flights, style="count")
-    if not landings.holds:
-        nothing = pl.DataFrame()
-        return Monitored("fail", [str(landings)], arrived, nothing, nothing, {}, limits, [landings])
-    outcomes = outcomes_between(tables, start, end, model.card["horizons"])
-    performance = _beside_the_test(evaluate(model, outcomes, past_with(tables, model)), model.card["test"])
-    drifted = _drift(_reference_features(tables, learned_until), _drift_features(tables, outcomes, start, end))
-    checked = [landings, *checks(performance, drifted, arrived, limits)]
-    verdict, reasons = monitoring_verdict(performance, drifted, arrived, limits)
-    notes = harder(performance, span)
-    return Monitored(verdict, reasons, arrived, drifted, performance, outcomes, limits, checked, notes)
-
 # %% ../../nbs/monitoring/70_decision.ipynb #8070dabd
 def _beside_the_test(performance: pl.DataFrame, test: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     "What was measured, with what the card says of the same horizon."
@@ -247,7 +221,7 @@ def _beside_the_test(performance: pl.DataFrame, test: Sequence[Mapping[str, Any]
 def _check_span(start: datetime, end: datetime, learned_until: datetime) -> None:
     "A monitor needs a span, and flights that the model has not learned from."
     if start >= end:
-        raise BadInput(f"span_start must lie before span_end; got {start} and {end}; mend one of them.")
+        raise BadInput(f"span_start must lie before span_end; got {start} and {end}; change one of them.")
     if start < learned_until:
         raise BadInput(
             f"span_start must not lie before {learned_until:%Y-%m-%dT%H:%M}, until when the model has learned; got "
@@ -260,6 +234,32 @@ def _drift_features(tables: Tables, outcomes: Mapping[str, Outcomes], start: dat
     if DRIFT_HORIZON in outcomes:
         return outcomes[DRIFT_HORIZON].X
     return outcomes_between(tables, start, end, [DRIFT_HORIZON])[DRIFT_HORIZON].X
+
+# %% ../../nbs/monitoring/70_decision.ipynb #fa387423
+def monitor(
+    tables: Tables,
+    model: DelayModel,
+    span_start: str | datetime,  # UTC
+    span_end: str | datetime,
+    limits: Limits | None = None,
+) -> Monitored:
+    "Measure a span of later flights, compare it with the model's past, and decide."
+    limits, learned_until = limits or Limits(), parse_instant(model.card["learned_until"])
+    start, end = parse_instant(span_start), parse_instant(span_end)
+    _check_span(start, end, learned_until)
+    arrived = quality(tables, start, end)
+    span = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    landings = Check("landed", f"flights that landed, {span}:", arrived["landed"], limits.min_flights, style="count")
+    if not landings.holds:
+        nothing = pl.DataFrame()
+        return Monitored("fail", [str(landings)], arrived, nothing, nothing, {}, limits, [landings])
+    outcomes = outcomes_between(tables, start, end, model.card["horizons"])
+    performance = _beside_the_test(evaluate(model, outcomes, _past_with(tables, model)), model.card["test"])
+    drifted = _drift(_reference_features(tables, learned_until), _drift_features(tables, outcomes, start, end))
+    checked = [landings, *checks(performance, drifted, arrived, limits)]
+    verdict, reasons = _monitoring_verdict(performance, drifted, arrived, limits)
+    notes = _harder_span_notes(performance, span)
+    return Monitored(verdict, reasons, arrived, drifted, performance, outcomes, limits, checked, notes)
 
 # %% ../../nbs/monitoring/70_decision.ipynb #ad969bb7
 def quality_table(monitored: Monitored) -> pl.DataFrame:  # figure, value, allowed
@@ -274,7 +274,7 @@ def quality_table(monitored: Monitored) -> pl.DataFrame:  # figure, value, allow
 
 # %% ../../nbs/monitoring/70_decision.ipynb #a4239aa6
 def performance_table(monitored: Monitored) -> pl.DataFrame:
-    "What was measured, beside the test and what is allowed."
+    "Error, skill and coverage of the span, beside the test and what is allowed."
     allowed = {(check.horizon, check.figure): check.allowed for check in monitored.checks}
 
     def limits(figure: str) -> list[str]:

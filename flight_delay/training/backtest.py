@@ -22,8 +22,8 @@ from .train import outcomes_between
 def monthly_origins(flights: pl.DataFrame, first_months: int = 3) -> list[datetime]:  # first_months: only to learn from
     "The first of each month that comes after some to learn from, and the end."
     departures = landed_flights(flights)["scheduled_departure"]
-    counted = departures.dt.truncate("1mo").value_counts().filter(pl.col("count") >= MIN_BLOCK_FLIGHTS)
-    months = counted["scheduled_departure"].sort().to_list()[first_months:]
+    flights_of_month = departures.dt.truncate("1mo").value_counts().filter(pl.col("count") >= MIN_BLOCK_FLIGHTS)
+    months = flights_of_month["scheduled_departure"].sort().to_list()[first_months:]
     if not months:
         raise BadInput(f"a backtest needs flights of more than {first_months} months; got fewer; lower learn_months.")
     return [*months, departures[-1] + timedelta(minutes=1)]
@@ -32,14 +32,14 @@ def monthly_origins(flights: pl.DataFrame, first_months: int = 3) -> list[dateti
 def backtest(
     tables: Tables,
     horizons: Sequence[str],
-    origins: Sequence[datetime],  # as origins_of gives them
+    origins: Sequence[datetime],  # as `monthly_origins` gives them
     seed: int = 0,
     params: Mapping[str, Any] | None = None,  # as in `train`
 ) -> pl.DataFrame:  # segment (the origin's month), + as `evaluate` gives it
-    "Learn until each origin, answer about the flights from there until the next."
-    found = []
+    "The metrics of each month, from a model that learned until the month began."
+    months = []
     for origin, end in pairwise(origins):
         model = fit_until(tables, origin, horizons, seed, params)
         table = evaluate(model, outcomes_between(tables, origin, end, horizons), past_flights(tables, origin))
-        found.append(table.select(pl.lit(f"{origin:%Y-%m}").alias("segment"), pl.all()))
-    return pl.concat(found, how="diagonal")
+        months.append(table.select(pl.lit(f"{origin:%Y-%m}").alias("segment"), pl.all()))
+    return pl.concat(months, how="diagonal")

@@ -22,25 +22,25 @@ BLEND_EVERY = 3  # the members that decide learn from one flight in so many: a t
 
 @dataclass(frozen=True)
 class _MemberScores:
-    "What the two members say of some flights of one band, and what became of them."
+    "The raw scores of both members for some flights of one band, and the delays that came."
 
     trees: np.ndarray  # (n, 3) late, minutes, spread
     network: np.ndarray  # (n, 2) late, minutes
     delay: np.ndarray  # (n,)
 
     def together(self, shares: Sequence[float]) -> np.ndarray:  # (n, 3)
-        "Both, with so much of the network in late and in minutes."
-        found = self.trees.copy()
-        found[:, :2] += np.asarray(shares) * (self.network - found[:, :2])
-        return found
+        "The blend: trees, moved towards the network by its share in late and in minutes."
+        blended = self.trees.copy()
+        blended[:, :2] += np.asarray(shares) * (self.network - blended[:, :2])
+        return blended
 
     def where(self, rows: np.ndarray) -> "_MemberScores":
-        "Some of them."
+        "The rows chosen."
         return _MemberScores(self.trees[rows], self.network[rows], self.delay[rows])
 
 # %% ../../nbs/training/62_blend.ipynb #fd7547de
 def _member_scores(model: delay_model.DelayModel, asked: Outcomes, band: int) -> _MemberScores:
-    "Let both members speak about the landed flights of a band."
+    "The raw scores of both members for the landed flights of a band."
     rows = (models_calibration.bands_of(asked.X) == band) & ~np.isnan(asked.delay)
     X = asked.X.filter(rows)
     x, offset = (
@@ -52,36 +52,36 @@ def _member_scores(model: delay_model.DelayModel, asked: Outcomes, band: int) ->
     )
 
 # %% ../../nbs/training/62_blend.ipynb #5e9f04de
-def _best_shares(said: _MemberScores, slope: float) -> tuple[float, float]:  # of the network, in late and in minutes
+def _best_shares(scores: _MemberScores, slope: float) -> tuple[float, float]:  # of the network, in late and in minutes
     "The shares with the least log loss of late, and the least pseudo-Huber loss of minutes."
-    late = said.delay >= tables.LATE_MINUTES
+    late = scores.delay >= tables.LATE_MINUTES
     losses = np.array(
         [
-            (np.logaddexp(0, heads[:, 0]).mean() - (heads[:, 0] * late).mean(), np.hypot(1, off).mean())
-            for heads in (said.together((share, share)) for share in NETWORK_SHARES)
-            for off in [(heads[:, 1] - said.delay) / slope]
+            (np.logaddexp(0, blended[:, 0]).mean() - (blended[:, 0] * late).mean(), np.hypot(1, error).mean())
+            for blended in (scores.together((share, share)) for share in NETWORK_SHARES)
+            for error in [(blended[:, 1] - scores.delay) / slope]
         ]
     )
     whether, minutes = NETWORK_SHARES[losses.argmin(axis=0)]
     return float(whether), float(minutes)
 
 # %% ../../nbs/training/62_blend.ipynb #ddc6553d
-def _errors(said: _MemberScores, calibration: _MemberScores, shares: Sequence[float]) -> np.ndarray:  # minutes (n,)
+def _errors(scores: _MemberScores, calibration: _MemberScores, shares: Sequence[float]) -> np.ndarray:  # minutes (n,)
     "Absolute errors of the median, once what is said is calibrated on other flights."
-    made = models_calibration.fit_calibration(calibration.together(shares), calibration.delay)
-    median = distribution.quantile(models_calibration.calibrated_distributions(said.together(shares), made), 0.5)
-    return np.abs(median - said.delay)
+    fitted = models_calibration.fit_calibration(calibration.together(shares), calibration.delay)
+    median = distribution.quantile(models_calibration.calibrated_distributions(scores.together(shares), fitted), 0.5)
+    return np.abs(median - scores.delay)
 
 # %% ../../nbs/training/62_blend.ipynb #d966388d
 def _member_errors(
-    of: _MemberScores, calibration: _MemberScores, day: np.ndarray, slope: float
+    scores: _MemberScores, calibration: _MemberScores, day: np.ndarray, slope: float
 ) -> dict[str, np.ndarray]:  # minutes (n,) each
-    "Absolute errors of trees, network, and both: the shares of each half of the days come from the other half."
-    found = {"trees": _errors(of, calibration, (0, 0)), "network": _errors(of, calibration, (1, 1))}
+    "Absolute errors of trees, network and blend; the shares used on each half of the days come from the other half."
+    errors = {"trees": _errors(scores, calibration, (0, 0)), "network": _errors(scores, calibration, (1, 1))}
     both, early = np.empty(len(day)), day <= np.median(day)
     for half in (early, ~early):
-        both[half] = _errors(of.where(half), calibration, _best_shares(of.where(~half), slope))
-    return found | {"both": both}
+        both[half] = _errors(scores.where(half), calibration, _best_shares(scores.where(~half), slope))
+    return errors | {"both": both}
 
 # %% ../../nbs/training/62_blend.ipynb #561a8a46
 def choose_blend(
@@ -108,5 +108,5 @@ def choose_blend(
 
 # %% ../../nbs/training/62_blend.ipynb #4bf1461e
 def blend_weights(ensemble: pl.DataFrame) -> dict[str, tuple[float, float]]:  # band -> share in late and in minutes
-    "What `choose_blend` has decided, as `fit` takes it."
+    "The shares of each band from the table that `choose_blend` gives."
     return {row["band"]: (row["late"], row["minutes"]) for row in ensemble.iter_rows(named=True)}

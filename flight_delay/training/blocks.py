@@ -38,10 +38,10 @@ def parse_instant(text: str | datetime) -> datetime:
     if isinstance(text, datetime):
         return text
     try:
-        found = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
         raise BadInput(f"an instant must be written like 2013-08-08T23:50 (ISO 8601, UTC); got {text!r}.") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 # %% ../../nbs/training/60_blocks.ipynb #d23778c8
 def landed_flights(flights: pl.DataFrame) -> pl.DataFrame:
@@ -54,9 +54,9 @@ def known_by(tables: Tables, until: datetime) -> pl.DataFrame:
     known = pl.col("cancelled") | (pl.col("actual_arrival") < until).fill_null(False)
     return tables.flights.filter(pl.col("scheduled_departure") < until, known).sort("scheduled_departure", "flight_id")
 
-
+# %% ../../nbs/training/60_blocks.ipynb #230bb504
 def past_flights(tables: Tables, until: datetime) -> pl.DataFrame:
-    "The landed ones among them, with local time: what baselines rest on."
+    "The landed flights among those known by an instant, with local time."
     return timetable.with_local_time(landed_flights(known_by(tables, until)).drop("taxi_out"), tables.airports)
 
 # %% ../../nbs/training/60_blocks.ipynb #95afaf6d
@@ -72,12 +72,12 @@ def split(
         raise BadInput(
             f"a split needs {3 * MIN_BLOCK_FLIGHTS} landed flights or more; got {departures.len()}; use a longer span."
         )
-    found = Split(
+    blocks = Split(
         parse_instant(train_until or departures[int(SHARES[0] * departures.len())]),
         parse_instant(validate_until or departures[int(SHARES[1] * departures.len())]),
         parse_instant(test_until or departures[-1] + timedelta(minutes=1)),
     )
-    edges = [departures[0], found.train_until, found.validate_until, found.test_until]
+    edges = [departures[0], blocks.train_until, blocks.validate_until, blocks.test_until]
     for name, start, end in zip(("train", "validate", "test"), edges, edges[1:], strict=False):
         n = ((departures >= start) & (departures < end)).sum() if start < end else 0
         if n < MIN_BLOCK_FLIGHTS:
@@ -85,7 +85,7 @@ def split(
                 f"the {name} block must hold {MIN_BLOCK_FLIGHTS} landed flights or more; from {start:%Y-%m-%d %H:%M} until "
                 f"{end:%Y-%m-%d %H:%M} UTC there are {n}; mend train_until, validate_until or test_until."
             )
-    return found
+    return blocks
 
 # %% ../../nbs/training/60_blocks.ipynb #df6f2359
 HELD_OUT_WEEK = 5  # every fifth week calibrates
@@ -101,7 +101,7 @@ def _held_out() -> pl.Expr:
 
 # %% ../../nbs/training/60_blocks.ipynb #663f2c00
 def band_at(horizon: str) -> int:  # a place in BANDS
-    "The band in which a horizon lies."
+    "The place in BANDS of the band in which a horizon lies."
     named = queries.HORIZONS[horizon]
     return int(calibration.band_of(np.array([named.stage != "scheduled"]), np.array([named.lead_minutes]))[0])
 
@@ -114,23 +114,23 @@ def _leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
 
 # %% ../../nbs/training/60_blocks.ipynb #4eee4e44
 def at_lead(flights: pl.DataFrame, minutes: pl.Expr) -> pl.DataFrame:  # flight_id, as_of, stage
-    "Flights asked so long before their scheduled departure, but for those that have left by then."
+    "A query per flight, so many minutes before its scheduled departure; none for a flight that has left by then."
     as_of = (pl.col("scheduled_departure") - pl.duration(minutes=minutes)).cast(INSTANT)
-    asked = flights.with_columns(as_of=as_of, stage=pl.lit("scheduled"))
-    there = asked.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
-    return there.select("flight_id", "as_of", "stage")
+    queried = flights.with_columns(as_of=as_of, stage=pl.lit("scheduled"))
+    waiting = queried.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
+    return waiting.select("flight_id", "as_of", "stage")
 
 # %% ../../nbs/training/60_blocks.ipynb #6f39d0be
 def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
-    "Each flight asked once: half of them at a horizon, half at a random lead (log-uniform) of the horizon's band."
+    "One query per flight: half of them at a horizon, half at a random lead (log-uniform) of the horizon's band."
     if queries.HORIZONS[horizon].stage != "scheduled":
         return queries.at_horizon(flights, horizon)
     random = np.random.default_rng(seed)
     shortest, longest = np.log(_leads_of(horizon))
     leads = pl.Series(np.exp(random.uniform(shortest, longest, flights.height)).astype(int))
     named = pl.Series(random.random(flights.height) < 0.5)
-    others = at_lead(flights.with_columns(lead=leads).filter(~named), pl.col("lead"))
-    return pl.concat([queries.at_horizon(flights.filter(named), horizon), others])
+    at_random_leads = at_lead(flights.with_columns(lead=leads).filter(~named), pl.col("lead"))
+    return pl.concat([queries.at_horizon(flights.filter(named), horizon), at_random_leads])
 
 # %% ../../nbs/training/60_blocks.ipynb #bb970caa
 def with_outcomes(
@@ -139,11 +139,11 @@ def with_outcomes(
     cancelled: bool = False,  # take cancelled flights too: their delay is NaN
     lags: Mapping[str, float] | None = None,  # minutes by which feeds are late
 ) -> Outcomes:
-    "Features and fate of asked flights that landed."
+    "Features and outcomes of the queries whose flight landed."
     fates = ask.join(tables.flights.drop("taxi_out"), on="flight_id", how="left", maintain_order="left")
-    found = fates["arrival_delay"].is_not_null() | (fates["cancelled"] & cancelled)
-    fates = timetable.with_local_time(fates.filter(found), tables.airports)
-    return Outcomes(offline.build(tables, ask.filter(found), lags), fates)
+    with_outcome = fates["arrival_delay"].is_not_null() | (fates["cancelled"] & cancelled)
+    fates = timetable.with_local_time(fates.filter(with_outcome), tables.airports)
+    return Outcomes(offline.build(tables, ask.filter(with_outcome), lags), fates)
 
 # %% ../../nbs/training/60_blocks.ipynb #15fba072
 STALE_HOURS = (3, 12, 48, 24 * 400)  # the last: no live facts at all
@@ -163,7 +163,7 @@ def _with_stale_feeds(tables: Tables, ask: pl.DataFrame, seed: int) -> Outcomes:
 # %% ../../nbs/training/60_blocks.ipynb #191406b8
 @dataclass(frozen=True)
 class TrainingSet:
-    "What a model learns from, and what it is calibrated on."
+    "The queries a model learns from, and those of held-out weeks that calibrate it."
 
     seen: Outcomes
     held_out: Outcomes
@@ -177,7 +177,7 @@ def training_set(
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,  # flights, horizon, seed -> questions
     every: int = 1,  # one flight in so many
 ) -> TrainingSet:
-    "Questions about all flights whose fate was known before an instant."
+    "The queries about all flights whose outcome was known before an instant."
     past = known_by(tables, until).gather_every(every)
     seen, kept_back = (
         pl.concat(ask(part, horizon, seed) for horizon in dict.fromkeys((*horizons, "pushback")))

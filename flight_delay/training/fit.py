@@ -24,8 +24,8 @@ def fit_until(
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,
     shares: Mapping[str, Sequence[float]] | None = None,  # band -> share of the network in late and in minutes
 ) -> delay_model.DelayModel:
-    "A model from all flights whose fate was known before an instant."
-    given = training_set(tables, until, horizons, seed, ask)
+    "A model of all flights whose outcome was known before an instant."
+    learned = training_set(tables, until, horizons, seed, ask)
     return fit.fit(
-        given.seen.X, given.seen.delay, given.held_out.X, given.held_out.delay, seed=seed, params=params, shares=shares
+        learned.seen.X, learned.seen.delay, learned.held_out.X, learned.held_out.delay, seed=seed, params=params, shares=shares
     )

@@ -30,12 +30,12 @@ PROBE_FLIGHTS = 12_000  # to learn from, and as many to ask about: enough to see
 TIMETABLE_GROUPS = ("calendar", "schedule", "identity")
 PROBE_TREES = {"max_depth": 4, "learning_rate": 0.2, "min_child_weight": 20, "tree_method": "hist", "nthread": 2}
 
-
+# %% ../../nbs/training/63_leaks.ipynb #fe3099b2
 def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> list[dict[str, Any]]:  # horizon, sees, auc, limit
     "How well each group of features that cannot tell much ranks the late flights of a later block."
     timetable = [f.name for f in declarations.LEDGER if f.group in TIMETABLE_GROUPS and f.key != "tail"]
     late = [asked.delay >= LATE_MINUTES for asked in (before, after)]
-    lead, found = queries.HORIZONS[horizon].lead_minutes, []
+    lead, rows = queries.HORIZONS[horizon].lead_minutes, []
     for sees, limit in SUSPICIOUS_AUC.items():
         names = timetable if sees == "the timetable" else sorted(fit.KNOWN_BY_TAIL) if "the tail" in sees else before.X.columns
         x, later = (models_trees.feature_matrix(names, asked.X) for asked in (before, after))
@@ -45,14 +45,14 @@ def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> lis
         trees = xgboost.train(settings, xgboost.DMatrix(x, late[0]), 30)
         unknown = "the tail" in sees and lead > declarations.TAIL_KNOWN_MINUTES
         auc = float(roc_auc_score(late[1], trees.inplace_predict(later)))
-        found.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": UNKNOWN_TAIL_AUC if unknown else limit})
-    return found
+        rows.append({"horizon": horizon, "sees": sees, "auc": auc, "limit": UNKNOWN_TAIL_AUC if unknown else limit})
+    return rows
 
 # %% ../../nbs/training/63_leaks.ipynb #5b1e7a41
 def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # horizon, sees, auc, limit
     "What `probe` finds on a sample of the test block at every horizon, learned from a sample of what came before."
     edges = tables.flights["scheduled_departure"].min(), blocks.validate_until, blocks.test_until
-    found = []
+    rows = []
     samples = []
     for start, end in pairwise(edges):
         own = landed_flights(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
@@ -64,6 +64,6 @@ def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # hor
     for horizon, parts in asks.items():
         edge, end = place + parts[0].height, place + sum(part.height for part in parts)
         before, after = (Outcomes(every.X[a:b], every.flights[a:b]) for a, b in ((place, edge), (edge, end)))
-        found += probe(before, after, horizon, seed)
+        rows += probe(before, after, horizon, seed)
         place = end
-    return pl.DataFrame(found)
+    return pl.DataFrame(rows)

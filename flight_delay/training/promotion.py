@@ -30,20 +30,20 @@ class Decision:
     reason: str
     compared_with: str | None = None  # the version that was champion then; None: there was none
 
-# %% ../../nbs/training/67_promotion.ipynb #e3909d5f
-def _first_of_its_kind(trained: Trained, reason: str) -> Decision:
-    "Without a champion to beat, a model must at least beat the baselines."
-    lost = shortcomings(trained)
-    return Decision(not lost, "; ".join([reason, *lost]))
-
 # %% ../../nbs/training/67_promotion.ipynb #573d7320
 def shortcomings(trained: Trained) -> list[str]:
-    "Where a model is no better than no model."
+    "The horizons at which a model does not beat its baseline, each as a sentence."
     return [
         f"{row['horizon']}: no better than the baseline (skill {row['mae_skill']:.3f}, Brier skill {row['brier_skill']:.3f})"
         for row in trained.test.iter_rows(named=True)
         if not (row["mae_skill"] > 0 and row["brier_skill"] > 0)
     ]
+
+# %% ../../nbs/training/67_promotion.ipynb #e3909d5f
+def _first_of_its_kind(trained: Trained, reason: str) -> Decision:
+    "Without a champion to beat, a model must at least beat the baselines."
+    lost = shortcomings(trained)
+    return Decision(not lost, "; ".join([reason, *lost]))
 
 # %% ../../nbs/training/67_promotion.ipynb #8896e9f1
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def incumbent(blocks: Split, config: Settings | None = None) -> Incumbent:
 LEAST_DAYS = 5  # the fewest whose resamples (126 different ones) can show the ends of a 95 % interval
 
 
-def _unfit(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compared
+def _disqualification(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compared
     "Why a model cannot take the champion's place, however good it is."
     short = {name: days for name, asked in trained.outcomes.items() if (days := len(np.unique(asked.day))) < LEAST_DAYS}
     if leaks := leak_reasons(trained):
@@ -107,27 +107,19 @@ def _unfit(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compa
 
 # %% ../../nbs/training/67_promotion.ipynb #f1ec2c34
 def decide(trained: Trained, rival: Incumbent) -> Decision:
-    "Compare with the champion."
-    if reason := _unfit(trained, rival):
+    "Whether the trained model becomes champion in place of its rival."
+    if reason := _disqualification(trained, rival):
         return Decision(False, reason, rival.version)
     if rival.model is None:
         first = _first_of_its_kind(trained, rival.reason)
         return Decision(first.promoted, first.reason, rival.version)
-    table = _gains(_paired(rival.model, trained, rival.card.get("horizons")))
-    total = table.row(0, named=True)
-    figures = f"CRPS {total['gain']:+.3f} min, interval {total['low']:+.3f} to {total['high']:+.3f}"
-    figures += f" (gain over champion {rival.version})"
-    if not total["gain"] > total["high"] - total["low"]:
-        return Decision(False, f"no better on the same flights: {figures}", rival.version)
-    if behind := _worse_segments(table):
-        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}", rival.version)
-    return Decision(True, f"better on the same flights: {figures}", rival.version)
+    return _decide_by_costs(_paired_costs(rival.model, trained, rival.card.get("horizons")), rival.version)
 
 # %% ../../nbs/training/67_promotion.ipynb #9d6cae8d
 COMPARED_KINDS = ("airline", "origin", "destination")  # of SEGMENTS
 
 
-def _paired(
+def _paired_costs(
     champion: delay_model.DelayModel,
     trained: Trained,
     horizons: Sequence[str] | None = None,  # None: all that were measured
@@ -135,15 +127,21 @@ def _paired(
     "What each answer of the test block costs under the champion and under the new model."
     parts = []
     for horizon in horizons or trained.outcomes:
-        asked = trained.outcomes[horizon]
-        costs = [score_rows(model, asked.X, asked.delay)["crps"] for model in (champion, trained.measured)]
+        tested = trained.outcomes[horizon]
+        costs = [score_rows(model, tested.X, tested.delay)["crps"] for model in (champion, trained.measured)]
         kinds = {kind: SEGMENTS[kind].cast(pl.String) for kind in COMPARED_KINDS}
-        of_flight = {"horizon": pl.lit(horizon), "day": pl.Series(asked.day), "champion": costs[0], "challenger": costs[1]}
-        parts.append(asked.flights.select(**of_flight, **kinds))
+        costs_of_flight = {
+            "horizon": pl.lit(horizon),
+            "day": pl.Series(tested.day),
+            "champion": costs[0],
+            "challenger": costs[1],
+        }
+        parts.append(tested.flights.select(**costs_of_flight, **kinds))
     return pl.concat(parts)
 
 # %% ../../nbs/training/67_promotion.ipynb #63259623
 def _gain(rows: pl.DataFrame) -> dict[str, Any]:
+    "The mean gain of some answers with its interval, and how many flights and days it rests on."
     gain, day = (rows["champion"] - rows["challenger"]).to_numpy(), rows["day"].to_numpy()
     low, high = day_block_interval(gain, day)
     figures = {"flights": len(gain), "days": len(np.unique(day)), "champion": float(rows["champion"].mean())}
@@ -154,21 +152,26 @@ TOGETHER = "the small ones"  # segments with too few flights or days to be judge
 
 
 def _gains(
-    pairs: pl.DataFrame,  # as `_paired` gives it
+    pairs: pl.DataFrame,  # as `_paired_costs` gives it
     least_flights: int = LEAST_FLIGHTS,
-) -> (
-    pl.DataFrame
-):  # horizon, kind, segment, flights, days, champion (its CRPS), gain, low, high: all, each horizon, each segment
+) -> pl.DataFrame:  # horizon, kind, segment, flights, days, champion (CRPS), gain, low, high; first row: all flights
     "How much less the new model's answers cost, in minutes of CRPS, with day-block intervals."
     rows = [{"horizon": "all", "kind": "all", "segment": "all", **_gain(pairs)}]
-    for (horizon,), asked in pairs.group_by("horizon", maintain_order=True):
-        rows.append({"horizon": horizon, "kind": "all", "segment": "all", **_gain(asked)})
+    for (horizon,), of_horizon in pairs.group_by("horizon", maintain_order=True):
+        rows.append({"horizon": horizon, "kind": "all", "segment": "all", **_gain(of_horizon)})
         for kind in COMPARED_KINDS:
             small = (pl.len().over(kind) < least_flights) | (pl.col("day").n_unique().over(kind) < LEAST_DAYS)
-            pooled = asked.with_columns(pl.when(small).then(pl.lit(TOGETHER)).otherwise(kind).alias("segment"))
+            pooled = of_horizon.with_columns(pl.when(small).then(pl.lit(TOGETHER)).otherwise(kind).alias("segment"))
             for (segment,), part in pooled.group_by("segment", maintain_order=True):
                 rows.append({"horizon": horizon, "kind": kind, "segment": segment, **_gain(part)})
     return pl.DataFrame(rows)
+
+# %% ../../nbs/training/67_promotion.ipynb #a9b4abea
+def _loss_text(row: Mapping[str, Any], percent: float) -> str:  # row: of `_gains`; percent: its gain, of the champion's CRPS
+    "Who is served worse, and by how much."
+    if row["kind"] == "all":
+        return f"{row['horizon']} as a whole {percent:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
+    return f"{row['kind']} {row['segment']} at {row['horizon']} {-percent:.0f} % worse"
 
 # %% ../../nbs/training/67_promotion.ipynb #0368cb0e
 TOLERATED = 0.02  # of the champion's CRPS, by which a horizon may be worse as far as the interval can tell
@@ -181,12 +184,23 @@ def _worse_segments(table: pl.DataFrame) -> str:  # table: as `_gains` gives it;
     worse = (pl.col("high") < 0) | (pl.col("low") < -TOLERATED * pl.col("champion"))
     far = (pl.col("high") < 0) & (pl.col("days") > 1) & (share < -FAR_BEHIND)  # one day's interval has no width
     behind = table.slice(1).filter(pl.when(whole).then(worse).otherwise(far)).sort(~whole, share)
-    return ", ".join(
-        f"{row['horizon']} as a whole {100 * row['gain'] / row['champion']:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
-        if row["kind"] == "all"
-        else f"{row['kind']} {row['segment']} at {row['horizon']} {-100 * row['gain'] / row['champion']:.0f} % worse"
-        for row in behind.head(3).to_dicts()
-    )
+    return ", ".join(_loss_text(row, 100 * row["gain"] / row["champion"]) for row in behind.head(3).to_dicts())
+
+# %% ../../nbs/training/67_promotion.ipynb #54cb3ff1
+def _decide_by_costs(
+    pairs: pl.DataFrame,  # as `_paired_costs` gives it
+    version: str | None,  # the champion's
+) -> Decision:
+    "Promote where the gain is clear over all flights and nobody is clearly worse off."
+    table = _gains(pairs)
+    total = table.row(0, named=True)
+    figures = f"CRPS {total['gain']:+.3f} min, interval {total['low']:+.3f} to {total['high']:+.3f}"
+    figures += f" (gain over champion {version})"
+    if not total["gain"] > total["high"] - total["low"]:
+        return Decision(False, f"no better on the same flights: {figures}", version)
+    if behind := _worse_segments(table):
+        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}", version)
+    return Decision(True, f"better on the same flights: {figures}", version)
 
 # %% ../../nbs/training/67_promotion.ipynb #4f526291
 def register_challenger(

@@ -22,11 +22,11 @@ from ..models.registry import aliases, log, registry_folder, versions
 # %% ../../nbs/training/68_tracking.ipynb #f38e4ca4
 TRACKING = ("online", "offline", "disabled")
 
-
+# %% ../../nbs/training/68_tracking.ipynb #c3e3fdee
 def tracking_mode(asked: str | None = None) -> str:  # one of TRACKING
     "Online where there is a key, offline where there is none; `WANDB_MODE` decides if it is set."
     if asked is not None and asked not in TRACKING:
-        raise BadInput(f"tracking must be one of {', '.join(TRACKING)}, or null; got {asked!r}; mend it.")
+        raise BadInput(f"tracking must be one of {', '.join(TRACKING)}, or null; got {asked!r}; choose one of them.")
     return asked or os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
 
 # %% ../../nbs/training/68_tracking.ipynb #c88738e2
@@ -69,7 +69,7 @@ def track(
     mode: str | None = None,  # online, offline or disabled; None: tracking_mode()
     config: Settings | None = None,
 ) -> str:  # where the run is: a URL, or a folder below the home
-    "Tell W&B about a run."
+    "Log a run to W&B and say where it is."
     import wandb
 
     config = config or settings()
@@ -113,13 +113,13 @@ def prune(config: Settings | None = None, now: datetime | None = None) -> list[s
     "Remove registered versions and W&B's files that nothing needs any more."
     config, now = config or settings(), now or datetime.now(UTC)
     folder = registry_folder(config)
-    doomed = []
+    expired = []
     with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # without a history nothing tells what may go
         lines = (folder / "history.jsonl").read_text().splitlines()
         pointed = {json.loads(line)["version"] for line in lines} | set(aliases(config).values())
-        doomed += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
-    doomed += _staged_long_ago(config, now)
-    for path in doomed:
+        expired += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
+    expired += _staged_long_ago(config, now)
+    for path in expired:
         if path.is_dir():
             aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a version
             with suppress(OSError):
@@ -127,4 +127,4 @@ def prune(config: Settings | None = None, now: datetime | None = None) -> list[s
                 shutil.rmtree(aside, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return [path.name for path in doomed]
+    return [path.name for path in expired]

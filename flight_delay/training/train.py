@@ -45,21 +45,21 @@ class Trained:
 
     model: delay_model.DelayModel  # what is to be registered
     measured: delay_model.DelayModel  # what was measured on the test block: the same, unless refitted
-    ensemble: pl.DataFrame  # as weigh gives it
+    ensemble: pl.DataFrame  # as `choose_blend` gives it
     validation: pl.DataFrame  # metrics of a model that learned from a part of the training block, where a network may speak
-    test: pl.DataFrame  # metrics per horizon of `_card_metrics`
-    outcomes: dict[str, Outcomes]  # the test block's questions, by horizon
+    test: pl.DataFrame  # metrics per horizon, as `evaluate` gives them
+    outcomes: dict[str, Outcomes]  # the test block's queries, by horizon
     importance: dict[str, pl.DataFrame]  # by stage
-    probes: pl.DataFrame  # what models that should tell little can tell, as `probes` gives it
+    probes: pl.DataFrame  # as `leaks.probes` gives it
     cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
     source: str = ""  # whose flights it has learned from
 
 # %% ../../nbs/training/64_train.ipynb #fb72e5a5
 def outcomes_between(tables: Tables, start: datetime, end: datetime, horizons: Sequence[str]) -> dict[str, Outcomes]:
-    "The questions about the flights scheduled from start until end, by horizon."
+    "The queries about the flights scheduled from start until end, by horizon, with their outcomes."
     flights = tables.flights.filter(pl.col("scheduled_departure") >= start, pl.col("scheduled_departure") < end)
-    found = {name: with_outcomes(tables, queries.at_horizon(flights, name)) for name in horizons}
-    return {name: asked for name, asked in found.items() if asked.flights.height}
+    by_name = {name: with_outcomes(tables, queries.at_horizon(flights, name)) for name in horizons}
+    return {name: outcomes for name, outcomes in by_name.items() if outcomes.flights.height}
 
 # %% ../../nbs/training/64_train.ipynb #5b6a7a56
 def choose_and_validate(
@@ -77,6 +77,24 @@ def choose_and_validate(
     fit.calibrate_model(chooser, given.held_out.X, given.held_out.delay, blend_weights(ensemble))
     return ensemble, evaluate(chooser, later, past_flights(tables, blocks.train_until))
 
+# %% ../../nbs/training/64_train.ipynb #d3cdc6f2
+def _cancellations(
+    model: delay_model.DelayModel, tables: Tables, blocks: Split, horizons: Sequence[str]
+) -> pl.DataFrame:  # a row per horizon before departure, as evaluate_cancellation gives it
+    "How good the probabilities of cancellation are on the test block, diverted flights left out."
+    departures = pl.col("scheduled_departure")
+    later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
+    past = known_by(tables, blocks.validate_until)
+    base = past.filter(pl.col("cancelled") | pl.col("departure_delay").is_not_null())["cancelled"].mean()
+    rows = []
+    for horizon in horizons:
+        if queries.HORIZONS[horizon].stage != "scheduled":
+            continue
+        outcomes = with_outcomes(tables, queries.at_horizon(later, horizon), cancelled=True)
+        p, cancelled = model.predict(outcomes.X)["p_cancelled"].to_numpy(), outcomes.flights["cancelled"].to_numpy()
+        rows.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, outcomes.day, float(base))})
+    return pl.DataFrame(rows)
+
 # %% ../../nbs/training/64_train.ipynb #6323f7e5
 EXPLAINED_FLIGHTS = 1_000  # a sample is enough for a mean
 
@@ -88,7 +106,7 @@ def train(
     seed: int = 0,
     refit: bool = False,  # register a model that has also learned from the test block
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default
-    champion: delay_model.DelayModel | None = None,  # one more baseline; see `rival_of`
+    champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
 ) -> Trained:
     "Choose, learn, measure, explain."
     for name in horizons:
@@ -122,8 +140,8 @@ def by_lead(
     some = later.sample(min(CURVE_FLIGHTS, later.height), seed=seed)
     asks = {60 * hours: at_lead(some, pl.lit(int(60 * hours))) for hours in CURVE_HOURS}
     asks[0] = queries.at_horizon(some, "pushback")
-    asked = {str(minutes): with_outcomes(tables, ask) for minutes, ask in asks.items()}
-    table = evaluate(model, asked, past_flights(tables, blocks.validate_until))
+    outcomes = {str(minutes): with_outcomes(tables, ask) for minutes, ask in asks.items()}
+    table = evaluate(model, outcomes, past_flights(tables, blocks.validate_until))
     return table.select(pl.col("horizon").cast(pl.Float64).alias("lead_minutes"), pl.exclude("horizon"))
 
 # %% ../../nbs/training/64_train.ipynb #5ddbeb6b
@@ -137,36 +155,18 @@ def staleness(
     outcomes: Mapping[str, Outcomes],
     seed: int = 0,
 ) -> pl.DataFrame:  # feeds, age_hours, horizon, mae, auc, brier
-    "What the answers are worth when all feeds are late or missing."
-    found = []
-    for horizon, asked in outcomes.items():
-        some = asked.flights.sample(min(STALE_ASKED, asked.flights.height), seed=seed)
-        ask = some.select("flight_id", "as_of", stage=pl.lit(queries.HORIZONS[horizon].stage))
+    "The error and ranking of a sample of queries when all feeds are late or missing."
+    rows = []
+    for horizon, queried in outcomes.items():
+        drawn = queried.flights.sample(min(STALE_ASKED, queried.flights.height), seed=seed)
+        again = drawn.select("flight_id", "as_of", stage=pl.lit(queries.HORIZONS[horizon].stage))
         for hours in STALE_STEPS:
             lags = dict.fromkeys(declarations.FEEDS, 60.0 * (STALE_HOURS[-1] if hours is None else hours))
-            then = with_outcomes(tables, ask, lags=lags)
+            then = with_outcomes(tables, again, lags=lags)
             own = metrics(model.predict(then.X), then.delay)
             row = {"feeds": "all feeds late by", "age_hours": hours, "horizon": horizon}
-            found.append(row | {"mae": own["mae"], "auc": own["auc_15"], "brier": own["brier_15"]})
-    return pl.DataFrame(found)
-
-# %% ../../nbs/training/64_train.ipynb #d3cdc6f2
-def _cancellations(
-    model: delay_model.DelayModel, tables: Tables, blocks: Split, horizons: Sequence[str]
-) -> pl.DataFrame:  # a row per horizon before departure, as evaluate_cancellation gives it
-    "How good the probabilities of cancellation are on the test block, diverted flights left out."
-    departures = pl.col("scheduled_departure")
-    later = tables.flights.filter(departures >= blocks.validate_until, departures < blocks.test_until)
-    past = known_by(tables, blocks.validate_until)
-    base = past.filter(pl.col("cancelled") | pl.col("departure_delay").is_not_null())["cancelled"].mean()
-    found = []
-    for horizon in horizons:
-        if queries.HORIZONS[horizon].stage != "scheduled":
-            continue
-        asked = with_outcomes(tables, queries.at_horizon(later, horizon), cancelled=True)
-        p, cancelled = model.predict(asked.X)["p_cancelled"].to_numpy(), asked.flights["cancelled"].to_numpy()
-        found.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, asked.day, float(base))})
-    return pl.DataFrame(found)
+            rows.append(row | {"mae": own["mae"], "auc": own["auc_15"], "brier": own["brier_15"]})
+    return pl.DataFrame(rows)
 
 # %% ../../nbs/training/64_train.ipynb #d5529fae
 def leak_reasons(trained: Trained) -> list[str]:  # empty: none
@@ -183,7 +183,7 @@ def _without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 # %% ../../nbs/training/64_train.ipynb #4b230459
-def _digests_of(names: Sequence[str]) -> dict[str, Any]:
+def _card_digests(names: Sequence[str]) -> dict[str, Any]:
     "The digest of each feature that a model reads, and of all of them together."
     digests = registry.feature_digests()
     return {
@@ -208,7 +208,7 @@ def model_card(
         "commit": commit(),
         "source": tables.source,
         "source_digest": tables.digest,
-        **_digests_of(trained.model.features),
+        **_card_digests(trained.model.features),
         "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
         "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
@@ -226,7 +226,7 @@ def model_card(
 def trained_on(
     flights: pl.DataFrame, until: datetime
 ) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
-    "What a model has seen, for a card: whoever serves it can then say what it has not."
+    "How many flights of each airline, origin and route a model has learned from, for its card."
     past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
     names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
     counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}

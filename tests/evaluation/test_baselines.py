@@ -6,15 +6,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flight_delay.evaluation.baselines import _fit_constant_baseline, _fit_route_hour_baseline
+
 
 def test_the_constant_baseline_is_the_median_and_its_brier_the_variance():
     past, delay = np.array([0.0, 0, 10, 20]), np.array([5.0, 25])
-    found = fit_constant_baseline(delay, None, past, past).figures
+    found = _fit_constant_baseline(delay, None, past, past).figures
     assert found["mae"] == 10 and found["brier_15"] == pytest.approx(((0.25 - 0) ** 2 + (0.25 - 1) ** 2) / 2)
 
 
 def test_the_rule_at_pushback_adds_what_flights_usually_make_up():
-    found = fit_constant_baseline(np.array([7.0]), np.array([10.0]), np.array([0.0, 4]), np.array([3.0, 7]))
+    found = _fit_constant_baseline(np.array([7.0]), np.array([10.0]), np.array([0.0, 4]), np.array([3.0, 7]))
     assert found.figures["mae"] == 0
 
 
@@ -26,7 +28,7 @@ def test_a_route_with_few_flights_at_an_hour_is_drawn_to_what_is_usual_at_that_h
     asked = pl.concat(
         [flights(1, "LAX", 8, 0.0), flights(1, "SFO", 20, 0.0), flights(1, "BOS", 8, 0.0), flights(1, "BOS", 3, 0.0)]
     )
-    often, late, rare, never = fit_route_hour_baseline(asked, past).minutes
+    often, late, rare, never = _fit_route_hour_baseline(asked, past).minutes
     assert often == 0 and late == 40
     assert rare == pytest.approx(99 / (1 + SHRINKAGE_FLIGHTS))
     assert never == past["arrival_delay"].median()  # nothing is known of that hour

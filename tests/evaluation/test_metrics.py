@@ -34,6 +34,7 @@ def test_the_middle_pinball_loss_is_half_the_error_and_a_miss_outside_costs_most
     )
 
 
+from flight_delay.evaluation.metrics import _auc, _average_precision, _bootstrap_counts, _daily_sums, _r_squared
 from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
 
@@ -67,30 +68,33 @@ def test_metrics_are_those_that_everybody_knows(forecast):
 
 def test_the_resamples_of_a_metric_are_those_of_the_flights_drawn_again(forecast):
     answer, delay, day = forecast
-    times = bootstrap_counts(30, 5)
-    again, late, p = daily_sums(row_losses(answer, delay), day, times), delay >= 15, answer["p_15"].to_numpy()
+    times = _bootstrap_counts(30, 5)
+    again, late, p = _daily_sums(row_losses(answer, delay), day, times), delay >= 15, answer["p_15"].to_numpy()
     for i, drawn in enumerate(times):
         weight = drawn[day]
-        assert auc(again)[i] == pytest.approx(roc_auc_score(late, p, sample_weight=weight))
-        assert average_precision(again)[i] == pytest.approx(average_precision_score(late, p, sample_weight=weight))
+        assert _auc(again)[i] == pytest.approx(roc_auc_score(late, p, sample_weight=weight))
+        assert _average_precision(again)[i] == pytest.approx(average_precision_score(late, p, sample_weight=weight))
         r2 = r2_score(delay, answer["delay_mean"], sample_weight=weight)
-        assert r_squared(again)[i] == pytest.approx(r2)
+        assert _r_squared(again)[i] == pytest.approx(r2)
+
+
+from flight_delay.evaluation.metrics import _calibration_error, _top_tenth_recall
 
 
 def test_a_thousand_bins_lose_nothing_of_the_ranking():
     random = np.random.default_rng(1)
     p = random.random(20_000)
     rows = event_losses(p, random.random(20_000) < p)
-    exact, binned = daily_sums(rows), daily_sums(rows, np.zeros(20_000, int), np.ones((1, 1)))
+    exact, binned = _daily_sums(rows), _daily_sums(rows, np.zeros(20_000, int), np.ones((1, 1)))
     assert exact["flights"].shape == (1, 20_000) and binned["flights"].shape == (1, RANKS)
-    for metric in (auc, average_precision, top_tenth_recall, calibration_error):
+    for metric in (_auc, _average_precision, _top_tenth_recall, _calibration_error):
         assert metric(binned)[0] == pytest.approx(metric(exact)[0], abs=1e-3)
 
 
 def test_the_riskiest_tenth_catches_a_tenth_by_chance_and_all_by_knowing():
     late = np.arange(1_000) >= 950
-    guess, sure = (daily_sums(event_losses(p, late)) for p in (np.full(1_000, 0.05), late.astype(float)))
-    assert top_tenth_recall(guess)[0] == pytest.approx(0.1) and top_tenth_recall(sure)[0] == 1
+    guess, sure = (_daily_sums(event_losses(p, late)) for p in (np.full(1_000, 0.05), late.astype(float)))
+    assert _top_tenth_recall(guess)[0] == pytest.approx(0.1) and _top_tenth_recall(sure)[0] == 1
 
 
 def test_flights_of_one_day_count_as_little_more_than_one():

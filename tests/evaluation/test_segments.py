@@ -2,6 +2,35 @@
 
 from flight_delay.evaluation.segments import *
 
+def test_segments_of_every_horizon_are_stacked_into_one_table():
+    from types import SimpleNamespace
+
+    delay = np.array([0.0, 20, 40, -5])
+    flights = pl.DataFrame({"carrier": ["AA", "AA", "UA", "UA"], "origin": "JFK", "arrival_delay": delay})
+    known = SimpleNamespace(predict=lambda X: certain(delay))
+    test = {horizon: Outcomes(pl.DataFrame({"lead_minutes": [120.0] * 4}), flights) for horizon in ("day", "two_hours")}
+    table = segments(known, test, ("airline", "origin"))
+    assert table.select("horizon", "kind", "segment").rows() == [
+        (horizon, kind, name) for horizon in test for kind, name in (("airline", "AA"), ("airline", "UA"), ("origin", "JFK"))
+    ]
+    assert table["flights"].sum() == 2 * (4 + 4)
+
+
+def test_a_card_holds_the_segments_of_size_and_a_fairness_row_per_kind():
+    from types import SimpleNamespace
+
+    count = 2 * LEAST_FLIGHTS
+    delay = np.tile([0.0, 30.0], LEAST_FLIGHTS)
+    flights = pl.DataFrame({"carrier": ["AA", "AA", "AA", "UA"] * (count // 4), "arrival_delay": delay})
+    flights = flights.with_columns(
+        origin=pl.lit("JFK"), dest=pl.lit("LAX"), local_hour=pl.lit(8), scheduled_departure=pl.datetime(2013, 7, 4, 12)
+    )
+    known = SimpleNamespace(predict=lambda X: certain(delay))
+    sections = card_sections(known, {"day": Outcomes(pl.DataFrame({"lead_minutes": [1440.0] * count}), flights)})
+    assert "UA" not in [row["segment"] for row in sections["segments"]]  # 500 flights are too few
+    assert [row["kind"] for row in sections["fairness"]] == ["airline", "origin", "destination"]
+
+
 from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 import numpy as np
 import polars as pl

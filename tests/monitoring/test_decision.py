@@ -72,20 +72,20 @@ def performance(skill, then, coverage):
     ],
 )
 def test_each_limit_warns_with_a_reason_that_states_value_and_limit(table, drifted, found, reason):
-    verdict, reasons = monitoring_verdict(table, drifted, found, Limits())
+    verdict, reasons = _monitoring_verdict(table, drifted, found, Limits())
     assert verdict == "warn" and len(reasons) == 1 and reasons[0].endswith(reason)
 
 
 def test_nothing_wrong_is_ok_and_the_weather_may_drift():
     moving = STEADY.with_columns(psi=pl.lit(9.0), group=pl.lit("weather"))
-    assert monitoring_verdict(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
+    assert _monitoring_verdict(performance(0.2, 0.2, 0.8), moving, PERFECT, Limits()) == ("ok", [])
 
 
 def test_a_changed_limit_changes_the_verdict_and_the_reason_says_so():
     table = performance(0.2, 0.2, 0.841)
-    assert monitoring_verdict(table, STEADY, PERFECT, Limits()) == ("ok", [])
+    assert _monitoring_verdict(table, STEADY, PERFECT, Limits()) == ("ok", [])
     narrow = Limits(min_coverage_80=0.76, max_coverage_80=0.835)
-    assert monitoring_verdict(table, STEADY, PERFECT, narrow) == (
+    assert _monitoring_verdict(table, STEADY, PERFECT, narrow) == (
         "warn",
         ["day: the 80 % interval held 84.1 %, allowed 76 to 83.5 %"],
     )
@@ -108,7 +108,7 @@ def test_two_runs_with_different_limits_differ_in_them():
 
 def harder_span(mae, baseline):
     row = {"horizon": "two_hours", "mae": mae, "mae_then": 18.7, "baseline_mae": baseline, "baseline_mae_then": 22.1}
-    return harder(pl.DataFrame([row]), "December")
+    return _harder_span_notes(pl.DataFrame([row]), "December")
 
 
 def test_an_absolute_error_that_grew_is_a_note_whether_or_not_the_skill_fell():
@@ -139,7 +139,7 @@ def test_the_baselines_of_a_monitor_have_the_past_of_its_model(nyc):
 
     card = {"train_until": "2013-08-08T00:00:00+00:00", "learned_until": "2013-10-19T00:00:00+00:00"}
     until = datetime(2013, 10, 19, tzinfo=UTC)
-    past = past_with(nyc, SimpleNamespace(card=card, version="v1"))
+    past = _past_with(nyc, SimpleNamespace(card=card, version="v1"))
     assert until - timedelta(hours=12) < past["actual_arrival"].max() < until
 
 

@@ -27,7 +27,7 @@ def small(nyc):
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_every_family_can_be_asked(small, family):
     settings = FAMILIES[family].space(optuna.trial.FixedTrial(CHEAP[family]))
-    found = candidate_cost(small, FAMILIES[family], settings, "pushback")
+    found = _candidate_cost(small, FAMILIES[family], settings, "pushback")
     assert found["auc_15"] > 0.8 and 5 < found["crps"] < 12
 
 
@@ -78,4 +78,4 @@ def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):
 
 def test_an_unknown_family_is_refused(tmp_path):
     with pytest.raises(BadInput, match="family must be one of xgboost"):
-        open_study("prophet", tmp_path / "study.db")
+        _open_study("prophet", tmp_path / "study.db")

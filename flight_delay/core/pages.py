@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STYLE', 'FRAME', 'PAGE_BYTES', 'OUTPUT_BYTES', 'TEXT_CHARACTERS', 'PICTURE_PIXELS', 'ANSI', 'CELLS', 'Table',
-           'render_template', 'html_page', 'writable', 'truncate_middle', 'shrink_png', 'is_injected_cell',
+           'render_template', 'writable', 'html_page', 'truncate_middle', 'shrink_png', 'is_injected_cell',
            'notebook_html', 'failing_cell', 'notebook_title', 'notebook_figures', 'sparkline']
 
 # %% ../../nbs/core/04_pages.ipynb #a054c8e4
@@ -52,7 +52,7 @@ class Table:
         return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}'
 
 # %% ../../nbs/core/04_pages.ipynb #6e3ebf7a
-STYLE = """
+_TEXT_STYLE = """
 :root { color-scheme: light dark; --ink: #1d2329; --paper: #ffffff; --soft: #6b7580; --line: #e2e6ea; --tint: #f5f7f9;
   --ok: #2e7d4f; --warn: #b26a00; --fail: #b3261e; --link: #2167a8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e7ea; --paper: #14181c; --soft: #98a2ac; --line: #2d343b;
@@ -61,57 +61,76 @@ STYLE = """
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.2rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem; } h3 { font-size: 1.05rem; }
-a { color: var(--link); } a.anchor-link { display: none; } p { max-width: 46rem; } .note { color: var(--soft); font-size: .9rem; }
+a { color: var(--link); } a.anchor-link { display: none; } p { max-width: 46rem; } .note { color: var(--soft);
+  font-size: .9rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1rem; padding-bottom: 1rem; }
-.verdict { display: inline-block; padding: 0 .6rem; border-radius: 1rem; line-height: 1.4; white-space: nowrap; color: var(--paper); font-weight: 600; }
-.verdict.ok { background: var(--ok); } .verdict.warn { background: var(--warn); } .verdict.fail { background: var(--fail); } .verdict.refused, .verdict.damaged { background: var(--soft); }
+.verdict { display: inline-block; padding: 0 .6rem; border-radius: 1rem; line-height: 1.4; white-space: nowrap;
+  color: var(--paper); font-weight: 600; }
+.verdict.ok { background: var(--ok); } .verdict.warn { background: var(--warn); } .verdict.fail { background: var(--fail);
+  } .verdict.refused, .verdict.damaged { background: var(--soft); }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.5rem; margin: 1rem 0 0; }
 dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; overflow-wrap: anywhere; }
-.table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0; font-variant-numeric: tabular-nums; }
-th { color: var(--soft); font-weight: 500; text-align: left; vertical-align: bottom; } th.number { text-align: right; } th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
-.number { text-align: right; white-space: nowrap; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child { color: var(--warn); }
+.table { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .6rem 0;
+  font-variant-numeric: tabular-nums; }
+th { color: var(--soft); font-weight: 500; text-align: left; vertical-align: bottom; } th.number { text-align: right; }
+  th, td { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); }
+.number { text-align: right; white-space: nowrap; } tr.ok td:first-child { color: var(--ok); } tr.warn td:first-child {
+  color: var(--warn); }
 tr.fail td:first-child { color: var(--fail); font-weight: 600; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: var(--soft); font-size: .85rem; }
-pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem; border-radius: .3rem; white-space: pre-wrap; }
+"""
+
+# %% ../../nbs/core/04_pages.ipynb #6699bf6b
+_LAYOUT_STYLE = """pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem; border-radius: .3rem;
+  white-space: pre-wrap; }
 details { margin: .3rem 0; } summary { color: var(--soft); cursor: pointer; font-size: .8rem; }
 .failure { border-left: 4px solid var(--fail); padding-left: 1rem; margin: 1.2rem 0; }
 .good { color: var(--ok); } .bad { color: var(--fail); } img { max-width: 100%; height: auto; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); align-items: start; gap: 1rem; margin: 1rem 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); align-items: start;
+  gap: 1rem; margin: 1rem 0; }
 .card { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; } .card h2 { margin: 0 0 .4rem; }
-.card table { width: 100%; } .card td { padding-right: .3rem; } .card .verdict { font-size: .9rem; vertical-align: middle; } .short { white-space: nowrap; } .card svg { vertical-align: middle; } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+.card table { width: 100%; } .card td { padding-right: .3rem; } .card .verdict { font-size: .9rem; vertical-align: middle;
+  } .short { white-space: nowrap; } .card svg { vertical-align: middle; } .pair { display: grid;
+  grid-template-columns: 1fr 1fr; gap: 1rem; }
 .filters { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0 .5rem; } .filters[hidden] { display: none; }
-select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem; padding: .2rem; }
+select { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: .3rem;
+  padding: .2rem; }
 .reason { overflow-wrap: anywhere; min-width: 14rem; } .value { overflow-wrap: anywhere; min-width: 5rem; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .8rem 3rem; } .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; }
-  table:has(tr[data-job]) thead { display: none; } tr[data-job]:not([hidden]) { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .8rem 3rem; }
+  .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; }
+  table:has(tr[data-job]) thead { display: none; } tr[data-job]:not([hidden]) { display: flex; flex-wrap: wrap;
+  border-bottom: 1px solid var(--line); }
   tr[data-job] td { border: 0; } tr[data-job] .reason { flex-basis: 100%; padding-top: 0; color: var(--soft); } }
-@media print { .filters { display: none; } details:not([open]) { display: none; } main { max-width: none; } figure, tr { break-inside: avoid; } }
+@media print { .filters { display: none; } details:not([open]) { display: none; } main { max-width: none; } figure, tr {
+  break-inside: avoid; } }
 """
+STYLE = _TEXT_STYLE + _LAYOUT_STYLE
 
 # %% ../../nbs/core/04_pages.ipynb #5e204591
 FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:;
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:;
+ font-src data:;
  script-src {{ "'unsafe-inline'" | safe if script else "'none'" | safe }}">
 <title>{{ title }}</title><style>{{ style }}</style></head><body><main>
 {{ body | safe }}
 </main>{% if script %}<script>{{ script | safe }}</script>{% endif %}</body></html>
 """
 
-
+# %% ../../nbs/core/04_pages.ipynb #5ec9e38c
 def render_template(template: str, **values: Any) -> str:
     "A jinja template with its values, escaped."
     return jinja2.Environment(autoescape=True).from_string(template).render(**values)
-
-# %% ../../nbs/core/04_pages.ipynb #11b8ea53
-def html_page(title: str, body: str, script: str = "") -> str:
-    "A whole page."
-    return writable(render_template(FRAME, title=title, body=body, script=script, style=STYLE))
 
 # %% ../../nbs/core/04_pages.ipynb #3e8fc3b1
 def writable(text: str) -> str:
     "A text that UTF-8 can hold: the bytes of a strange file name become question marks."
     return text.encode("utf-8", "replace").decode()
+
+# %% ../../nbs/core/04_pages.ipynb #11b8ea53
+def html_page(title: str, body: str, script: str = "") -> str:
+    "A whole page."
+    return writable(render_template(FRAME, title=title, body=body, script=script, style=STYLE))
 
 # %% ../../nbs/core/04_pages.ipynb #258d9c3e
 PAGE_BYTES = 1_400_000  # of a notebook's outputs on one page; the frame, the figures of the run before and the log come on top
@@ -199,10 +218,10 @@ def _cell_html(cell: "NotebookNode", heading: str) -> str:
         outputs = [_shown_output(output, heading) for output in cell.get("outputs", [])]
         shown = copy(cell)
         shown.outputs = [output for output in outputs if output]
-    made = _converted(shown)
-    if len(made) <= OUTPUT_BYTES:
-        return made
-    return f'<p class="note">An output of {len(made) / 1e6:.1f} MB is left out; the notebook beside this page has it.</p>'
+    cell_html = _converted(shown)
+    if len(cell_html) <= OUTPUT_BYTES:
+        return cell_html
+    return f'<p class="note">An output of {len(cell_html) / 1e6:.1f} MB is left out; the notebook beside this page has it.</p>'
 
 # %% ../../nbs/core/04_pages.ipynb #d41c5a68
 def notebook_html(notebook: "NotebookNode") -> str:
@@ -211,25 +230,25 @@ def notebook_html(notebook: "NotebookNode") -> str:
     for cell in notebook.cells:
         if is_injected_cell(cell) or not cell.source.strip():
             continue
-        if cell.cell_type == "markdown" and (found := re.search(r"^#+\s+(.+)", cell.source, re.M)):
-            heading = found.group(1)
-        made = _cell_html(cell, heading)
-        size += len(made)
+        if cell.cell_type == "markdown" and (title := re.search(r"^#+\s+(.+)", cell.source, re.M)):
+            heading = title.group(1)
+        cell_html = _cell_html(cell, heading)
+        size += len(cell_html)
         if size > PAGE_BYTES:
-            made = '<p class="note">This page is full; the notebook beside it has what follows.</p>'
-        cells.append({"source": truncate_middle(cell.source), ("output" if cell.cell_type == "code" else "prose"): made})
+            cell_html = '<p class="note">This page is full; the notebook beside it has what follows.</p>'
+        cells.append({"source": truncate_middle(cell.source), ("output" if cell.cell_type == "code" else "prose"): cell_html})
     return render_template(CELLS, cells=cells)
 
 # %% ../../nbs/core/04_pages.ipynb #af881c8b
 def _last_lines(cell: "NotebookNode", most: int = 25) -> str:
     "The end of what a cell said: its text, and its traceback if it raised."
-    said = []
+    texts = []
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
-            said.append(output.text.rstrip("\n"))
+            texts.append(output.text.rstrip("\n"))
         elif output.output_type == "error":
-            said.append("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
-    lines = ANSI.sub("", "\n".join(said)).splitlines()
+            texts.append("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
+    lines = ANSI.sub("", "\n".join(texts)).splitlines()
     return "\n".join(truncate_middle(line, 600) for line in lines[-most:])
 
 # %% ../../nbs/core/04_pages.ipynb #0f6caec5
@@ -250,12 +269,12 @@ def failing_cell(
 def notebook_title(notebook: "NotebookNode", job: str) -> str:
     "The notebook's own title."
     headings = (re.match(r"#\s+(.+)", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
-    return next((found.group(1) for found in headings if found), job)
+    return next((match.group(1) for match in headings if match), job)
 
 # %% ../../nbs/core/04_pages.ipynb #87932d03
 def notebook_figures(notebook: "NotebookNode") -> dict[str, str]:  # what it shows -> HTML
     "A notebook's figures, each by the heading above it."
-    found: dict[str, str] = {}
+    figures: dict[str, str] = {}
     heading = "figure"
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (title := re.search(r"^#+\s+(.+)", cell.source, re.M)):
@@ -264,11 +283,11 @@ def notebook_figures(notebook: "NotebookNode") -> dict[str, str]:  # what it sho
             data = output.get("data", {})
             drawn = {"image/png", "image/svg+xml"} & set(data) or "<svg" in data.get("text/html", "")
             if drawn and (shown := _shown_output(output, heading)) is not None:
-                same = sum(name.split(" · ")[0] == heading for name in found)
+                same = sum(name.split(" · ")[0] == heading for name in figures)
                 one = copy(cell)
                 one.outputs = [shown]
-                found[f"{heading} · {same + 1}" if same else heading] = _cell_html(one, heading)
-    return found
+                figures[f"{heading} · {same + 1}" if same else heading] = _cell_html(one, heading)
+    return figures
 
 # %% ../../nbs/core/04_pages.ipynb #af3696f0
 def sparkline(values: list[float], width: int = 90, height: int = 22) -> str:  # SVG
@@ -280,9 +299,10 @@ def sparkline(values: list[float], width: int = 90, height: int = 22) -> str:  #
     points = [(4 + i * step, height - 4 - (value - low) * room) for i, value in enumerate(values)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[-1]
-    said = f"{len(values)} runs, from {values[0]:.4g} to {values[-1]:.4g}, between {low:.4g} and {high:.4g}"
+    summary = f"{len(values)} runs, from {values[0]:.4g} to {values[-1]:.4g}, between {low:.4g} and {high:.4g}"
     return (
-        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" aria-label="{said}"><title>{said}</title>'
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" aria-label="{summary}">'
+        f"<title>{summary}</title>"
         f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.3" opacity=".6"/>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="currentColor"/></svg>'
     )

@@ -21,8 +21,8 @@ SECRET_WORDS = re.compile(
 )
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
-    "(access|account|admin|api|app|client|crypt|deploy|encryption|fernet|hmac|host|license|master|private|root|rsa|secret|server|"
-    "service|session|shared|sign|signing|ssh|storage|subscription|user)keys?$"
+    "(access|account|admin|api|app|client|crypt|deploy|encryption|fernet|hmac|host|license|master|private|root|rsa|secret|"
+    "server|service|session|shared|sign|signing|ssh|storage|subscription|user)keys?$"
 )
 DESCRIPTIONS = re.compile(
     "algorithm|count|enabled|format|header|kind|length|lifetime|limit|method|mode|name|provider|timeout|ttl|type"
@@ -51,19 +51,6 @@ def is_telling(value: str) -> bool:
         return False
     return not (value.isalpha() and len(value) <= LONGEST_WORD and value in (value.lower(), value.upper(), value.title()))
 
-# %% ../../nbs/core/03_secrets.ipynb #569826ce
-def secret_values(environment: Mapping[str, str]) -> list[str]:  # longest first
-    "The secret values of an environment: of variables that sound so, also one by one, and those with a secret's shape."
-    values: set[str] = set()
-    for name, value in environment.items():
-        if is_secret_name(name) and not (os.sep in value and os.path.exists(value)):
-            values.add(value.strip())
-            if name.lower().endswith(PLURALS):
-                values |= {part.strip("\"'[]") for part in re.split(r"[\s,;]+", value)}
-        shaped = [value[start:end] for start, end in _shaped(value)]
-        values |= {*shaped, *map(unquote, shaped)}
-    return sorted(filter(is_telling, values), key=len, reverse=True)
-
 # %% ../../nbs/core/03_secrets.ipynb #a1c0de0a
 DETECTORS = [
     "aws",
@@ -80,9 +67,12 @@ DETECTORS = [
     "stripe",
     "twilio",
 ]
+
+# %% ../../nbs/core/03_secrets.ipynb #a80a81cd
 _NAMES = (
     r"(?:password|passwd|passphrase|passcode|pwd|secret|token|credentials?|jwt|cookie|pass(?<![a-z]pass)|pat(?<![a-z]pat)"
-    r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service|session|shared|signing|storage|subscription)"
+    r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service"
+    r"|session|shared|signing|storage|subscription)"
     r"[ _-]?keys?)"
 )
 _PLAIN = r"(?!(?:none|null|true|false|\d{1,5})(?![^\s\"'&;,<>)}\]]))"  # not a secret, whatever it is called
@@ -118,6 +108,19 @@ def _shaped(text: str) -> list[tuple[int, int]]:
     pairs = [*((shape, lower) for shape in folded), *((shape, text) for shape in exact)]
     return sorted(match.span("secret") for shape, searched in pairs for match in shape.finditer(searched))
 
+# %% ../../nbs/core/03_secrets.ipynb #569826ce
+def secret_values(environment: Mapping[str, str]) -> list[str]:  # longest first
+    "The secret values of an environment: of variables that sound so, also one by one, and those with a secret's shape."
+    values: set[str] = set()
+    for name, value in environment.items():
+        if is_secret_name(name) and not (os.sep in value and os.path.exists(value)):
+            values.add(value.strip())
+            if name.lower().endswith(PLURALS):
+                values |= {part.strip("\"'[]") for part in re.split(r"[\s,;]+", value)}
+        shaped = [value[start:end] for start, end in _shaped(value)]
+        values |= {*shaped, *map(unquote, shaped)}
+    return sorted(filter(is_telling, values), key=len, reverse=True)
+
 # %% ../../nbs/core/03_secrets.ipynb #a1c0de0b
 @lru_cache(2048)  # a notebook is saved at each of its cells
 def _shapes_hidden(text: str) -> str:
@@ -138,5 +141,6 @@ def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
                 value = value.replace(form, MASK)
         return _shapes_hidden(value)
     if isinstance(value, Mapping):
-        return type(value)({mask_secrets(k, secrets): mask_secrets(v, secrets) for k, v in value.items()})  # type: ignore[call-arg]
+        hidden = {mask_secrets(name, secrets): mask_secrets(item, secrets) for name, item in value.items()}
+        return type(value)(hidden)  # type: ignore[call-arg]
     return [mask_secrets(item, secrets) for item in value] if isinstance(value, list | tuple) else value

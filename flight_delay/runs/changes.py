@@ -61,16 +61,16 @@ def _better(name: str, before: float, now: float) -> bool | None:
 # %% ../../nbs/runs/82_changes.ipynb #6f7f0fc5
 def _metric_changes(before: Run, now: Run) -> list[_Change]:
     "Every metric of the two, changed or not."
-    found = []
+    changes = []
     for name in dict.fromkeys([*now.metrics, *before.metrics]):
         old, new = before.metrics.get(name), now.metrics.get(name)
         if old is None or new is None:
-            found.append(_Change("metric", name, old, new))
+            changes.append(_Change("metric", name, old, new))
             continue
         spans = [(now.intervals.get(name), old), (before.intervals.get(name), new)]
         outside = [not span[0] <= other <= span[1] for span, other in spans if span]
-        found.append(_Change("metric", name, old, new, all(outside) if outside else None, _better(name, old, new)))
-    return found
+        changes.append(_Change("metric", name, old, new, all(outside) if outside else None, _better(name, old, new)))
+    return changes
 
 # %% ../../nbs/runs/82_changes.ipynb #83140c6b
 def _listed_changes(kind: str, before: list[Any], now: list[Any]) -> list[_Change]:
@@ -78,27 +78,29 @@ def _listed_changes(kind: str, before: list[Any], now: list[Any]) -> list[_Chang
     gone = [_Change(kind, str(item), "there", "gone") for item in before if item not in now]
     return gone + [_Change(kind, str(item), "absent", "added") for item in now if item not in before]
 
-# %% ../../nbs/runs/82_changes.ipynb #a926b76d
-def compare_runs(before: Run, now: Run) -> list[_Change]:
-    "What is different in a run, the metrics first; these also where they are the same."
-    found = _metric_changes(before, now)
-    if before.verdict != now.verdict:
-        found.insert(0, _Change("verdict", "verdict", before.verdict, now.verdict))
-    for kind, old, new in (("parameter", before.parameters, now.parameters), ("fact", before.facts, now.facts)):
-        for name in dict.fromkeys([*new, *old]):
-            was, is_now = old.get(name), new.get(name)
-            if isinstance(was, list) and isinstance(is_now, list) and kind == "fact":
-                found += _listed_changes(name, was, is_now)
-            elif isinstance(was, dict) and isinstance(is_now, dict):
-                found += _listed_changes(name, [f"{k}: {v}" for k, v in was.items()], [f"{k}: {v}" for k, v in is_now.items()])
-            elif was != is_now:
-                found.append(_Change(kind, name, _shown(was), _shown(is_now)))
-    return found
-
 # %% ../../nbs/runs/82_changes.ipynb #a84d086e
 def _shown(value: Any) -> Any:
     "A fact in a line."
     return f"{len(value)} items" if isinstance(value, list | dict) and len(str(value)) > 200 else value
+
+# %% ../../nbs/runs/82_changes.ipynb #a926b76d
+def compare_runs(before: Run, now: Run) -> list[_Change]:
+    "What is different in a run, the metrics first; these also where they are the same."
+    changes = _metric_changes(before, now)
+    if before.verdict != now.verdict:
+        changes.insert(0, _Change("verdict", "verdict", before.verdict, now.verdict))
+    for kind, old, new in (("parameter", before.parameters, now.parameters), ("fact", before.facts, now.facts)):
+        for name in dict.fromkeys([*new, *old]):
+            was, is_now = old.get(name), new.get(name)
+            if isinstance(was, list) and isinstance(is_now, list) and kind == "fact":
+                changes += _listed_changes(name, was, is_now)
+            elif isinstance(was, dict) and isinstance(is_now, dict):
+                changes += _listed_changes(
+                    name, [f"{k}: {v}" for k, v in was.items()], [f"{k}: {v}" for k, v in is_now.items()]
+                )
+            elif was != is_now:
+                changes.append(_Change(kind, name, _shown(was), _shown(is_now)))
+    return changes
 
 # %% ../../nbs/runs/82_changes.ipynb #dd3ff7b0
 CHANGES = """
@@ -107,15 +109,17 @@ CHANGES = """
 {% for c in metrics %}<tr><td>{{ c.name.replace("_", " ") }}</td><td class="number">{{ number(c.before) }}</td>
 <td class="number">{{ number(c.now) }}</td>
 <td class="number {{ {true: 'good', false: 'bad'}.get(c.better, '') if c.beyond != false }}">
-{% if c.before is none %}new{% elif c.now is none %}gone{% else %}{{ c.arrow }} {{ number((c.now - c.before) | abs) }}{% endif %}</td>
+{% if c.before is none %}new{% elif c.now is none %}gone{% else %}{{ c.arrow }} {{
+ number((c.now - c.before) | abs) }}{% endif %}</td>
 <td>{{ {true: "yes", false: "no"}.get(c.beyond, "no interval") }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}
 {% if others %}<div class="table"><table><thead><tr><th>what</th><th>name</th><th>then</th><th>now</th></tr></thead><tbody>
-{% for c in others %}<tr><td>{{ c.kind.replace("_", " ") }}</td><td>{{ c.name.replace("_", " ") if c.kind in ("fact", "parameter") else c.name }}</td>
+{% for c in others %}<tr><td>{{ c.kind.replace("_", " ") }}</td><td>{{
+ c.name.replace("_", " ") if c.kind in ("fact", "parameter") else c.name }}</td>
 <td class="value">{{ c.before }}</td><td class="value">{{ c.now }}</td></tr>{% endfor %}</tbody></table></div>
 {% else %}<p class="note">Parameters, data and features are the same.</p>{% endif %}
 """
 
-
+# %% ../../nbs/runs/82_changes.ipynb #69f7fc48
 def format_figure(value: float | None) -> str:
     "A figure with four digits that count."
     return "" if value is None else f"{value:,.4g}"
@@ -158,13 +162,15 @@ def figure_pairs_html(before: dict[str, str], now: dict[str, str], most_bytes: i
 # %% ../../nbs/runs/82_changes.ipynb #62ec3961
 DIFFS_KEPT = 20  # the newest; any can be made again
 DIFF = """<header><h1>What changed in {{ now.job }}</h1><p>
-<a href="{{ before.job }}/{{ before.run_id }}/report.html">{{ before.run_id }}</a> <span class="verdict {{ before.verdict }}">{{ before.verdict }}</span> → <a
-href="{{ now.job }}/{{ now.run_id }}/report.html">{{ now.run_id }}</a> <span class="verdict {{ now.verdict }}">{{ now.verdict }}</span></p>
+<a href="{{ before.job }}/{{ before.run_id }}/report.html">{{ before.run_id }}</a> <span class="verdict {{
+ before.verdict }}">{{ before.verdict }}</span> → <a
+href="{{ now.job }}/{{ now.run_id }}/report.html">{{ now.run_id }}</a> <span class="verdict {{ now.verdict }}">{{
+ now.verdict }}</span></p>
 <p class="note">{{ before.started_at[:16].replace("T", " ") }} UTC, commit {{ (before.commit or "unknown")[:12] }} →
 {{ now.started_at[:16].replace("T", " ") }} UTC, commit {{ (now.commit or "unknown")[:12] }}</p></header>
 {{ changes | safe }}{{ pairs | safe }}"""
 
-
+# %% ../../nbs/runs/82_changes.ipynb #8be768dd
 def write_diff(before: Run, now: Run, config: Settings | None = None) -> Path:
     "A page that lays two runs side by side."
     config = config or settings()
@@ -176,26 +182,41 @@ def write_diff(before: Run, now: Run, config: Settings | None = None) -> Path:
     return path
 
 # %% ../../nbs/runs/82_changes.ipynb #2eb686a6
-INDEX = """<header><h1>Runs</h1><p class="note">{{ runs | length }} runs. Each report is one file that opens offline.</p></header>
-<div class="cards">{% for run, refused, trends in latest %}<section class="card"><h2><a href="{{ run.job }}/{{ run.run_id }}/report.html">{{ run.job }}</a>
+INDEX = """<header><h1>Runs</h1><p class="note">{{
+ runs | length }} runs. Each report is one file that opens offline.</p></header>
+<div class="cards">{% for run, refused, trends in latest %}<section class="card"><h2><a href="{{ run.job }}/{{
+ run.run_id }}/report.html">{{ run.job }}</a>
 <span class="verdict {{ run.standing }}">{{ run.standing }}</span></h2>
-<p class="note">{{ run.started_at[:16].replace("T", " ") }} UTC, took {{ "%.0f" | format(run.seconds) }} s{% if run.failure %}; {{ failures[run.failure][1] }}{% endif %}{% if refused %}; refused {{ refused }} time{{ "s" if refused > 1 }} since{% endif %}</p>
-{% if trends %}<table>{% for name, value, line in trends %}<tr><td>{{ name.replace("_", " ") }}</td><td class="number">{{ number(value) }}</td>
+<p class="note">{{ run.started_at[:16].replace("T", " ") }} UTC, took {{ "%.0f" | format(run.seconds) }} s{%
+ if run.failure %}; {{ failures[run.failure][1] }}{% endif %}{% if refused %}; refused {{ refused }} time{{
+ "s" if refused > 1 }} since{% endif %}</p>
+{% if trends %}<table>{% for name, value, line in trends %}<tr><td>{{ name.replace("_", " ") }}</td><td
+ class="number">{{ number(value) }}</td>
 <td class="number">{{ line | safe }}</td></tr>{% endfor %}</table>{% endif %}</section>{% endfor %}</div>
-<form class="filters" hidden><label>Job <select name="job"><option value="">all</option>{% for run, _, _ in latest %}<option>{{ run.job }}</option>{% endfor %}</select></label>
-<label>Verdict <select name="verdict"><option value="">all</option>{% for v in ("ok", "warn", "fail", "refused", "damaged") %}<option>{{ v }}</option>{% endfor %}</select></label>
+<form class="filters" hidden><label>Job <select name="job"><option value="">all</option>{%
+ for run, _, _ in latest %}<option>{{ run.job }}</option>{% endfor %}</select></label>
+<label>Verdict <select name="verdict"><option value="">all</option>{%
+ for v in ("ok", "warn", "fail", "refused", "damaged") %}<option>{{ v }}</option>{% endfor %}</select></label>
 <output></output></form>
-<div class="table"><table><thead><tr><th>verdict</th><th>job</th><th>started (UTC)</th><th class="number">took</th><th>figures</th></tr></thead>
-<tbody>{% for run in runs %}<tr class="{{ run.standing }}" data-job="{{ run.job }}" data-verdict="{{ run.standing }}"><td>{{ run.standing }}</td>
-<td><a href="{{ run.job }}/{{ run.run_id }}/report.html">{{ run.job }}</a></td><td class="short">{{ run.started_at[:16].replace("T", " ") }}</td>
+<div class="table"><table><thead><tr><th>verdict</th><th>job</th><th>started (UTC)</th><th
+ class="number">took</th><th>figures</th></tr></thead>
+<tbody>{% for run in runs %}<tr class="{{ run.standing }}" data-job="{{ run.job }}" data-verdict="{{
+ run.standing }}"><td>{{ run.standing }}</td>
+<td><a href="{{ run.job }}/{{ run.run_id }}/report.html">{{ run.job }}</a></td><td class="short">{{
+ run.started_at[:16].replace("T", " ") }}</td>
 <td class="number short">{{ "%.0f" | format(run.seconds) }} s</td><td class="reason">{{ summary(run) }}</td></tr>
 {% endfor %}</tbody></table></div>
-{% if undelivered %}<h2>Messages that could not be sent</h2><ul>{% for line in undelivered %}<li>{{ line }}</li>{% endfor %}</ul>{% endif %}
-{% if diffs %}<h2>Comparisons</h2><ul>{% for name in diffs %}<li><a href="{{ name }}">{{ name[5:-5] }}</a></li>{% endfor %}</ul>{% endif %}"""
+{% if undelivered %}<h2>Messages that could not be sent</h2><ul>{% for line in undelivered %}<li>{{ line }}</li>{%
+ endfor %}</ul>{% endif %}
+{% if diffs %}<h2>Comparisons</h2><ul>{% for name in diffs %}<li><a href="{{ name }}">{{ name[5:-5] }}</a></li>{%
+ endfor %}</ul>{% endif %}"""
+
+# %% ../../nbs/runs/82_changes.ipynb #4f5621a7
 FILTER = """
 const form = document.querySelector(".filters"), rows = [...document.querySelectorAll("tr[data-job]")];
 const show = () => { let seen = 0; for (const row of rows) {
-  row.hidden = ["job", "verdict"].some(name => form[name].value && form[name].value !== row.dataset[name]); seen += !row.hidden; }
+  row.hidden = ["job", "verdict"].some(name => form[name].value && form[name].value !== row.dataset[name]);
+  seen += !row.hidden; }
   form.querySelector("output").textContent = seen + " of " + rows.length + " runs"; };
 const read = () => { const asked = new URLSearchParams(location.hash.slice(1));
   for (const name of ["job", "verdict"]) form[name].value = asked.get(name) || ""; show(); };
@@ -245,6 +266,17 @@ def _diff_pages(config: Settings) -> list[Path]:
     "The pages of `write_diff`, newest first."
     return sorted(config.reports.glob("diff-*.html"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
+# %% ../../nbs/runs/82_changes.ipynb #ca190c67
+def _undelivered(config: Settings) -> list[str]:  # a line each
+    "What could not be sent, and why."
+    lines = []
+    for path in sorted(outbox_folder(config).glob("*.json")):
+        with suppress(Exception):  # whatever lies there, the index is made
+            stored = json.loads(path.read_text())
+            state = "given up" if stored["given_up"] else "to be tried again"
+            lines.append(f"{stored['title']}: {stored['channel']}, {stored['attempts']} times, {state}; {stored['error']}")
+    return lines
+
 # %% ../../nbs/runs/82_changes.ipynb #c0951fe1
 def write_index(config: Settings | None = None) -> Path:
     "The page that lists every run, made from the runs themselves; one at a time, so that none is missed."
@@ -256,17 +288,6 @@ def write_index(config: Settings | None = None) -> Path:
         body = render_template(INDEX, **shown_runs, failures=FAILURES, number=format_figure, summary=_summary)
         write_atomically(path, html_page("Runs", body, FILTER))
     return path
-
-# %% ../../nbs/runs/82_changes.ipynb #ca190c67
-def _undelivered(config: Settings) -> list[str]:  # a line each
-    "What could not be sent, and why."
-    lines = []
-    for path in sorted(outbox_folder(config).glob("*.json")):
-        with suppress(Exception):  # whatever lies there, the index is made
-            stored = json.loads(path.read_text())
-            state = "given up" if stored["given_up"] else "to be tried again"
-            lines.append(f"{stored['title']}: {stored['channel']}, {stored['attempts']} times, {state}; {stored['error']}")
-    return lines
 
 # %% ../../nbs/runs/82_changes.ipynb #2309c06b
 def _expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> list[Run]:  # runs newest first
@@ -292,6 +313,16 @@ def _expired(past: list[Run], now: datetime, keep_days: int, keep_runs: int) -> 
             may_go.append(run)
     return may_go
 
+# %% ../../nbs/runs/82_changes.ipynb #53593f7a
+def _let_diffs_go(config: Settings) -> None:
+    "Remove the comparisons that lack one of their runs, and the oldest ones beyond the number that is kept."
+    ids = {run.run_id for run in runs(config)}
+    for number, page in enumerate(_diff_pages(config)):
+        pair = page.stem.removeprefix("diff-")
+        whole = any(pair.startswith(f"{first}-") and pair[len(first) + 1 :] in ids for first in ids)
+        if number >= DIFFS_KEPT or not whole:
+            page.unlink(missing_ok=True)
+
 # %% ../../nbs/runs/82_changes.ipynb #c353ef88
 def remove_old_runs(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # ids of what was removed
     "Remove the runs that may go; each vanishes from the list in one step."
@@ -314,13 +345,3 @@ def remove_old_runs(config: Settings | None = None, now: datetime | None = None)
     if not any(config.reports.glob(".unfinished-*")):  # a run that goes on may still need what it registered
         prune(config, now)
     return gone
-
-# %% ../../nbs/runs/82_changes.ipynb #53593f7a
-def _let_diffs_go(config: Settings) -> None:
-    "Remove the comparisons that lack one of their runs, and the oldest ones beyond the number that is kept."
-    ids = {run.run_id for run in runs(config)}
-    for number, page in enumerate(_diff_pages(config)):
-        pair = page.stem.removeprefix("diff-")
-        whole = any(pair.startswith(f"{first}-") and pair[len(first) + 1 :] in ids for first in ids)
-        if number >= DIFFS_KEPT or not whole:
-            page.unlink(missing_ok=True)

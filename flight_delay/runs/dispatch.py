@@ -81,6 +81,13 @@ def write_slot_record(record: SlotRecord, entry: Entry, config: Settings) -> Slo
     write_atomically(records_folder(entry, config) / f"{record.slot:%Y%m%dT%H%M%SZ}.json", text + "\n")
     return record
 
+# %% ../../nbs/runs/88_dispatch.ipynb #bfc25db0
+def _verdict_of(record: SlotRecord) -> str:
+    "The record's state as a run's verdict."
+    if record.failure == "already running":  # refused: it says nothing about the job
+        return "refused"
+    return "fail" if record.state == "interrupted" else record.state
+
 # %% ../../nbs/runs/88_dispatch.ipynb #69819dd5
 def earlier_states(entry: Entry, before: datetime, config: Settings) -> Iterator[str]:
     "How the slots before one ended, newest first."
@@ -89,13 +96,6 @@ def earlier_states(entry: Entry, before: datetime, config: Settings) -> Iterator
         slot = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         if slot < before and (record := read_slot_record(entry, slot, config)):
             yield _verdict_of(record)
-
-# %% ../../nbs/runs/88_dispatch.ipynb #bfc25db0
-def _verdict_of(record: SlotRecord) -> str:
-    "The record's state as a run's verdict."
-    if record.failure == "already running":  # refused: it says nothing about the job
-        return "refused"
-    return "fail" if record.state == "interrupted" else record.state
 
 # %% ../../nbs/runs/88_dispatch.ipynb #90a5b2a0
 class _Stopped(FlightDelayError):
@@ -278,14 +278,14 @@ def fire(
     "Run an entry for a slot unless that was done, tell who wants to know, and go on to what follows."
     config, stop = config or settings(), stop or Event()
     record = _conclude_slot(entry, slot, config, redo, wait, stop)
-    found = [_inform(record, entry, config)]
+    records = [_inform(record, entry, config)]
     if record.state in ("ok", "warn"):
         for follower in (find_entry(name, entries) for name in entry.then):
             if not follower.enabled:
                 continue
             late = follower.model_copy(update={"missed": "run"})  # late because its leader took its time
-            found += fire(late, entries, slot, config, redo, True, stop)
-    return found
+            records += fire(late, entries, slot, config, redo, True, stop)
+    return records
 
 # %% ../../nbs/runs/88_dispatch.ipynb #e6a61a45
 class _Slots(BaseTrigger):
@@ -386,10 +386,10 @@ def backfill(
     if first is None or first > min(end, now):
         raise BadInput(
             f"a backfill must have a slot between its two ends that has come; {entry.name} has none between "
-            f"{start.isoformat()} and {end.isoformat()}; mend the ends."
+            f"{start.isoformat()} and {end.isoformat()}; choose an earlier start or a later end."
         )
     for slot in takewhile(lambda slot: slot <= min(end, datetime.now(UTC)), due(entry, start - timedelta(seconds=1))):
-        found = fire(entry, entries, slot, config, NOT_WELL, True, stop)
-        yield from found
-        if stop.is_set() or (not keep_going and any(record.exit_code for record in found)):
+        records = fire(entry, entries, slot, config, NOT_WELL, True, stop)
+        yield from records
+        if stop.is_set() or (not keep_going and any(record.exit_code for record in records)):
             return

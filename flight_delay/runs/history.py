@@ -4,17 +4,20 @@
 
 # %% auto #0
 __all__ = ['log', 'FAILURES', 'REFUSALS', 'STORED', 'Run', 'run_record', 'read_record', 'runs', 'last_good', 'find_run',
-           'outbox_folder', 'lock_folder']
+           'outbox_folder', 'lock_folder', 'unfinished_folder', 'hold_lock']
 
 # %% ../../nbs/runs/81_history.ipynb #52d70e79
 import json
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from ..core.config import Settings, settings
@@ -141,7 +144,8 @@ def _damaged(path: Path, error: Exception) -> Run:
         at = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
     except ValueError:
         at = ""
-    reason = f"run.json must be the record of a run; it cannot be read: {truncate_middle(str(error), 300)}; restore or remove its folder."
+    why = truncate_middle(str(error), 300)
+    reason = f"run.json must be the record of a run; it cannot be read: {why}; restore or remove its folder."
     return Run(job, run_id, at, failure="damaged", reasons=[writable(reason)], path=path.parent / "report.html")
 
 # %% ../../nbs/runs/81_history.ipynb #9e86499b
@@ -169,12 +173,12 @@ def last_good(past: list[Run], run: Run) -> Run | None:
 # %% ../../nbs/runs/81_history.ipynb #b22cd56d
 def find_run(name: str, config: Settings | None = None) -> Run:
     "A run by its id, the start of its id, its folder, or a job's name (its newest run)."
-    asked = name.rstrip("/").removesuffix("/report.html").removesuffix("/run.json").split("/")[-1]
+    wanted = name.rstrip("/").removesuffix("/report.html").removesuffix("/run.json").split("/")[-1]
     past = runs(config)
-    matching = [run for run in past if run.run_id == asked or run.job == asked] or [
-        run for run in past if asked and run.run_id.startswith(asked)
+    matching = [run for run in past if run.run_id == wanted or run.job == wanted] or [
+        run for run in past if wanted and run.run_id.startswith(wanted)
     ]
-    if not matching or (len(matching) > 1 and matching[0].job != asked):
+    if not matching or (len(matching) > 1 and matching[0].job != wanted):
         raise BadInput(
             f"run must be a run's id, or a start of it that fits one run alone; {name!r} fits {len(matching)}; "
             "see `flight-delay reports list`."
@@ -192,3 +196,23 @@ def lock_folder(config: Settings) -> Path:
     folder = config.reports / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+# %% ../../nbs/runs/81_history.ipynb #51ee4bac
+def unfinished_folder(run: Run, config: Settings) -> Path:
+    "Where a run is made before it is complete."
+    return config.reports / f".unfinished-{run.job}-{run.run_id}"
+
+# %% ../../nbs/runs/81_history.ipynb #920655da
+@contextmanager
+def hold_lock(path: Path) -> Iterator[bool]:
+    "Take a lock while the block runs, without waiting; gives whether it is ours."
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

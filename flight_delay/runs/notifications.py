@@ -215,7 +215,7 @@ def _post(address: SecretStr, document: dict[str, Any], timeout_seconds: float) 
     "Send JSON; anything but a 2xx answer raises."
     url = address.get_secret_value()
     if not url.startswith(("https://", "http://")):
-        raise BadInput("a webhook's address must begin with https:// or http://; mend the variable.")
+        raise BadInput("a webhook's address must begin with https:// or http://; set the variable to the whole address.")
     request = urllib.request.Request(url, json.dumps(document).encode(), {"Content-Type": "application/json"}, method="POST")
     with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout_seconds):
         pass
@@ -267,24 +267,24 @@ def known_channels(names: Iterable[str]) -> list[str]:
 # %% ../../nbs/runs/86_notifications.ipynb #b33fcd9f
 def _announce(notice: Notice, channels: Iterable[str]) -> dict[str, str | None]:  # channel -> what went wrong, or None
     "Send a notice to every channel. Never raises."
-    found: dict[str, str | None] = dict.fromkeys(channels, "it took too long")
+    failures: dict[str, str | None] = dict.fromkeys(channels, "it took too long")
 
     def deliver(name: str) -> None:
         try:
             CHANNELS[name]().send(notice)
-            found[name] = None
+            failures[name] = None
         except Exception as error:  # whatever a channel does, the others go and the run's verdict stays
-            found[name] = _failure_sentence(error)
+            failures[name] = _failure_sentence(error)
 
-    threads = [threading.Thread(target=deliver, args=[name], daemon=True) for name in found]
+    threads = [threading.Thread(target=deliver, args=[name], daemon=True) for name in failures]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(2 * _setting("notify_timeout_seconds"))  # long enough for a channel's own limit to speak first
-    told = dict(found)
-    for name, wrong in told.items():
+    answers = dict(failures)
+    for name, wrong in answers.items():
         log.log(logging.WARNING if wrong else logging.INFO, "%s to %s: %s", notice.event, name, wrong or "sent")
-    return told
+    return answers
 
 # %% ../../nbs/runs/86_notifications.ipynb #5d71ba2f
 def _setting(name: str) -> Any:

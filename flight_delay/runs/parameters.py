@@ -48,15 +48,6 @@ class NotANumber(BadData):
 
     exit_code = 13
 
-# %% ../../nbs/runs/80_parameters.ipynb #708ad8f2
-def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    "Metrics as plain numbers."
-    wrong = {name: value for name, value in metrics.items() if not _is_finite(value)}
-    if wrong:
-        name, value = next(iter(wrong.items()))
-        raise NotANumber(f"a metric must be a finite number; {name} is {value!r}; leave it out or mend what it is made from.")
-    return {name: float(value) for name, value in metrics.items()}
-
 # %% ../../nbs/runs/80_parameters.ipynb #a1d1a065
 def _is_finite(value: Any) -> bool:
     "Whether a value is a number that can be compared."
@@ -64,6 +55,17 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(float(value)) and not isinstance(value, str | bytes)
     except (TypeError, ValueError):
         return False
+
+# %% ../../nbs/runs/80_parameters.ipynb #708ad8f2
+def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    "Metrics as plain numbers."
+    wrong = {name: value for name, value in metrics.items() if not _is_finite(value)}
+    if wrong:
+        name, value = next(iter(wrong.items()))
+        raise NotANumber(
+            f"a metric must be a finite number; {name} is {value!r}; leave it out, or correct the division or the empty table that it comes from."
+        )
+    return {name: float(value) for name, value in metrics.items()}
 
 # %% ../../nbs/runs/80_parameters.ipynb #02b8887b
 NO_CHAMPION = "none"  # as `replaces`: there was none to compare with
@@ -91,10 +93,10 @@ def finish(
         name: [*finite_metrics({f"the low end of {name}": low, f"the high end of {name}": high}).values()]
         for name, (low, high) in (intervals or {}).items()
     }
-    said = {"verdict": verdict, "reasons": list(reasons), "metrics": numbers, "intervals": spans}
+    ending = {"verdict": verdict, "reasons": list(reasons), "metrics": numbers, "intervals": spans}
     moves = {"promote": promote, "replaces": replaces, "facts": dict(facts or {})}
     try:
-        text = json.dumps(said | moves, indent=2, default=str, allow_nan=False)
+        text = json.dumps(ending | moves, indent=2, default=str, allow_nan=False)
     except ValueError as error:
         raise NotANumber("facts must be JSON; one is not a finite number; leave it out or make it a text.") from error
     if folder := os.environ.get(RUN_FOLDER_VARIABLE):
@@ -181,13 +183,15 @@ def declared_parameters(notebook: "NotebookNode") -> dict[str, Any]:
     try:
         lines = ast.parse(cells[0].source).body
     except SyntaxError as error:
-        raise BadInput(f"the parameters cell must be Python; line {error.lineno} is not: {error.msg}; mend it.") from error
-    found = {}
+        raise BadInput(
+            f"the parameters cell must be Python; line {error.lineno} is not: {error.msg}; correct that line in JupyterLab."
+        ) from error
+    parameters = {}
     for line in lines:
         target = line.targets[0] if isinstance(line, ast.Assign) else line.target if isinstance(line, ast.AnnAssign) else None
         if isinstance(target, ast.Name) and isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
-            found[target.id] = _literal(line.value)
-    return found
+            parameters[target.id] = _literal(line.value)
+    return parameters
 
 # %% ../../nbs/runs/80_parameters.ipynb #f5ec3cf5
 def _fits(value: Any, default: Any) -> bool:
@@ -223,6 +227,17 @@ def _kind(default: Any) -> str:
         return f"bool ({SPELLINGS})"
     return "text or null" if default is None else type(default).__name__
 
+# %% ../../nbs/runs/80_parameters.ipynb #72ac3ef2
+def _refuse_secret(name: str, value: Any) -> None:
+    "A secret may not be a parameter; the sentence does not repeat it."
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if is_secret_name(name) or mask_secrets(text, secret_values(os.environ)) != text:
+        raise BadInput(
+            f"a parameter must not be a secret, for it would stand in the report; {name!r} is one; "
+            "put it into the environment.",
+            parameter=name,
+        )
+
 # %% ../../nbs/runs/80_parameters.ipynb #b07a404d
 def check_parameters(
     given: Mapping[str, Any],
@@ -246,16 +261,6 @@ def check_parameters(
     if model := PARAMETERS.get(job or ""):
         _check_model(model, {name: value for name, value in {**takes, **values}.items() if name in model.model_fields})
     return values
-
-# %% ../../nbs/runs/80_parameters.ipynb #72ac3ef2
-def _refuse_secret(name: str, value: Any) -> None:
-    "A secret may not be a parameter; the sentence does not repeat it."
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    if is_secret_name(name) or mask_secrets(text, secret_values(os.environ)) != text:
-        raise BadInput(
-            f"a parameter must not be a secret, for it would stand in the report; {name!r} is one; put it into the environment.",
-            parameter=name,
-        )
 
 # %% ../../nbs/runs/80_parameters.ipynb #1c253558
 def _instant(value: str | None) -> str | None:
@@ -364,7 +369,9 @@ def _check_model(model: type[BaseModel], values: Mapping[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"parameter {where}: {first['msg']}; got {first['input']!r}; mend it.", parameter=where) from error
+        raise BadInput(
+            f"parameter {where}: {first['msg']}; got {first['input']!r}; give it a value of that kind.", parameter=where
+        ) from error
 
 # %% ../../nbs/runs/80_parameters.ipynb #5e0f3a71
 PATHS = ("source", "params", "study")  # the parameters that name a file or a folder

@@ -150,22 +150,24 @@ def parse(text: str) -> list[Entry]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"schedule.toml must be TOML; it is not: {error}; mend the file.") from error
+        raise BadInput(f"schedule.toml must be TOML; it is not: {error}; correct the line that it names.") from error
     entries = tables.pop("job", [])
     if tables or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(
-            f"schedule.toml must hold [[job]] tables and nothing else; got {', '.join(tables) or 'job'!r}; mend the file."
+            f"schedule.toml must hold [[job]] tables and nothing else; got {', '.join(tables) or 'job'!r}; put each entry under a [[job]] line."
         )
-    found = []
+    checked = []
     for number, entry in enumerate(entries, 1):
         try:
-            found.append(Entry(**entry))
+            checked.append(Entry(**entry))
         except ValidationError as error:
             first, which = error.errors()[0], entry.get("name", f"number {number}")
             where = ".".join(map(str, first["loc"]))
-            said = "must be one of " + ", ".join(Entry.model_fields) if first["type"] == "extra_forbidden" else first["msg"]
-            raise BadInput(f"schedule.toml, entry {which}: {where}: {said}; got {first['input']!r}; mend it.") from error
-    return found
+            rule = "must be one of " + ", ".join(Entry.model_fields) if first["type"] == "extra_forbidden" else first["msg"]
+            raise BadInput(
+                f"schedule.toml, entry {which}: {where}: {rule}; got {first['input']!r}; correct the field in that entry."
+            ) from error
+    return checked
 
 # %% ../../nbs/runs/87_schedule.ipynb #1e777550
 def _check_links(entries: Sequence[Entry]) -> None:
@@ -180,7 +182,9 @@ def _check_links(entries: Sequence[Entry]) -> None:
         if entry.cron is None and entry.name not in followers:
             raise BadInput(f"schedule.toml: an entry must have a cron line or follow another; got {entry.name!r}; give it one.")
         if entry.name in (ring := _following(entry, entries)):
-            raise BadInput(f"schedule.toml: nothing may follow itself; got {entry.name!r} after {', '.join(ring)}; mend then.")
+            raise BadInput(
+                f"schedule.toml: nothing may follow itself; got {entry.name!r} after {', '.join(ring)}; take one of them out of then."
+            )
 
 # %% ../../nbs/runs/87_schedule.ipynb #e33aba11
 def _following(entry: Entry, entries: Sequence[Entry]) -> list[str]:
@@ -243,7 +247,7 @@ def last_due(entry: Entry, now: datetime) -> datetime:
         slots = list(takewhile(lambda slot: slot <= now, due(entry, now - timedelta(days=days))))
         if slots:
             return slots[-1]
-    raise BadInput(f"cron must name a time that comes; got {entry.cron!r}; mend it.")
+    raise BadInput(f"cron must name a time that comes; got {entry.cron!r}; give it a day that the calendar has.")
 
 # %% ../../nbs/runs/87_schedule.ipynb #94214af0
 def upcoming(
@@ -280,7 +284,7 @@ def local_instant(text: str, zone: str, end: bool = False) -> datetime:  # UTC
         if not 1900 <= at.year < 2200:  # beyond, there are no time zones to speak of
             raise ValueError(at.year)
     except (ValueError, OverflowError) as error:
-        raise BadInput(f"a time must be like 2013-11-04 or 2013-11-04T03:00-05:00; got {text!r}; mend it.") from error
+        raise BadInput(f"a time must be like 2013-11-04 or 2013-11-04T03:00-05:00; got {text!r}; write it so.") from error
     return at
 
 # %% ../../nbs/runs/87_schedule.ipynb #e67ba6b5
@@ -295,7 +299,9 @@ def _is_date(text: str) -> bool:
 def newest_slot(entry: Entry) -> datetime:
     "The newest slot that is due now."
     if entry.cron is None:
-        raise BadInput(f"entry must have a cron line of its own; {entry.name!r} follows another; say its slot.")
+        raise BadInput(
+            f"entry must have a cron line of its own; {entry.name!r} follows another; name the slot of the entry that it follows."
+        )
     return last_due(entry, datetime.now(UTC))
 
 # %% ../../nbs/runs/87_schedule.ipynb #f7088940
@@ -307,7 +313,7 @@ def slot_at(entry: Entry, text: str) -> datetime:  # UTC
     slot = next(due(entry, at - timedelta(seconds=1)), None)
     if slot != at:
         near = [one.isoformat() for one in (last_due(entry, at), slot) if one]
-        raise BadInput(f"slot must be one of {entry.name}'s, like {' or '.join(near)}; got {text!r}.")
+        raise BadInput(f"slot must be one of {entry.name}'s, like {' or '.join(near)}; got {text!r}; take one of these.")
     return at
 
 # %% ../../nbs/runs/87_schedule.ipynb #b077f3ee

@@ -65,7 +65,7 @@ def _field(numbers: set[int], size: int) -> str:
     "A cron field."
     return "*" if len(numbers) == size else ",".join(map(str, sorted(numbers)))
 
-
+# %% ../../nbs/runs/89_schedule_export.ipynb #d43bf2c0
 def cron_in(entry: Entry, zone: str) -> str:
     "The cron line for a machine in a time zone; in another zone than the entry's it calls every hour, and `fire` decides."
     if _offsets(zone) == _offsets(entry.timezone):
@@ -87,7 +87,8 @@ def to_cron(entries: Sequence[Entry], config: Settings, zone: str) -> str:
     "A crontab for a machine in a time zone."
     environment = [f"{name}={value}" for name, value in folder_environment(config).items()]
     lines = [
-        f"# Made by `flight-delay schedule export --to cron` for a machine whose time zone is {zone}; make it anew after a change.",
+        f"# Made by `flight-delay schedule export --to cron` for a machine whose time zone is {zone}; "
+        "make it anew after a change.",
         "# What messages need (FLIGHT_DELAY_SMTP_HOST=... and so on) goes here, one line each; such a crontab is a secret.",
         *([] if _timed(entries) else ["# Nothing runs: schedule.toml has no entry that is enabled and has a cron line."]),
     ]
@@ -230,7 +231,7 @@ def export_schedule(
         try:
             return to_cron(entries, config, check_zone(zone or get_localzone_name()))
         except ValueError as error:
-            raise BadInput(f"{error}; got {zone!r}; say --zone.") from error
+            raise BadInput(f"{error}; got {zone!r}; name the machine's time zone with --zone.") from error
     if to == "airflow":
         return to_airflow(entries, config)
     if to == "kubernetes":

@@ -37,3 +37,21 @@ def test_reading_the_settings_makes_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("FLIGHT_DELAY_HOME", str(tmp_path / "home"))
     settings()
     assert not (tmp_path / "home").exists()
+
+
+import logging
+
+
+def test_logging_is_one_line_per_event_on_standard_error(capsys):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []
+    try:
+        configure_logging("WARNING")
+        logging.getLogger("flight_delay.x").info("not shown")
+        logging.getLogger("flight_delay.x").warning("late")
+        lines = capsys.readouterr().err.splitlines()
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert [line.split(" ", 2)[2] for line in lines] == ["WARNING flight_delay.x: late"]

@@ -2,6 +2,30 @@
 
 from flight_delay.core.errors import *
 
+import pkgutil
+import warnings
+from importlib import import_module
+
+import flight_delay
+from flight_delay.core.errors import REMEDIES, error_classes
+
+
+def test_every_error_of_the_library_stands_in_the_table_of_remedies_and_says_what_it_means():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what other libraries say when they are imported
+        for module in pkgutil.walk_packages(flight_delay.__path__, "flight_delay."):
+            if ".dev" not in module.name:
+                import_module(module.name)
+    library = {
+        name: error
+        for name, error in error_classes().items()
+        if error.__module__.startswith("flight_delay.") and ".dev." not in error.__module__ and not name.startswith("_")
+    }
+    assert {"UnknownHorizon", "NoModel", "AlreadyRunning"} <= set(library)
+    assert set(library) == set(REMEDIES)
+    assert all(error.__doc__ and error.exit_code > 0 and 400 <= error.http_status < 600 for error in library.values())
+
+
 def test_every_error_knows_its_http_status_and_exit_code():
     family = [FlightDelayError, BadInput, BadData, NotReady]
     assert all(400 <= error.http_status < 600 and error.exit_code > 0 for error in family)

@@ -2,6 +2,22 @@
 
 from flight_delay.runs.executor import *
 
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.mark.parametrize(("stands_at", "attempts"), [(None, 3), (2, 1)])
+def test_a_kernel_that_did_not_start_is_tried_again_and_a_cell_never(monkeypatch, stands_at, attempts):
+    from flight_delay.runs import executor
+
+    monkeypatch.setattr(executor, "_execute", lambda *given: RuntimeError("it stopped"))
+    monkeypatch.setattr(executor.time, "sleep", lambda seconds: None)
+    watch = SimpleNamespace(run=SimpleNamespace(cell=stands_at, attempts=1), config=SimpleNamespace(start_retries=2))
+    assert str(executor.execute_with_retries(None, {}, watch)) == "it stopped"
+    assert watch.run.attempts == attempts
+
+
 import re
 import time
 from pathlib import Path
@@ -9,6 +25,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from flight_delay.runs.executor import _cell_limit_seconds
 from flight_delay.core.config import project_root
 
 
@@ -34,8 +51,8 @@ def test_an_error_is_named_by_what_it_means(name, said, failure):
 
 def test_a_cell_with_the_tag_long_may_take_as_long_as_the_run():
     watch = SimpleNamespace(config=SimpleNamespace(cell_timeout_seconds=10), deadline=time.monotonic() + 1000)
-    assert cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1")) == 10
-    assert 900 < cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
+    assert _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1")) == 10
+    assert 900 < _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
 
 
 def test_a_secret_that_was_printed_in_pieces_is_hidden():

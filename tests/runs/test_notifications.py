@@ -2,6 +2,18 @@
 
 from flight_delay.runs.notifications import *
 
+def test_earlier_verdicts_are_those_of_the_same_job_newest_first(tmp_path, monkeypatch):
+    from flight_delay.core.config import settings
+    from flight_delay.runs.history import Run, run_record
+
+    config = settings(root=tmp_path, reports=tmp_path / "reports")
+    for job, run_id, verdict in (("train", "1", "ok"), ("train", "2", "warn"), ("monitor", "1", "ok"), ("train", "4", "ok")):
+        (config.reports / job / run_id).mkdir(parents=True)
+        record = run_record(Run(job, run_id, "", verdict=verdict, failure=None))
+        (config.reports / job / run_id / "run.json").write_text(record)
+    assert earlier_verdicts(Run("train", "3", ""), config) == ["warn", "ok"]
+
+
 import http.server
 import json
 import logging

@@ -2,6 +2,25 @@
 
 from flight_delay.runs.parameters import *
 
+import pytest
+from flight_delay.core.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"sed": 1}, "parameter must be one of seed, share"),
+        ({"seed": "one"}, "seed must be int, like 0"),
+        ({"share": float("nan")}, "share must be a finite number"),
+        ({"api_key": "abcdef-planted"}, "must not be a secret"),
+    ],
+)
+def test_what_a_cell_does_not_declare_is_refused(given, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        check_parameters(given, {"seed": 0, "share": 0.5})
+    assert check_parameters({"seed": 3}, {"seed": 0, "share": 0.5}) == {"seed": 3}
+
+
 def test_a_relative_path_is_read_in_the_callers_folder(tmp_path, monkeypatch):
     from flight_delay.runs.parameters import absolute_paths
 
@@ -200,15 +219,19 @@ def test_a_text_with_a_secrets_shape_is_hidden_though_no_variable_holds_it(text,
     assert mask_secrets(hidden, []) == hidden
 
 
-READABLE = """sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 commit e5646d4f0c1d2b3a49586776655443322110ffee-dirty
+READABLE = """sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 commit
+e5646d4f0c1d2b3a49586776655443322110ffee-dirty
 20130704T1230_UA1545_EWR-IAH run 20260101T030000Z-ab12cd offline-run-20261124_152632-3k9x2m1a wandb/run-3k9x2m1a
-digest=9f86d081884c7d65 size 65470:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b key=carrier primary_key = "flight_id" token=None max_tokens=4096
+digest=9f86d081884c7d65 size 65470:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b key=carrier primary_key = "flight_id"
+token=None max_tokens=4096
 http://127.0.0.1:9696/docs https://host:8080/users/a@b.example mail a@b.example 12:30@EWR simple basic bearer of news
-sorted(flights, key=lambda flight: flight.tail) AUTH_TYPE=simple passes=3 author=somebody monkey=banana the secret: nobody knows
-N14228 B738 America/New_York 2013-07-04T12:30:00+00:00 mae=18.7 bypass=always compass="north" <path d="M0 0L10 10"/> data:image/png;base64,iVBORw0KGgo="""
+sorted(flights, key=lambda flight: flight.tail) AUTH_TYPE=simple passes=3 author=somebody monkey=banana the secret:
+nobody knows
+N14228 B738 America/New_York 2013-07-04T12:30:00+00:00 mae=18.7 bypass=always compass="north" <path d="M0 0L10
+10"/> data:image/png;base64,iVBORw0KGgo="""
 
 
-@pytest.mark.parametrize("line", READABLE.splitlines(), ids=range(6))
+@pytest.mark.parametrize("line", READABLE.splitlines(), ids=range(10))
 def test_ordinary_text_stays_readable(line):
     assert (
         mask_secrets(line, secret_values({"AUTH_TYPE": "simple", "AUTH": "basic", "COOKIE": "flight", "PASSCODE": "2013"}))

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from flight_delay.runs import executor
-from flight_delay.runs import runner
+from flight_delay.runs import executor, report, runner
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
 from flight_delay.runs.history import FAILURES, runs
@@ -56,7 +55,8 @@ def test_a_good_run_is_ok_its_report_stands_alone_and_the_next_one_says_what_cha
     assert json.loads((made.path.parent / "run.json").read_text())["parameters"]["month"] == 21
     assert "good/" in (house.reports / "index.html").read_text()
     assert runs(house)[0].run_id == made.run_id
-    worse = "from flight_delay.runs.parameters import finish\nfinish(metrics={'mae': 2.5}, intervals={'mae': (2.4, 2.6)}, facts={'features': ['a']})"
+    ending = "finish(metrics={'mae': 2.5}, intervals={'mae': (2.4, 2.6)}, facts={'features': ['a']})"
+    worse = f"from flight_delay.runs.parameters import finish\n{ending}"
     schedule(house, "good", worse)
     page = run("good", config=house).path.read_text()
     assert "Since the last good run" in page and "wind" in page and "gone" in page and "▲ 1<" in page and ">yes<" in page
@@ -141,7 +141,8 @@ def test_a_planted_secret_is_in_no_file_of_the_run(house, monkeypatch):
     monkeypatch.setenv("SERVICE_PASSWORD", secret)
     monkeypatch.setenv("DATABASE_URL", "postgres://me:pa55word-x@host/db")
     leak = (
-        "import os, sys, json, logging; s = os.environ['SERVICE_PASSWORD']; print(s, file=sys.stderr); print(json.dumps(s), repr([s]))\n"
+        "import os, sys, json, logging; s = os.environ['SERVICE_PASSWORD']\n"
+        "print(s, file=sys.stderr); print(json.dumps(s), repr([s]))\n"
         "for half in (s[:6], s[6:]): print(half, end='', flush=True); import time; time.sleep(0.3)\n"
         "print(os.environ['DATABASE_URL']); s"
     )
@@ -279,7 +280,7 @@ def test_what_has_a_secrets_shape_is_in_no_file_of_the_run(house, monkeypatch):
 def begin(house, job, first="pass"):
     "A run in a process of its own, which may do something first."
     places = {"FLIGHT_DELAY_ROOT": house.root, "FLIGHT_DELAY_HOME": house.home, "FLIGHT_DELAY_REPORTS": house.reports}
-    code = f"import os, sys; from flight_delay.runs import runner; {first}; sys.exit(runner.run({job!r}).exit_code)"
+    code = f"import os, sys; from flight_delay.runs import executor, report, runner; {first}; sys.exit(runner.run({job!r}).exit_code)"
     environment = os.environ | {name: str(place) for name, place in places.items()}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -326,13 +327,13 @@ def test_four_jobs_at_once_get_four_right_verdicts_and_no_mixed_outputs(house):
 
 
 LOST = """  # an interruption that some callback swallows
-real = runner.handled
+real = executor._handled
 def lost(*given):
     try:
         real(*given)
     except KeyboardInterrupt:
         pass
-runner.handled = lost
+executor._handled = lost
 """
 
 
@@ -403,7 +404,7 @@ def promotions(house):
 def test_a_promotion_outlives_a_runner_that_is_killed_just_before_it(house):
     a_version(house, "v1")
     schedule(house, "good", FINISH.replace("finish(", "finish(promote='v1', "))
-    process = begin(house, "good", "runner.set_alias = lambda *_: os.kill(os.getpid(), 9)")
+    process = begin(house, "good", "report.set_alias = lambda *_: os.kill(os.getpid(), 9)")
     process.communicate(timeout=60)
     assert process.returncode == -9 and runs(house)[0].verdict == "ok" and aliases(house) == {}
     recover(house)
@@ -422,7 +423,7 @@ def test_a_registry_that_cannot_be_written_delays_a_promotion_and_a_champion_cho
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "set_alias", full)
+        patch.setattr(report, "set_alias", full)
         made = run("good", config=house)
     assert made.verdict == "ok" and aliases(house) == {}
     pending = made.path.parent / PENDING

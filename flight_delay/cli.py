@@ -9,6 +9,7 @@ __all__ = ['app', 'models', 'schedule', 'reports', 'EntryName', 'notify', 'OUT_O
 
 # %% ../nbs/99_cli.ipynb #1120488d
 import errno
+import importlib.util
 import json
 import signal
 import sys
@@ -16,9 +17,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
-import lazy_loader
 import typer
 
 from .core.errors import BadInput, FlightDelayError, NotReady
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from flight_delay.core.config import Settings
-
-lazy_loader.load("rfc3987_syntax")  # a grammar that only URLs in a schema need; nbformat's validator would wait a second for it
 
 # %% ../nbs/99_cli.ipynb #458c9736
 app = typer.Typer(help="Flight-delay predictions that use only what was knowable.", no_args_is_help=True, add_completion=False)
@@ -384,12 +383,29 @@ def send_test_message() -> None:
         typer.echo(f"{channel}: {error or 'sent'}", err=bool(error))
     raise typer.Exit(any(sent.values()))
 
+# %% ../nbs/99_cli.ipynb #aac164ac
+def _put_off_url_grammar() -> None:
+    "Let jsonschema load its grammar of URLs when it checks a first URL, not when it is imported."
+    name = "rfc3987_syntax"
+    if name in sys.modules or importlib.util.find_spec(name) is None:
+        return
+
+    def is_valid_syntax(term: str, text: str) -> bool:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return bool(importlib.import_module(name).is_valid_syntax(term, text))
+
+    stand_in = ModuleType(name)
+    stand_in.__dict__["is_valid_syntax"] = is_valid_syntax
+    sys.modules[name] = stand_in
+
 # %% ../nbs/99_cli.ipynb #16a6c8c2
 OUT_OF_DISK = 11  # as in history.FAILURES, which a serving installation does not load
 
 
 def main() -> None:
-    "`flight-delay`"
+    "Run the command line; a refusal ends the process with its exit code."
+    _put_off_url_grammar()
     try:
         app()
     except FlightDelayError as error:

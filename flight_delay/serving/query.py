@@ -30,7 +30,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 # %% ../../nbs/serving/90_query.ipynb #9334561e
-class _Spelling(BaseModel):
+class _NormalisedFields(BaseModel):
     "Codes in any case, times as text."
 
     @field_validator("route", "airline", "tail_number", mode="before", check_fields=False)
@@ -52,7 +52,7 @@ class _Spelling(BaseModel):
         raise ValueError("a date without a time is not an instant")  # midnight would be a guess
 
 # %% ../../nbs/serving/90_query.ipynb #96cedbb9
-class Query(_Spelling):
+class Query(_NormalisedFields):
     "A flight to be predicted."
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
@@ -126,7 +126,7 @@ EARLIEST_YEAR, LATEST_YEAR = 1980, 2100  # airlines fly, and the engine counts, 
 LATEST_AS_OF = timedelta(days=2)  # after the departure the flight is over
 
 
-def _localised(moment: datetime, zone: str) -> datetime:
+def _as_instant(moment: datetime, zone: str) -> datetime:
     "An instant; on the zone's clock where it has no offset of its own."
     if not EARLIEST_YEAR <= moment.year < LATEST_YEAR:
         raise BadInput(f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; mend it.")
@@ -136,10 +136,10 @@ def _localised(moment: datetime, zone: str) -> datetime:
     return found
 
 # %% ../../nbs/serving/90_query.ipynb #9107fc63
-def _instant_of(asked: Query, departure: datetime) -> datetime:
+def _resolve_as_of(asked: Query, departure: datetime) -> datetime:
     "The instant from which to look: as given, or now, or the departure if that is past."
     left = departure + timedelta(milliseconds=round((asked.departure_delay_minutes or 0) * 60_000))
-    as_of = _localised(asked.as_of, "UTC") if asked.as_of else min(datetime.now(UTC), left)
+    as_of = _as_instant(asked.as_of, "UTC") if asked.as_of else min(datetime.now(UTC), left)
     if asked.departure_delay_minutes is not None and as_of < left:
         raise BadInput(
             f"departure_delay_minutes can only be known once the flight has left, at {left.isoformat()}; as_of is "
@@ -162,7 +162,7 @@ def query_flight(asked: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
             )
     if origin == dest:
         raise BadInput(f"route must join two different airports; got {asked.route!r}; mend one of them.")
-    departure = _localised(asked.departure_time, zone_of[origin])
+    departure = _as_instant(asked.departure_time, zone_of[origin])
     flight = {
         "origin": origin,
         "dest": dest,
@@ -172,4 +172,4 @@ def query_flight(asked: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
     }
     said = ("flight_number", "tail_number", "distance_mi", "aircraft_type", "weather_condition")
     flight |= {name: getattr(asked, name) for name in said if getattr(asked, name) is not None}
-    return flight, _instant_of(asked, departure)
+    return flight, _resolve_as_of(asked, departure)

@@ -6,7 +6,7 @@
 __all__ = ['INSTANT', 'LATE_MINUTES', 'DELAY_MINUTES', 'YEARS', 'CONDITIONS', 'FLIGHTS', 'WEATHER', 'AIRCRAFT', 'AIRPORTS',
            'CARRIERS', 'SCHEMAS', 'SET_ASIDE', 'ROW_NAMES', 'SOURCE_LINE', 'MAX_SET_ASIDE_SHARE', 'FEW_ROWS',
            'UNKNOWN_AIRPORT', 'FLIGHT_ORDER', 'flight_id', 'actual_times', 'Tables', 'check_table', 'check',
-           'refuse_a_broken_source', 'check_order']
+           'check_order']
 
 # %% ../../nbs/sources/10_tables.ipynb #715dc8b6
 from dataclasses import dataclass, field, replace
@@ -145,6 +145,8 @@ WEATHER = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+
+# %% ../../nbs/sources/10_tables.ipynb #394142bb
 WEATHER.checks = [
     _rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
     _in_known_years("observed_at"),
@@ -178,6 +180,8 @@ AIRCRAFT = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+
+# %% ../../nbs/sources/10_tables.ipynb #845be351
 AIRPORTS = pa.DataFrameSchema(
     {
         "airport": _column(pl.String),
@@ -274,18 +278,18 @@ def check(tables: Tables) -> Tables:
         good[name], broken = check_table(name, getattr(tables, name))
         aside.append(broken)
     known, flights = good["airports"]["airport"], good["flights"]
-    homeless = ~pl.col("origin").is_in(known.implode()) | ~pl.col("dest").is_in(known.implode())
+    at_unknown_airport = ~pl.col("origin").is_in(known.implode()) | ~pl.col("dest").is_in(known.implode())
     label = _row_label("flights", flights)
-    aside.append(flights.filter(homeless).select(table=pl.lit("flights"), row=label, rule=pl.lit(UNKNOWN_AIRPORT)))
-    good["flights"] = flights.filter(~homeless)
+    aside.append(flights.filter(at_unknown_airport).select(table=pl.lit("flights"), row=label, rule=pl.lit(UNKNOWN_AIRPORT)))
+    good["flights"] = flights.filter(~at_unknown_airport)
     good = {name: table.drop(SOURCE_LINE, strict=False) for name, table in good.items()}
     checked = replace(tables, **good, set_aside=pl.concat([tables.set_aside, *aside]))
-    refuse_a_broken_source(checked)
+    _refuse_broken_source(checked)
     return checked
 
 # %% ../../nbs/sources/10_tables.ipynb #9289c933
-def refuse_a_broken_source(tables: Tables) -> None:
-    "Raise `BadData` where more rows of a table were set aside than may be, for whatever reasons."
+def _refuse_broken_source(tables: Tables) -> None:
+    "Raise `BadData` where more rows of a table were set aside than may be."
     for (name,), rows in tables.set_aside.group_by("table", maintain_order=True):
         lost, kept = rows["row"].n_unique(), getattr(tables, str(name)).height
         if lost >= kept or lost > max(FEW_ROWS, MAX_SET_ASIDE_SHARE * (lost + kept)):

@@ -218,12 +218,12 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
     for kind in ("clear", "storm"):
         query = parse_query(early | {"weather_condition": kind})
         flight, as_of = query_flight(query, state.engine.zone_of)
-        rows.append(features_of(trained_a_week_ahead, state, flight, as_of))
-        warnings = unused(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
+        rows.append(_features_for_model(trained_a_week_ahead, state, flight, as_of))
+        warnings = unused_fields(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
     assert rows[0].equals(rows[1])
     assert [warning.split()[0] for warning in warnings] == ["weather_condition", "tail_number"]
     near = parse_query(SEED | {"tail_number": "N14228"})
-    assert unused(near, BANDS[0], 0.0) == []
+    assert unused_fields(near, BANDS[0], 0.0) == []
 
 
 @pytest.mark.model

@@ -225,6 +225,24 @@ class Tables:
     source: str = "unnamed"
     digest: str = ""
 
+# %% ../../nbs/sources/10_tables.ipynb #b7d00c11
+def _row_label(name: str, table: pl.DataFrame) -> pl.Expr:
+    "What a row of a table is called among those set aside."
+    label = pl.concat_str([pl.col(part).cast(pl.String) for part in ROW_NAMES.get(name, table.columns[:1])], separator=" ")
+    return pl.coalesce(SOURCE_LINE, label) if SOURCE_LINE in table.columns else label
+
+# %% ../../nbs/sources/10_tables.ipynb #cda104ec
+def _hard_sentence(failures: pl.DataFrame) -> str:
+    "Pandera's words for a broken table, in ours."
+    missing = failures.filter(pl.col("check") == "column_in_dataframe")["failure_case"].to_list()
+    if missing:
+        return f"lacks the column{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
+    extra = failures.filter(pl.col("check") == "column_in_schema")["failure_case"].to_list()
+    if extra:
+        return f"has columns that the canonical table does not know: {', '.join(map(str, extra))}"
+    first = failures.row(0, named=True)
+    return f"breaks the rule {first['check']} in column {first['column']} (value {first['failure_case']})"
+
 # %% ../../nbs/sources/10_tables.ipynb #bc29a7ba
 ROW_NAMES = {"weather": ["airport", "observed_at"]}  # the columns that name a row, where it is not the first
 SOURCE_LINE = "source_line"  # e.g. "flights.csv line 2"; only while a source is converted
@@ -248,24 +266,6 @@ def check_table(
     rows = broken.select(table=pl.lit(name), row=pl.col("index").cast(pl.Int64), rule=pl.col("check"))
     named = rows.with_columns(row=table[rows["row"]].select(_row_label(name, table)).to_series())
     return table.with_row_index().filter(~pl.col("index").is_in(rows["row"].unique().implode())).drop("index"), named
-
-# %% ../../nbs/sources/10_tables.ipynb #b7d00c11
-def _row_label(name: str, table: pl.DataFrame) -> pl.Expr:
-    "What a row of a table is called among those set aside."
-    label = pl.concat_str([pl.col(part).cast(pl.String) for part in ROW_NAMES.get(name, table.columns[:1])], separator=" ")
-    return pl.coalesce(SOURCE_LINE, label) if SOURCE_LINE in table.columns else label
-
-# %% ../../nbs/sources/10_tables.ipynb #cda104ec
-def _hard_sentence(failures: pl.DataFrame) -> str:
-    "Pandera's words for a broken table, in ours."
-    missing = failures.filter(pl.col("check") == "column_in_dataframe")["failure_case"].to_list()
-    if missing:
-        return f"lacks the column{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
-    extra = failures.filter(pl.col("check") == "column_in_schema")["failure_case"].to_list()
-    if extra:
-        return f"has columns that the canonical table does not know: {', '.join(map(str, extra))}"
-    first = failures.row(0, named=True)
-    return f"breaks the rule {first['check']} in column {first['column']} (value {first['failure_case']})"
 
 # %% ../../nbs/sources/10_tables.ipynb #6ff24bb4
 UNKNOWN_AIRPORT = "origin and dest must be known airports"

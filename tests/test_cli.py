@@ -12,6 +12,7 @@ import sys
 import threading
 
 import pytest
+from flight_delay.cli import _parameter
 from flight_delay.runs import history
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
@@ -24,11 +25,11 @@ def flight_delay(*words, **environment):
 
 
 def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
-    assert parameter("seed=1") == ("seed", 1)
-    assert parameter('horizons=["day"]') == ("horizons", ["day"])
-    assert parameter("source=nycflights13") == ("source", "nycflights13")
+    assert _parameter("seed=1") == ("seed", 1)
+    assert _parameter('horizons=["day"]') == ("horizons", ["day"])
+    assert _parameter("source=nycflights13") == ("source", "nycflights13")
     with pytest.raises(BadInput, match="NAME=VALUE; got 'seed'"):
-        parameter("seed")
+        _parameter("seed")
 
 
 @pytest.mark.model
@@ -46,9 +47,37 @@ def test_predict_answers_in_json(served):
 def test_the_base_install_suffices_for_serving():
     "None of what only training needs is imported by the API."
     heavy = "torch xgboost shap wandb sklearn matplotlib papermill nbconvert pandas"
-    code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    code = f"import sys, flight_delay.cli; from flight_delay.serving import PredictionService, create_app; print([m for m in '{heavy}'.split() if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert set(json.loads(found.stdout.replace("'", '"'))) <= {"pandas"}  # pandera loads pandas where it is installed
+
+
+def test_help_and_the_face_of_serving_load_nothing_heavy():
+    heavy = "numpy polars pandera pydantic pydantic_settings uvicorn fastapi nbformat onnxruntime"
+    code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_a_list_of_runs_loads_no_notebook_software(home):
+    code = "import sys; from typer.testing import CliRunner; from flight_delay.cli import app; "
+    code += "CliRunner().invoke(app, ['reports', 'list']); print('papermill' in sys.modules, 'nbformat' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout.strip() == "False False"
+
+
+def test_the_url_grammar_is_put_off_and_still_checks():
+    code = """
+import sys
+from flight_delay.cli import _put_off_url_grammar
+_put_off_url_grammar()
+import nbformat.validator, jsonschema
+checker = jsonschema.Draft7Validator.FORMAT_CHECKER
+late = "rfc3987_syntax.syntax_helpers" not in sys.modules
+print(late, checker.conforms("http://example.org/a", "iri"), checker.conforms("not a URL", "iri"))
+"""
+    checked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert checked.stdout.split() == ["True", "True", "False"]
 
 
 SCHEDULE = """
@@ -109,7 +138,7 @@ def typed(home, figure_project, monkeypatch, capsys):
 
     monkeypatch.chdir(figure_project)
     monkeypatch.setattr("flight_delay.core.config.configure_logging", lambda level: None)
-    monkeypatch.setattr("flight_delay.cli.stop_event", threading.Event)
+    monkeypatch.setattr("flight_delay.cli._stop_event", threading.Event)
     return command_line
 
 

@@ -6,7 +6,7 @@
 __all__ = ['INSTANT', 'LATE_MINUTES', 'DELAY_MINUTES', 'YEARS', 'CONDITIONS', 'FLIGHTS', 'WEATHER', 'AIRCRAFT', 'AIRPORTS',
            'CARRIERS', 'SCHEMAS', 'SET_ASIDE', 'ROW_NAMES', 'SOURCE_LINE', 'MAX_SET_ASIDE_SHARE', 'FEW_ROWS',
            'UNKNOWN_AIRPORT', 'FLIGHT_ORDER', 'flight_id', 'actual_times', 'Tables', 'check_table', 'check',
-           'refuse_a_broken_source', 'check_order']
+           'check_order']
 
 # %% ../../nbs/sources/10_tables.ipynb #715dc8b6
 from dataclasses import dataclass, field, replace
@@ -145,6 +145,8 @@ WEATHER = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+
+# %% ../../nbs/sources/10_tables.ipynb #394142bb
 WEATHER.checks = [
     _rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
     _in_known_years("observed_at"),
@@ -178,6 +180,8 @@ AIRCRAFT = pa.DataFrameSchema(
     strict=True,
     ordered=True,
 )
+
+# %% ../../nbs/sources/10_tables.ipynb #845be351
 AIRPORTS = pa.DataFrameSchema(
     {
         "airport": _column(pl.String),
@@ -221,6 +225,24 @@ class Tables:
     source: str = "unnamed"
     digest: str = ""
 
+# %% ../../nbs/sources/10_tables.ipynb #b7d00c11
+def _row_label(name: str, table: pl.DataFrame) -> pl.Expr:
+    "What a row of a table is called among those set aside."
+    label = pl.concat_str([pl.col(part).cast(pl.String) for part in ROW_NAMES.get(name, table.columns[:1])], separator=" ")
+    return pl.coalesce(SOURCE_LINE, label) if SOURCE_LINE in table.columns else label
+
+# %% ../../nbs/sources/10_tables.ipynb #cda104ec
+def _hard_sentence(failures: pl.DataFrame) -> str:
+    "Pandera's words for a broken table, in ours."
+    missing = failures.filter(pl.col("check") == "column_in_dataframe")["failure_case"].to_list()
+    if missing:
+        return f"lacks the column{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
+    extra = failures.filter(pl.col("check") == "column_in_schema")["failure_case"].to_list()
+    if extra:
+        return f"has columns that the canonical table does not know: {', '.join(map(str, extra))}"
+    first = failures.row(0, named=True)
+    return f"breaks the rule {first['check']} in column {first['column']} (value {first['failure_case']})"
+
 # %% ../../nbs/sources/10_tables.ipynb #bc29a7ba
 ROW_NAMES = {"weather": ["airport", "observed_at"]}  # the columns that name a row, where it is not the first
 SOURCE_LINE = "source_line"  # e.g. "flights.csv line 2"; only while a source is converted
@@ -245,24 +267,6 @@ def check_table(
     named = rows.with_columns(row=table[rows["row"]].select(_row_label(name, table)).to_series())
     return table.with_row_index().filter(~pl.col("index").is_in(rows["row"].unique().implode())).drop("index"), named
 
-# %% ../../nbs/sources/10_tables.ipynb #b7d00c11
-def _row_label(name: str, table: pl.DataFrame) -> pl.Expr:
-    "What a row of a table is called among those set aside."
-    label = pl.concat_str([pl.col(part).cast(pl.String) for part in ROW_NAMES.get(name, table.columns[:1])], separator=" ")
-    return pl.coalesce(SOURCE_LINE, label) if SOURCE_LINE in table.columns else label
-
-# %% ../../nbs/sources/10_tables.ipynb #cda104ec
-def _hard_sentence(failures: pl.DataFrame) -> str:
-    "Pandera's words for a broken table, in ours."
-    missing = failures.filter(pl.col("check") == "column_in_dataframe")["failure_case"].to_list()
-    if missing:
-        return f"lacks the column{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
-    extra = failures.filter(pl.col("check") == "column_in_schema")["failure_case"].to_list()
-    if extra:
-        return f"has columns that the canonical table does not know: {', '.join(map(str, extra))}"
-    first = failures.row(0, named=True)
-    return f"breaks the rule {first['check']} in column {first['column']} (value {first['failure_case']})"
-
 # %% ../../nbs/sources/10_tables.ipynb #6ff24bb4
 UNKNOWN_AIRPORT = "origin and dest must be known airports"
 
@@ -274,18 +278,18 @@ def check(tables: Tables) -> Tables:
         good[name], broken = check_table(name, getattr(tables, name))
         aside.append(broken)
     known, flights = good["airports"]["airport"], good["flights"]
-    homeless = ~pl.col("origin").is_in(known.implode()) | ~pl.col("dest").is_in(known.implode())
+    at_unknown_airport = ~pl.col("origin").is_in(known.implode()) | ~pl.col("dest").is_in(known.implode())
     label = _row_label("flights", flights)
-    aside.append(flights.filter(homeless).select(table=pl.lit("flights"), row=label, rule=pl.lit(UNKNOWN_AIRPORT)))
-    good["flights"] = flights.filter(~homeless)
+    aside.append(flights.filter(at_unknown_airport).select(table=pl.lit("flights"), row=label, rule=pl.lit(UNKNOWN_AIRPORT)))
+    good["flights"] = flights.filter(~at_unknown_airport)
     good = {name: table.drop(SOURCE_LINE, strict=False) for name, table in good.items()}
     checked = replace(tables, **good, set_aside=pl.concat([tables.set_aside, *aside]))
-    refuse_a_broken_source(checked)
+    _refuse_broken_source(checked)
     return checked
 
 # %% ../../nbs/sources/10_tables.ipynb #9289c933
-def refuse_a_broken_source(tables: Tables) -> None:
-    "Raise `BadData` where more rows of a table were set aside than may be, for whatever reasons."
+def _refuse_broken_source(tables: Tables) -> None:
+    "Raise `BadData` where more rows of a table were set aside than may be."
     for (name,), rows in tables.set_aside.group_by("table", maintain_order=True):
         lost, kept = rows["row"].n_unique(), getattr(tables, str(name)).height
         if lost >= kept or lost > max(FEW_ROWS, MAX_SET_ASIDE_SHARE * (lost + kept)):

@@ -33,28 +33,28 @@ SEED = {
 
 
 @pytest.fixture(scope="module")
-def desk(served):
+def service(served):
     return PredictionService(served)
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_the_seed_question_gets_a_whole_answer(desk):
-    found = desk.answer(parse_query(SEED))
-    assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
-    assert 1 >= found["p_15"] >= found["p_30"] >= found["p_60"] >= found["p_120"] >= 0
-    assert 0 <= found["p_cancelled"] < 0.5 and "reasons" not in found
-    assert 0 < found["confidence"] < 1 and found["model_version"] == "v1" and found["stage"] == "scheduled"
-    assert found["as_of"] == "2013-11-15T19:30:00+00:00"  # the departure: it is long past
-    assert found["basis"]["route"]["state"] == "fresh" and found["basis"]["weather"]["state"] == "given"
-    assert found["basis"]["flight"]["state"] == "missing"
-    assert "avg_delay_7d" in found["features_used"] and "departure_delay" not in found["features_used"]
+def test_the_seed_query_gets_a_whole_answer(service):
+    response = service.answer(parse_query(SEED))
+    assert response["interval"]["low"] <= response["delay_minutes"] <= response["interval"]["high"]
+    assert 1 >= response["p_15"] >= response["p_30"] >= response["p_60"] >= response["p_120"] >= 0
+    assert 0 <= response["p_cancelled"] < 0.5 and "reasons" not in response
+    assert 0 < response["confidence"] < 1 and response["model_version"] == "v1" and response["stage"] == "scheduled"
+    assert response["as_of"] == "2013-11-15T19:30:00+00:00"  # the departure: it is long past
+    assert response["basis"]["route"]["state"] == "fresh" and response["basis"]["weather"]["state"] == "given"
+    assert response["basis"]["flight"]["state"] == "missing"
+    assert "avg_delay_7d" in response["features_used"] and "departure_delay" not in response["features_used"]
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
-    late = desk.answer(parse_query(SEED | {"departure_delay_minutes": 120}))
+def test_a_flight_that_left_two_hours_late_is_expected_late(service):
+    late = service.answer(parse_query(SEED | {"departure_delay_minutes": 120}))
     assert late["stage"] == "departed" and late["delay_minutes"] > 60 and late["p_60"] > 0.9
     assert late["interval"]["high"] - late["interval"]["low"] < 90
 
@@ -72,8 +72,8 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(desk):
     ],
     ids=["due", "departed", "hours before", "overdue", "days before"],
 )
-def test_the_minutes_of_the_reasons_add_up_to_the_answer(desk, change):
-    response = desk.answer(parse_query(SEED | change | {"explain": True}))
+def test_the_minutes_of_the_reasons_add_up_to_the_answer(service, change):
+    response = service.answer(parse_query(SEED | change | {"explain": True}))
     minutes = [reason["minutes"] for reason in response["reasons"]]
     assert response["usual"]["minutes"] + sum(minutes) == pytest.approx(response["delay_minutes"], abs=0.005)
     assert [abs(m) for m in minutes] == sorted(map(abs, minutes), reverse=True)
@@ -93,7 +93,7 @@ for name in ("xgboost", "shap", "sklearn", "torch", "scipy"):
     sys.modules[name] = None
 from flight_delay.serving.prediction import PredictionService; from flight_delay.serving.query import parse_query
 asked = {"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:30:00", "explain": True}
-print(len(Desk().answer(question(asked))["reasons"]))
+print(len(PredictionService().answer(parse_query(asked))["reasons"]))
 """
     places = os.environ | {"FLIGHT_DELAY_HOME": str(served.home)}
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60, env=places)
@@ -114,18 +114,18 @@ FATES = {"landed": "actual_arrival", "cancelled": "scheduled_departure", "divert
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", FATES)
-def test_a_known_end_is_the_answer(desk, stage):
+def test_a_known_end_is_the_answer(service, stage):
     ends = {
         "landed": pl.col("arrival_delay").is_between(31, 59),
         "cancelled": pl.col("cancelled"),
         "diverted": pl.col("diverted"),
     }
     later = pl.col("scheduled_departure") > datetime(2013, 11, 1, tzinfo=UTC)
-    flight = desk.state.tables.flights.filter(ends[stage], later).row(0, named=True)
+    flight = service.state.tables.flights.filter(ends[stage], later).row(0, named=True)
     known = flight[FATES[stage]] + timedelta(minutes=max(flight["departure_delay"] or 0, 0) if stage == "diverted" else 0)
-    before = desk.answer(parse_query(described(flight) | {"as_of": (known - timedelta(minutes=1)).isoformat()}))
+    before = service.answer(parse_query(described(flight) | {"as_of": (known - timedelta(minutes=1)).isoformat()}))
     assert before["stage"] in ("scheduled", "departed") and "fate" not in before["basis"]
-    after = desk.answer(parse_query(described(flight) | {"as_of": (known + timedelta(minutes=60)).isoformat()}))
+    after = service.answer(parse_query(described(flight) | {"as_of": (known + timedelta(minutes=60)).isoformat()}))
     delay = flight["arrival_delay"] if stage == "landed" else None
     assert after["stage"] == stage and after["delay_minutes"] == after["delay_mean"] == delay
     assert after["interval"] == {"level": 0.8, "low": delay, "high": delay}
@@ -143,9 +143,9 @@ def test_a_known_end_is_the_answer(desk, stage):
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_flight_two_days_overdue_is_most_likely_cancelled_and_if_not_very_late(desk):
+def test_a_flight_two_days_overdue_is_most_likely_cancelled_and_if_not_very_late(service):
     moments = [f"2013-11-{day}:30Z" for day in ("15T20", "15T23", "16T19", "17T19")]
-    overdue = [desk.answer(parse_query(SEED | {"as_of": moment})) for moment in moments]
+    overdue = [service.answer(parse_query(SEED | {"as_of": moment})) for moment in moments]
     p = [response["p_cancelled"] for response in overdue]
     assert p == sorted(p) and p[-1] > 0.9
     for response, minutes in zip(overdue, (60, 240, 1440, 2880), strict=True):
@@ -156,8 +156,8 @@ def test_a_flight_two_days_overdue_is_most_likely_cancelled_and_if_not_very_late
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [-180, 1439, 1440, 1600, 2880])
-def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_width(desk, delay):
-    response = desk.answer(parse_query(SEED | {"departure_delay_minutes": delay}))
+def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_width(service, delay):
+    response = service.answer(parse_query(SEED | {"departure_delay_minutes": delay}))
     assert abs(response["delay_minutes"] - delay) < 120
     assert response["interval"]["high"] - response["interval"]["low"] > 1 and response["confidence"] < 1
 
@@ -180,8 +180,8 @@ def test_every_departure_delay_that_is_accepted_is_answered_near_it_and_with_a_w
         ),
     ],
 )
-def test_the_status_says_whether_to_rest_on_an_answer(desk, change, status, warning):
-    response = desk.answer(parse_query(SEED | change))
+def test_the_status_says_whether_to_rest_on_an_answer(service, change, status, warning):
+    response = service.answer(parse_query(SEED | change))
     assert response["status"] == status
     assert re.search(warning, " ".join(response["warnings"])) if warning else status == "ok"
     assert status == "ok" or response["warnings"]
@@ -189,9 +189,9 @@ def test_the_status_says_whether_to_rest_on_an_answer(desk, change, status, warn
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_model_without_a_record_of_what_it_has_seen_still_serves(desk, monkeypatch):
-    monkeypatch.delitem(desk.model.card, "trained_on")
-    assert desk.answer(parse_query(SEED | {"airline": "ZZ"}))["status"] in ("ok", "degraded")
+def test_a_model_without_a_record_of_what_it_has_seen_still_serves(service, monkeypatch):
+    monkeypatch.delitem(service.model.card, "trained_on")
+    assert service.answer(parse_query(SEED | {"airline": "ZZ"}))["status"] in ("ok", "degraded")
 
 
 def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
@@ -206,24 +206,25 @@ def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
     assert "more than a year" in outside_training({"trained_on": seen}, later)[0][0]
 
 
+from flight_delay.serving.prediction import _features_for_model
 from flight_delay.serving.query import query_flight
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_this_is_said(desk):
-    early, state = SEED | {"as_of": "2013-11-10T12:00Z", "tail_number": "N14228"}, desk.state
+def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_this_is_said(service):
+    early, state = SEED | {"as_of": "2013-11-10T12:00Z", "tail_number": "N14228"}, service.state
     trained_a_week_ahead = SimpleNamespace(answers_for=np.arange(len(BANDS)))
     rows, warnings = [], []
     for kind in ("clear", "storm"):
         query = parse_query(early | {"weather_condition": kind})
         flight, as_of = query_flight(query, state.engine.zone_of)
-        rows.append(features_of(trained_a_week_ahead, state, flight, as_of))
-        warnings = unused(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
+        rows.append(_features_for_model(trained_a_week_ahead, state, flight, as_of))
+        warnings = unused_fields(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
     assert rows[0].equals(rows[1])
     assert [warning.split()[0] for warning in warnings] == ["weather_condition", "tail_number"]
     near = parse_query(SEED | {"tail_number": "N14228"})
-    assert unused(near, BANDS[0], 0.0) == []
+    assert unused_fields(near, BANDS[0], 0.0) == []
 
 
 @pytest.mark.model
@@ -254,9 +255,9 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
         ({"departure_time": "9999-12-31T23:59:00"}, "a time must"),
     ],
 )
-def test_a_wrong_question_is_refused_with_rule_value_and_remedy(desk, change, said):
+def test_a_wrong_query_is_refused_with_rule_value_and_remedy(service, change, said):
     with pytest.raises(BadInput, match=said):
-        desk.answer(parse_query(SEED | change))
+        service.answer(parse_query(SEED | change))
 
 
 def test_a_missing_field_is_named():
@@ -273,32 +274,32 @@ def test_a_missing_field_is_named():
     as_of=st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)),
     route=st.sampled_from(["JFK-LAX", "EWR-ANC", "LGA-GRB", "LAX-JFK"]),
 )
-def test_any_question_gets_a_consistent_answer_or_a_refusal(desk, departure, delay, as_of, route):
+def test_any_query_gets_a_consistent_answer_or_a_refusal(service, departure, delay, as_of, route):
     asked = SEED | {"route": route, "departure_time": departure.isoformat(), "departure_delay_minutes": delay}
     try:
-        found = desk.answer(parse_query(asked | {"as_of": as_of.isoformat() if as_of else None}))
+        response = service.answer(parse_query(asked | {"as_of": as_of.isoformat() if as_of else None}))
     except BadInput:
         return
-    assert found["interval"]["low"] <= found["delay_minutes"] <= found["interval"]["high"]
-    assert (found["stage"] == "departed") or delay is None
+    assert response["interval"]["low"] <= response["delay_minutes"] <= response["interval"]["high"]
+    assert (response["stage"] == "departed") or delay is None
 
 
-def test_without_a_model_the_desk_is_not_ready(home):
+def test_without_a_model_the_service_is_not_ready(home):
     with pytest.raises(NotReady, match="train one"):
         PredictionService(home).answer(parse_query(SEED))
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_moved_alias_is_noticed_without_a_restart(served, desk):
+def test_a_moved_alias_is_noticed_without_a_restart(served, service):
     from flight_delay.models import registry
 
-    assert desk.model.version == "v1"
-    version = registry.register(desk.model, served)
+    assert service.model.version == "v1"
+    version = registry.register(service.model, served)
     registry.set_alias("champion", version, "test", served)
-    assert desk.model.version == version
+    assert service.model.version == version
     registry.set_alias("champion", "v1", "back", served)
-    assert desk.model.version == "v1"
+    assert service.model.version == "v1"
 
 
 @pytest.fixture
@@ -309,29 +310,29 @@ def registered(home, served):
     return home
 
 
-def loads(monkeypatch):
+def counted_loads(monkeypatch):
     "Counts how often a model is loaded."
-    made, load = [], registry.load
-    monkeypatch.setattr(registry, "load", lambda *given: made.append(given) or load(*given))
-    return made
+    loaded, load = [], registry.load
+    monkeypatch.setattr(registry, "load", lambda *given: loaded.append(given) or load(*given))
+    return loaded
 
 
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.parametrize("alias", ["champion", "v1"])
 def test_a_model_is_loaded_once_also_where_the_alias_is_a_version(registered, monkeypatch, alias):
-    made, desk = loads(monkeypatch), PredictionService(registered.model_copy(update={"alias": alias}))
-    assert [desk.model.version for _ in range(5)] == ["v1"] * 5 and len(made) == 1
+    loaded, service = counted_loads(monkeypatch), PredictionService(registered.model_copy(update={"alias": alias}))
+    assert [service.model.version for _ in range(5)] == ["v1"] * 5 and len(loaded) == 1
 
 
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["a changed file", "a redefined feature", "no version", "no alias"])
 def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_loaded(
-    registered, desk, monkeypatch, caplog, damage
+    registered, service, monkeypatch, caplog, damage
 ):
     other, folder = PredictionService(registered), registered.home / "registry"
-    other._state = desk.state
+    other._state = service.state
     assert other.model.version == "v1" and other.served.warning is None
     card = other.model.card | {"ledger_digest": "0" * 64} if damage == "a redefined feature" else other.model.card
     registry.set_alias("champion", registry.register(replace(other.model, card=card), registered), "next", registered)
@@ -341,8 +342,8 @@ def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_lo
         (folder / "v2").rename(folder / "gone")
     elif damage == "no alias":
         (folder / "aliases" / "champion").unlink()
-    made = loads(monkeypatch)
-    assert [other.model.version for _ in range(5)] == ["v1"] * 5 and len(made) <= 1
+    loaded = counted_loads(monkeypatch)
+    assert [other.model.version for _ in range(5)] == ["v1"] * 5 and len(loaded) <= 1
     assert (
         other.served.warning.startswith("champion cannot be loaded, so v1 goes on answering: ")
         and other.served.warning in caplog.text
@@ -359,14 +360,14 @@ def test_the_model_in_memory_goes_on_and_says_so_where_the_next_one_cannot_be_lo
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_version_that_is_mended_is_tried_again(registered, monkeypatch):
-    desk = PredictionService(registered)
-    registry.set_alias("champion", registry.register(desk.model, registered), "next", registered)
+    service = PredictionService(registered)
+    registry.set_alias("champion", registry.register(service.model, registered), "next", registered)
     card = registered.home / "registry" / "v2" / "card.json"
     kept = card.read_text()
     card.write_text("{}")
-    assert desk.model.version == "v1"
+    assert service.model.version == "v1"
     card.write_text(kept)
-    assert desk.model.version == "v1"  # not at once
+    assert service.model.version == "v1"  # not at once
     monkeypatch.setattr("flight_delay.serving.prediction.RETRY_SECONDS", 0.0)
-    desk.served._retry_at = 0.0
-    assert desk.model.version == "v2" and desk.served.warning is None
+    service.served._retry_at = 0.0
+    assert service.model.version == "v2" and service.served.warning is None

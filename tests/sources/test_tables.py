@@ -2,9 +2,23 @@
 
 from flight_delay.sources.tables import *
 
+def a_year_in_miniature(carriers):
+    "Empty tables but for the carriers."
+    dtypes = {name: {column: spec.dtype.type for column, spec in SCHEMAS[name].columns.items()} for name in SCHEMAS}
+    return Tables(**{name: pl.DataFrame(schema=dtypes[name]) for name in SCHEMAS if name != "carriers"}, carriers=carriers)
+
+
+def test_check_keeps_the_good_rows_and_names_the_broken_one():
+    carriers = pl.DataFrame({"carrier": ["AA", "UA", "AA"], "name": ["American", "United", "American again"]})
+    checked = check(a_year_in_miniature(carriers))
+    assert checked.carriers["name"].to_list() == ["American", "United"]
+    assert checked.set_aside.rows() == [("carriers", "AA", "carrier must be unique")]
+
+
 import polars as pl
 import pytest
 from flight_delay.core.errors import BadData
+from flight_delay.sources.tables import _refuse_broken_source
 
 
 def test_a_duplicate_is_set_aside_once_and_named():
@@ -22,7 +36,7 @@ def test_a_table_that_is_mostly_broken_is_refused():
     aside = pl.DataFrame([("carriers", str(i), "carrier must be unique") for i in range(2)], schema=SET_ASIDE, orient="row")
     two = pl.DataFrame({"carrier": ["AA", "UA"], "name": ["x"] * 2})
     with pytest.raises(BadData, match="2 of 4.*carrier must be unique"):
-        refuse_a_broken_source(Tables(two, two, two, two, two, set_aside=aside))
+        _refuse_broken_source(Tables(two, two, two, two, two, set_aside=aside))
 
 
 def test_a_null_in_a_required_column_stops_the_job():
@@ -33,9 +47,9 @@ def test_a_null_in_a_required_column_stops_the_job():
 def test_one_bad_row_of_a_short_table_is_set_aside_and_half_of_it_is_refused():
     aside = pl.DataFrame([("carriers", "0", "carrier must be unique")], schema=SET_ASIDE, orient="row")
     three = pl.DataFrame({"carrier": ["AA", "UA", "DL"], "name": ["x"] * 3})
-    refuse_a_broken_source(Tables(three, three, three, three, three, set_aside=aside))
+    _refuse_broken_source(Tables(three, three, three, three, three, set_aside=aside))
     with pytest.raises(BadData, match="1 of 2 break one"):
-        refuse_a_broken_source(Tables(*[three[:1]] * 5, set_aside=aside))
+        _refuse_broken_source(Tables(*[three[:1]] * 5, set_aside=aside))
 
 
 def test_rows_with_a_source_line_are_named_by_it():

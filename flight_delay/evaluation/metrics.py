@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ..models.delay_model import DelayModel, exceedances
-from ..models.distribution import CLOSE_MINUTES, THRESHOLDS, summarize_distribution
+from ..models.delay_model import DelayModel, exceedances, summarize_answers
+from ..models.distribution import CLOSE_MINUTES, THRESHOLDS
 from ..models.trees import feature_matrix
 from ..sources.tables import LATE_MINUTES
 
@@ -42,8 +42,9 @@ def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.Data
     "The answers, + crps: what the whole distribution is worth."
     parts = []
     for i in range(0, X.height, JUDGED_ROWS):
-        found = exceedances(model, feature_matrix(model.features, X[i : i + JUDGED_ROWS]))
-        parts.append(summarize_distribution(found).with_columns(crps=pl.Series(crps(found, delay[i : i + JUDGED_ROWS]))))
+        x = feature_matrix(model.features, X[i : i + JUDGED_ROWS])
+        found = exceedances(model, x)
+        parts.append(summarize_answers(model, x, found, crps=crps(found, delay[i : i + JUDGED_ROWS])))
     return pl.concat(parts)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #35c5411f

@@ -12,7 +12,17 @@ import polars as pl
 
 from ..features.declarations import ledger
 from .calibration import BANDS, bands_of
-from .delay_model import GRAPH, DelayModel, before_waiting, exceedances, raw_scores, waited
+from flight_delay.models.delay_model import (
+    GRAPH,
+    LANDING_KNOWN_MINUTES,
+    DelayModel,
+    before_waiting,
+    exceedances,
+    least_delay,
+    not_before,
+    raw_scores,
+    waited,
+)
 from .distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
 from .phrases import PHRASES, THEMES, phrase, themes
 from .tree_shap import _model_paths, tree_shares
@@ -118,10 +128,11 @@ def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, head: str) -> np.nd
     if head == "late":
         place = np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])
         return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], final[:, place]])
-    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), quantile(final, 0.5)])
+    answer = not_before(quantile(final, 0.5), least_delay(model, x), 0.5)
+    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), answer])
 
 # %% ../../nbs/models/49_explanation.ipynb #b4532c55
-def _step_reasons(trees: float, steps: np.ndarray, minutes_overdue: float) -> list[_Reason]:  # steps: (3,)
+def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:  # steps: (3,)
     "What lies between the trees and the answer."
     network, calibration, waiting = np.diff([trees, *steps]).tolist()
     later = "later" if network > 0 else "earlier"
@@ -131,8 +142,16 @@ def _step_reasons(trees: float, steps: np.ndarray, minutes_overdue: float) -> li
             "neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}
         ),
         _Reason("calibration", f"flights of which as much was expected turned out {turned_out}", calibration, True, {}),
-        _Reason("waiting", f"it should have left {minutes_overdue:.0f} minutes ago and has not", waiting, True, {}),
+        _Reason("waiting", waits, waiting, True, {}),
     ]
+
+# %% ../../nbs/models/49_explanation.ipynb #bc35c9f6
+def _waiting_sentence(minutes_overdue: float, least: float) -> str:  # as `waited` and `least_delay` give them
+    "What the clock says of a flight that has not left, or not landed."
+    if minutes_overdue > 0 or not np.isfinite(least):
+        return f"it should have left {minutes_overdue:.0f} minutes ago and has not"
+    past = least + LANDING_KNOWN_MINUTES
+    return f"it is still under way {abs(past):.0f} minutes {'after' if past > 0 else 'before'} it was due to land"
 
 # %% ../../nbs/models/49_explanation.ipynb #61f83be4
 def reasons(
@@ -142,7 +161,8 @@ def reasons(
 ) -> list[_Why]:  # one for each row
     "Why each answer is what it is."
     explained, explanations = explain(model, X, head), []
-    steps, overdue = _steps_to_the_answer(model, X, head), waited(model, feature_matrix(model.features, X))
+    steps, x = _steps_to_the_answer(model, X, head), feature_matrix(model.features, X)
+    waits = [_waiting_sentence(*of_it) for of_it in zip(waited(model, x), least_delay(model, x), strict=True)]
     for i, row in enumerate(X.iter_rows(named=True)):
         usual, trees, scale = explained.base[i], explained.said[i], 1.0
         if head == "late":
@@ -151,7 +171,7 @@ def reasons(
         shares = dict(zip(model.features, explained.values[i].tolist(), strict=True))
         because = reasons_of(row, shares, float(scale))
         unknown = [THEMES.get(reason.theme, reason.theme) for reason in because if not reason.known]
-        because += _step_reasons(trees, steps[i], overdue[i])
+        because += _step_reasons(trees, steps[i], waits[i])
         because = sorted((r for r in because if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
         unit = "min" if head == "minutes" else "share"
         explanations.append(_Why(unit, float(usual), float(steps[i, -1]), because, unknown))

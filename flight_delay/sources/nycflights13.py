@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
            'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'FATE_HOURS',
-           'placed_in_time', 'with_fates', 'convert']
+           'with_instants', 'with_fates', 'convert']
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #f1e07c48
 from pathlib import Path
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from .clocks import _arrivals, _by_zone, _is_clock, _local_date, clock_minutes, local_to_utc
-from .files import EMBEDDED, FILES, _first_broken, _without_broken, files_digest, read_csv, read_file
+from .files import EMBEDDED, FILES, _first_broken, _without_broken, combined_digest, read_csv, read_file
 from flight_delay.sources.tables import (
     DELAY_MINUTES,
     INSTANT,
@@ -177,7 +177,7 @@ def _with_zones(raw: pl.DataFrame, airports: pl.DataFrame) -> tuple[pl.DataFrame
     return _without_broken("flights.csv", raw, _first_broken(raw, rules))
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #5e0f3a21
-def placed_in_time(
+def with_instants(
     raw: pl.DataFrame,  # FLIGHT_COLUMNS and the airports' origin_zone, dest_zone, local_midnight
 ) -> pl.DataFrame:
     "The source's flights with scheduled instants in UTC; null for a departure that clocks skip."
@@ -250,10 +250,10 @@ def _read_flights(
     complete: bool = False,  # the file was written long after its last flight
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     "Canonical flights, and the rows that were set aside."
-    said = {"cancelled": pl.Boolean, "diverted": pl.Boolean}
-    raw, unread = read_csv("flights.csv", content, FLIGHT_COLUMNS, FLIGHT_GIVEN, said)
+    fate_columns = {"cancelled": pl.Boolean, "diverted": pl.Boolean}
+    raw, unread = read_csv("flights.csv", content, FLIGHT_COLUMNS, FLIGHT_GIVEN, fate_columns)
     raw, unplaced = _with_zones(raw, airports)
-    raw = placed_in_time(raw)
+    raw = with_instants(raw)
     raw, contradictory = _without_broken("flights.csv", raw, _contradictions(raw))
     flights = raw.rename(CANONICAL_NAMES).with_columns(flight_id().alias("flight_id"), taxi_out=pl.lit(None, pl.Float64))
     flights = with_fates(flights.with_columns(actual_times()), complete).sort(
@@ -277,4 +277,4 @@ def convert(
     }
     tables = {name: table.select([*SCHEMAS[name].columns, SOURCE_LINE]) for name, (table, _) in read.items()}
     set_aside = pl.concat([*(lost for _, lost in read.values()), *aside])
-    return check(Tables(**tables, airports=airports, set_aside=set_aside, source=source, digest=files_digest(files)))
+    return check(Tables(**tables, airports=airports, set_aside=set_aside, source=source, digest=combined_digest(files)))

@@ -101,6 +101,49 @@ def test_cancellations_have_their_own_probability(made_up):
     assert p.filter(waits & late).mean() > 5 * p.filter(waits & ~late).mean()
 
 
+from types import SimpleNamespace
+
+from flight_delay.models import delay_model
+
+
+@pytest.fixture
+def under_way(monkeypatch):
+    "Answers about a flight of 60 planned minutes that left on time, asked so many minutes after that."
+    spread = np.clip(1 - (THRESHOLDS + 20) / 60, 0, 1)
+    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x: np.tile(spread, (len(x), 1)))
+    model = SimpleNamespace(
+        features=["lead_minutes", "departure_delay", "planned_minutes"], sessions={}, arrays=delay_model.empty_arrays()
+    )
+
+    def answers(minutes):
+        x = {"lead_minutes": -minutes, "departure_delay": 0.0 * minutes, "planned_minutes": 60.0 + 0 * minutes}
+        return delay_model._predict(model, pl.DataFrame(x))
+
+    return answers
+
+
+def test_a_flight_under_way_arrives_no_earlier_than_now(under_way):
+    minutes = np.arange(1.0, 6_000)
+    said = under_way(minutes)
+    late = minutes - 60  # by now
+    known = late - delay_model.LANDING_KNOWN_MINUTES
+    assert (said["delay_p10"].to_numpy() >= known).all() and (said["delay_mean"].to_numpy() >= known).all()
+    assert (said["delay_p90"].to_numpy() > late - 1).all()
+    assert (said["delay_p90"] - said["delay_p10"]).to_numpy()[late < 4_240].min() > 3
+    for limit in (15, 30, 60, 120):
+        assert (said[f"p_{limit}"].to_numpy()[known >= limit] == 1).all()
+    assert (said["p_15"] >= said["p_30"]).all() and (said["p_60"] >= said["p_120"]).all()
+    assert said["p_15"].is_sorted() and said["delay_minutes"].is_sorted() and (said["p_cancelled"] == 0).all()
+    for i in (0, 70, 292, 5_000):  # sums of a matrix and of a row may differ in the last bit
+        assert under_way(minutes[[i]]).drop("delay_mean").equals(said[i : i + 1].drop("delay_mean"))
+
+
+def test_the_clock_says_nothing_of_a_flight_that_has_just_left(under_way):
+    spread = np.clip(1 - (THRESHOLDS + 20) / 60, 0, 1)[None]
+    said = under_way(np.array([0.0, 20.0]))
+    assert said.drop("p_cancelled").equals(pl.concat([summarize_distribution(spread)] * 2))
+
+
 @pytest.mark.model
 def test_the_longer_a_flight_is_overdue_the_likelier_it_is_cancelled(made_up):
     model, X, _ = made_up

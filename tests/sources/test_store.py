@@ -2,6 +2,28 @@
 
 from flight_delay.sources.store import *
 
+from dataclasses import replace
+
+import pytest
+from flight_delay.sources.store import read_tables, write_tables
+
+
+@pytest.mark.data
+def test_tables_that_were_written_are_read_back(nyc, tmp_path):
+    few = replace(nyc, flights=nyc.flights.head(3), source="three flights")
+    write_tables(few, tmp_path / "kept")
+    kept = read_tables(tmp_path / "kept")
+    assert kept.flights.equals(few.flights) and (kept.source, kept.digest) == ("three flights", nyc.digest)
+
+
+from flight_delay.sources.store import _CONVERSION_MODULES, _conversion_code
+
+
+def test_kept_tables_depend_on_every_module_that_makes_them():
+    assert sorted(_conversion_code()) == sorted(f"flight_delay.{module}" for module in _CONVERSION_MODULES)
+    assert all(b"def " in code for code in _conversion_code().values())
+
+
 from flight_delay.sources.files import read_file, source_folder
 import shutil
 
@@ -117,7 +139,8 @@ from flight_delay.sources.files import FILES, TABLES
 from flight_delay.sources.nycflights13 import MISSING_AIRPORTS
 from datetime import date, timedelta
 
-HEADER = "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,tailnum,origin,dest,distance"
+HEADER = "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,"
+HEADER += "carrier,flight,tailnum,origin,dest,distance"
 TINY = {
     "flights.csv": [
         HEADER,
@@ -400,7 +423,7 @@ def test_a_folder_in_place_of_a_file_is_refused_in_one_sentence(tmp_path):
 
 
 from flight_delay.sources.clocks import CRUISE_MPH, GROUND_MINUTES
-from flight_delay.sources.nycflights13 import placed_in_time
+from flight_delay.sources.nycflights13 import with_instants
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -450,7 +473,7 @@ near_a_change = st.builds(
 def test_instants_are_those_of_the_clocks_on_both_sides_of_every_change(flights):
     shown = by_clocks(flights)
     if shown.height:
-        placed = placed_in_time(shown)
+        placed = with_instants(shown)
         assert placed["scheduled_departure"].to_list() == shown["departure"].to_list()
         planned = (placed["scheduled_arrival"] - placed["scheduled_departure"]).dt.total_minutes()
         assert planned.to_list() == shown["minutes"].to_list()
@@ -473,14 +496,14 @@ def test_an_arrival_clock_that_comes_twice_is_the_one_that_fits_the_distance(dep
     day = datetime(2024, 11, 2 if departs > 1200 else 3)
     schema = ["local_midnight", "sched_dep_time", "sched_arr_time", "distance", "origin_zone", "dest_zone"]
     row = (day, departs, arrives, float(distance), "America/New_York", "America/New_York")
-    placed = placed_in_time(pl.DataFrame([row], schema=schema, orient="row", schema_overrides={schema[0]: pl.Datetime("ms")}))
+    placed = with_instants(pl.DataFrame([row], schema=schema, orient="row", schema_overrides={schema[0]: pl.Datetime("ms")}))
     assert (placed["scheduled_arrival"] - placed["scheduled_departure"]).dt.total_minutes().to_list() == [minutes]
 
 
 def test_an_arrival_clock_that_is_skipped_is_read_on_the_clock_of_the_day_before():
     row = (datetime(2024, 3, 9), 2330, 230, 500.0, "America/New_York", "America/New_York")
     schema = ["local_midnight", "sched_dep_time", "sched_arr_time", "distance", "origin_zone", "dest_zone"]
-    placed = placed_in_time(pl.DataFrame([row], schema=schema, orient="row", schema_overrides={schema[0]: pl.Datetime("ms")}))
+    placed = with_instants(pl.DataFrame([row], schema=schema, orient="row", schema_overrides={schema[0]: pl.Datetime("ms")}))
     assert placed["scheduled_arrival"].to_list() == [datetime(2024, 3, 10, 7, 30, tzinfo=UTC)]
 
 
@@ -610,13 +633,13 @@ def test_a_link_is_the_folder_that_it_leads_to(tmp_path, monkeypatch):
     config, link = settings(home=tmp_path / "home"), tmp_path / "current"
     first, second = one_number(tmp_path / "first", 1), one_number(tmp_path / "second", 2)
     link.symlink_to(first)
-    assert identity(str(link)) == identity(str(first)) and numbers(load(str(link), config)) == [1]
+    assert tables_name(str(link)) == tables_name(str(first)) and numbers(load(str(link), config)) == [1]
     assert len([kept for kept in (config.home / "data").iterdir() if kept.is_dir()]) == 1
     link.unlink()
     link.symlink_to(second)
     assert numbers(latest(str(link), config)) == [2]
     monkeypatch.chdir(tmp_path)
-    assert identity("first") == identity("second/../first/") == identity(str(first))
+    assert tables_name("first") == tables_name("second/../first/") == tables_name(str(first))
 
 
 def test_a_moved_folder_is_another_source(tmp_path):
@@ -766,6 +789,6 @@ def test_kept_tables_that_are_damaged_are_converted_again(tmp_path, damage):
 
 
 def test_the_code_that_converts_counts_for_what_is_kept():
-    from flight_delay.sources.store import _CONVERTING, _conversion_code
+    from flight_delay.sources.store import _CONVERSION_MODULES, _conversion_code
 
-    assert set(_conversion_code()) == {f"flight_delay.{module}" for module in _CONVERTING}
+    assert set(_conversion_code()) == {f"flight_delay.{module}" for module in _CONVERSION_MODULES}

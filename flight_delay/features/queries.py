@@ -75,7 +75,8 @@ def resolve_queries(
     )
     if unknown := queries.filter(pl.col("row").is_null())["flight_id"].to_list():
         raise BadInput(
-            f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); take ids from the flights table."
+            f"flight_id must name a flight of the table; {unknown[0]!r} is not there ({len(unknown)} such); "
+            "take ids from the flights table."
         )
     if queries["as_of"].null_count():
         raise BadInput(

@@ -62,6 +62,19 @@ def find_listed_flight(state: LiveFacts, flight: Mapping[str, Any]) -> int:  # i
         f"{departure:%Y%m%dT%H%M}_{flight['carrier']}{flight['flight_number']}_{flight['origin']}-{flight['dest']}"
     )
 
+# %% ../../nbs/online/32_described.ipynb #7acccadd
+def _check_description(state: LiveFacts, flight: Mapping[str, Any]) -> None:
+    "Raise where a description names no flight or an unknown airport."
+    missing = [name for name in REQUIRED if flight.get(name) is None]
+    if missing:
+        raise BadInput(f"a flight must have {', '.join(REQUIRED)}; {missing[0]} is missing; add it.")
+    for end in ("origin", "dest"):
+        if flight[end] not in state.engine.zone_of:
+            raise BadInput(
+                f"{end} must be a known airport (IATA code of three letters); got {flight[end]!r}; "
+                "use one of the airports table."
+            )
+
 # %% ../../nbs/online/32_described.ipynb #8f69ccc1
 _DESCRIBED_COLUMNS = (*REQUIRED, "flight_number", "tail_number", "scheduled_arrival", "distance_mi")
 
@@ -70,14 +83,7 @@ def _described_flight(
     state: LiveFacts, flight: Mapping[str, Any]
 ) -> tuple[pl.DataFrame, int]:  # one canonical flight; its row, or -1
     "A described flight as a row of the canonical table; what is not said comes from the timetable."
-    missing = [name for name in REQUIRED if flight.get(name) is None]
-    if missing:
-        raise BadInput(f"a flight must have {', '.join(REQUIRED)}; {missing[0]} is missing; add it.")
-    for end in ("origin", "dest"):
-        if flight[end] not in state.engine.zone_of:
-            raise BadInput(
-                f"{end} must be a known airport (IATA code of three letters); got {flight[end]!r}; use one of the airports table."
-            )
+    _check_description(state, flight)
     row = find_listed_flight(state, flight)
     known = flight_of(state, row) if row >= 0 else {}
     flight_columns: dict[str, Any] = {
@@ -145,7 +151,8 @@ def fleet_of_type(aircraft: pl.DataFrame, aircraft_type: str) -> dict[str, float
     makes = {_spelling(make.split()[0]): make for make, _ in meant}
     if len(makes) > 1:
         raise BadInput(
-            f"aircraft_type must mean one make; {aircraft_type!r} may be of {' or '.join(sorted(makes.values()))}; add the make."
+            f"aircraft_type must mean one make; {aircraft_type!r} may be of {' or '.join(sorted(makes.values()))}; "
+            "add the make."
         )
     fleet = aircraft.filter(
         pl.struct("manufacturer", "model").is_in([{"manufacturer": make, "model": model} for make, model in meant])

@@ -197,8 +197,8 @@ SQL_FACTS = {  # stream -> its facts; instants in milliseconds
     "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, "
     "least(scheduled_departure + 86400000, greatest(scheduled_departure, "
     "coalesce(actual_departure, case when cancelled then scheduled_departure end, 1e15))) until from flights",
-    "weather": "select *, known_at known, '' flight_id, airport origin, airport dest, list_position(['clear', 'cloudy', 'rain', 'fog', "
-    "'snow', 'storm'], condition) - 1.0 severity from weather",
+    "weather": "select *, known_at known, '' flight_id, airport origin, airport dest, "
+    "list_position(['clear', 'cloudy', 'rain', 'fog', 'snow', 'storm'], condition) - 1.0 severity from weather",
 }
 SQL_STATISTIC = {  # statistic -> (which facts, what of them); {h} is the window in milliseconds, {v} the value
     "count": ("f.known > as_of - {h} and f.known <= as_of", "nullif(count(f.known), 0)"),
@@ -211,7 +211,8 @@ SQL_STATISTIC = {  # statistic -> (which facts, what of them); {h} is the window
     "age": ("f.known between as_of - {h} and as_of", "(any_value(as_of) - max(f.known)) / 60000.0"),
     "change": (
         "f.known between as_of - 2 * {h} and as_of",
-        "arg_max_null({v}, f.known) filter (f.known >= as_of - {h}) - arg_max_null({v}, f.known) filter (f.known <= as_of - {h})",
+        "arg_max_null({v}, f.known) filter (f.known >= as_of - {h}) "
+        "- arg_max_null({v}, f.known) filter (f.known <= as_of - {h})",
     ),
     "gap": ("f.known < departs and f.known >= departs - 1 - {h}", "any_value(departs) / 60000.0 - arg_max_null({v}, f.known)"),
 }

@@ -12,7 +12,14 @@ import polars as pl
 
 from ..features.declarations import ledger
 from .calibration import BANDS, bands_of
-from .delay_model import GRAPH, DelayModel, exceedances_before_waiting, exceedances, raw_scores, minutes_overdue
+from flight_delay.models.delay_model import (
+    GRAPH,
+    DelayModel,
+    exceedances_before_waiting,
+    exceedances,
+    raw_scores,
+    minutes_overdue,
+)
 from .distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
 from .phrases import PHRASES, THEMES, phrase, themes
 from .tree_shap import _model_paths, tree_shares
@@ -106,7 +113,9 @@ def _reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], sc
     for theme, names in by_theme.items():
         theme_shares, values = {name: shares[name] for name in names}, {name: row[name] for name in names}
         known = any(values[name] is not None and shares[name] for name in names)  # trees may be blind to what is there
-        theme_reasons.append(_Reason(theme, _sentence(theme, theme_shares, values), scale * sum(theme_shares.values()), known, values))
+        theme_reasons.append(
+            _Reason(theme, _sentence(theme, theme_shares, values), scale * sum(theme_shares.values()), known, values)
+        )
     return sorted(theme_reasons, key=lambda reason: -abs(reason.push))
 
 # %% ../../nbs/models/49_explanation.ipynb #66965b4d

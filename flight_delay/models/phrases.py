@@ -246,12 +246,7 @@ _WEATHER_PHRASES: dict[str, Callable[[float], str]] = {  # weather
 
 # %% ../../nbs/models/48_phrases.ipynb #6e30e7aa
 PHRASES = (  # feature -> what its value means in words
-    _AIRCRAFT_PHRASES
-    | _TRAFFIC_PHRASES
-    | _USUAL_PHRASES
-    | _DESTINATION_PHRASES
-    | _PLAN_PHRASES
-    | _WEATHER_PHRASES
+    _AIRCRAFT_PHRASES | _TRAFFIC_PHRASES | _USUAL_PHRASES | _DESTINATION_PHRASES | _PLAN_PHRASES | _WEATHER_PHRASES
 )
 
 # %% ../../nbs/models/48_phrases.ipynb #c9e8f075

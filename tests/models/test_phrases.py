@@ -18,7 +18,11 @@ def test_no_phrase_says_late_of_what_is_early_or_early_of_what_is_late():
         for value in (-48.0, -0.2, 0.0, 0.2, 48.0):
             if name not in ("day_of_week", "hour_of_day", "minute_of_day"):
                 words = PHRASES[name](value)
-                assert ("minutes late" in words) <= (value > 0) and ("minutes early" in words) <= (value < 0), (name, value, words)
+                assert ("minutes late" in words) <= (value > 0) and ("minutes early" in words) <= (value < 0), (
+                    name,
+                    value,
+                    words,
+                )
                 assert ("more to fly" in words) <= (value < 0), (name, value, words)
     assert "strong" not in PHRASES["wind_speed_kt"](STRONG_WIND_KT - 1) and "low" in PHRASES["visibility_mi"](0.5)
     assert "before" in PHRASES["days_to_holiday"](-2.0) and "late in the day" in PHRASES["hour_of_day"](20.0)

@@ -343,22 +343,50 @@ def minutes_until_ready(engine: Engine, landed_at: str, origin: str) -> float:
     miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
     return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
 
+# %% ../../nbs/features/23_asof.ipynb #25418ebe
+def _minutes_needed(engine: Engine, landed_at: np.ndarray, origin: np.ndarray) -> np.ndarray:  # codes (n,) each -> (n,)
+    "`minutes_until_ready` for many pairs of airports."
+    pairs, which = np.unique(np.column_stack([landed_at, origin]), axis=0, return_inverse=True)
+    airports = [engine.vocabulary[key].categories.to_list() for key in ("dest", "origin")]
+    needed = np.array([minutes_until_ready(engine, airports[0][dest], airports[1][origin]) for dest, origin in pairs])
+    return needed[which.ravel()]
+
+# %% ../../nbs/features/23_asof.ipynb #8b9e319f
+def _next_planned(engine: Engine, asked: QueryArrays) -> np.ndarray:  # its row (m,), -1 for none
+    "The aircraft's next flight in the plan, or one that leaves at the same instant; not the asked flight itself."
+    facts, reach = engine.facts["schedule", "tail"], int(PLANNED_TURNAROUND.hours * HOUR_MS)
+    if not len(facts.rows):
+        return np.full(len(asked.row), -1)
+    place = np.searchsorted(facts.stamps, stamp(asked.codes["tail"], asked.departs), side="left")
+    last = len(facts.rows) - 1
+    place += facts.rows[np.minimum(place, last)] == asked.row
+    inside = (place <= last) & (facts.stamps[np.minimum(place, last)] <= stamp(asked.codes["tail"], asked.departs + reach))
+    return np.where(inside, facts.rows[np.minimum(place, last)], -1)
+
+# %% ../../nbs/features/23_asof.ipynb #b1885fb6
+def _next_plan_possible(engine: Engine, asked: QueryArrays) -> np.ndarray:  # bool (m,)
+    "Whether the aircraft, when it has flown the asked flight, can be there for its next one."
+    following = _next_planned(engine, asked)
+    possible, rows = following < 0, np.flatnonzero(following >= 0)
+    needed = _minutes_needed(engine, asked.codes["dest"][rows], engine.codes["origin"]["flights"][following[rows]])
+    lands = asked.departs[rows] / MINUTE_MS + engine.timetable["planned_minutes"][asked.row[rows]]
+    leaves = engine.columns["flights"]["scheduled_departure"][following[rows]] / MINUTE_MS
+    possible[rows] = leaves - lands >= needed
+    return possible
+
 # %% ../../nbs/features/23_asof.ipynb #5b1e7a23
 PLANNED_TURNAROUND = next(feature for feature in LEDGER if feature.statistic == "gap")
 
 
 def tail_known(engine: Engine, queries: QueryArrays) -> np.ndarray:  # bool (m,)
     "Whether a flight's tail counts as known before it has left: it leaves soon, and its aircraft can be there."
-    known = queries.departs - queries.as_of <= TAIL_KNOWN_MINUTES * MINUTE_MS
+    soon = queries.departs - queries.as_of <= TAIL_KNOWN_MINUTES * MINUTE_MS
     previous, _ = _newest(engine, queries, PLANNED_TURNAROUND, *newest_anchor(PLANNED_TURNAROUND))
-    rows = np.flatnonzero(known & (previous >= 0))
-    ends = np.column_stack([engine.codes["dest"]["flights"][previous[rows]], queries.codes["origin"][rows]])
-    pairs, pair_of_row = np.unique(ends, axis=0, return_inverse=True)
-    airports = [engine.vocabulary[key].categories.to_list() for key in ("dest", "origin")]
-    needed = np.array([minutes_until_ready(engine, airports[0][dest], airports[1][origin]) for dest, origin in pairs])
+    rows = np.flatnonzero(soon & (previous >= 0))
+    needed = _minutes_needed(engine, engine.codes["dest"]["flights"][previous[rows]], queries.codes["origin"][rows])
     lands = engine.streams["schedule"].values["lands"][previous[rows]]
-    known[rows] = queries.departs[rows] / MINUTE_MS - lands >= needed[pair_of_row.ravel()]
-    return known
+    soon[rows] = queries.departs[rows] / MINUTE_MS - lands >= needed
+    return soon & _next_plan_possible(engine, queries)
 
 # %% ../../nbs/features/23_asof.ipynb #5015bd9d
 def own_features(

@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'LANDING_KNOWN_MINUTES',
            'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph', 'tree_scores', 'network_scores', 'raw_scores',
-           'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'summarize_answers', 'least_delay',
-           'not_before', 'cancellation_probability', 'write_model', 'read_model']
+           'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'exceedances', 'summarize_answers',
+           'least_delay', 'not_before', 'cancellation_probability', 'write_model', 'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
 import json
@@ -165,13 +165,8 @@ def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, threshol
     "The distribution of each query, given how long it has been overdue."
     exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
     overdue = minutes > 0
-<<<<<<< ours
     exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
-    return exceedance
-=======
-    exceedance[overdue] = given_still_waiting(exceedance[overdue], minutes[overdue])
     return _given_under_way(exceedance, least_delay(model, x))
->>>>>>> theirs
 
 # %% ../../nbs/models/44_delay_model.ipynb #b3107dea
 def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
@@ -236,11 +231,7 @@ def _predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
     chunks = []
     for start in range(0, max(X.height, 1), CHUNK_ROWS):
         x = feature_matrix(model.features, X.slice(start, CHUNK_ROWS))
-<<<<<<< ours
-        chunks.append(summarize_distribution(exceedances(model, x), p_cancelled=cancellation_probability(model, x)))
-=======
-        chunks.append(summarize_answers(model, x, exceedances(model, x), p_cancelled=p_cancelled(model, x)))
->>>>>>> theirs
+        chunks.append(summarize_answers(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x)))
     return pl.concat(chunks)
 
 # %% ../../nbs/models/44_delay_model.ipynb #7c48add5

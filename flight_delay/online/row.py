@@ -174,17 +174,51 @@ def _listed_query(state: LiveFacts, name: str, as_of: int) -> tuple[SingleQuery,
     codes = {key: int(table["flights"][row]) for key, table in engine.codes.items()}
     return SingleQuery(codes, as_of, int(columns["scheduled_departure"][row]), row), known
 
+# %% ../../nbs/online/33_row.ipynb #662d2e35
+def _next_planned_of_one(state: LiveFacts, one: SingleQuery) -> int:  # its row, -1 for none
+    "The aircraft's next flight in the plan as it stands, or one at the same instant; see `features.asof`."
+    engine, code, reach = state.engine, one.codes["tail"], int(PLANNED_TURNAROUND.hours * HOUR_MS)
+    facts, known_at, code_of = (
+        engine.facts["schedule", "tail"],
+        engine.streams["schedule"].known,
+        engine.codes["tail"]["flights"],
+    )
+    low = int(np.searchsorted(facts.stamps, stamp(code, one.departs), side="left"))
+    high = int(np.searchsorted(facts.stamps, stamp(code, one.departs + reach), side="right"))
+    rows = {int(row) for row in facts.rows[low:high]}
+    if tail := state.tails.get(("schedule", "tail", code)):
+        for known, row in tail.newest(one.departs + reach):
+            if known < one.departs:
+                break
+            rows.add(row)
+    standing = [
+        row for row in rows if row != one.row and code_of[row] == code and one.departs <= known_at[row] <= one.departs + reach
+    ]
+    return min(standing, key=lambda row: (known_at[row], _rank(state, "flights", row)), default=-1)
+
+# %% ../../nbs/online/33_row.ipynb #af24d5d5
+def _next_plan_possible_of_one(state: LiveFacts, one: SingleQuery, dest: str, planned_minutes: float) -> bool:
+    "Whether the aircraft, when it has flown the asked flight, can be there for its next one."
+    following = _next_planned_of_one(state, one)
+    if following < 0:
+        return True
+    needed = minutes_until_ready(state.engine, dest, state.tables.flights["origin"][following])
+    leaves = state.engine.columns["flights"]["scheduled_departure"][following] / MINUTE_MS
+    return bool(leaves - (one.departs / MINUTE_MS + planned_minutes) >= needed)
+
 # %% ../../nbs/online/33_row.ipynb #5b1e7a22
-def _tail_known_of_one(state: LiveFacts, one: SingleQuery, origin: str) -> bool:
+def _tail_known_of_one(state: LiveFacts, one: SingleQuery, ends: tuple[str, str], planned_minutes: float) -> bool:
     "Whether a flight's tail counts as known before it has left; see `features.tail_known`."
     if one.departs - one.as_of > TAIL_KNOWN_MINUTES * MINUTE_MS:
+        return False
+    if not _next_plan_possible_of_one(state, one, ends[1], planned_minutes):
         return False
     _, back = newest_anchor(PLANNED_TURNAROUND)
     previous, _ = _newest_row(state, one, PLANNED_TURNAROUND, one.departs - back)
     if previous < 0:
         return True
     lands = state.engine.streams["schedule"].values["lands"][previous]
-    needed = minutes_until_ready(state.engine, state.tables.flights["dest"][previous], origin)
+    needed = minutes_until_ready(state.engine, state.tables.flights["dest"][previous], ends[0])
     return bool(one.departs / MINUTE_MS - lands >= needed)
 
 # %% ../../nbs/online/33_row.ipynb #4ec4133d
@@ -208,7 +242,8 @@ def query_features(
     }
     if not left and not described.get("aircraft_type"):
         known |= dict.fromkeys(AIRCRAFT_COLUMNS, np.nan)
-    if not left and not _tail_known_of_one(state, one, described.get("origin") or state.tables.flights["origin"][one.row]):
+    origin, dest = (described.get(end) or state.tables.flights[end][one.row] for end in ("origin", "dest"))
+    if not left and not _tail_known_of_one(state, one, (origin, dest), known["planned_minutes"]):
         one.codes["tail"] = UNKNOWN_KEY
     known |= _window_features(state, one) | _newest_features(state, one)
     if described.get("weather_condition"):

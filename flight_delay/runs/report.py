@@ -91,9 +91,11 @@ def promote(run: Run, config: Settings) -> None:
     pending, alias = run.path.parent / PENDING, registry_folder(config) / "aliases" / "champion"
     try:
         version, *replaces = pending.read_text().split()
-        chosen_since = not replaces and alias.exists() and alias.stat().st_mtime_ns > pending.stat().st_mtime_ns
-        if not chosen_since and aliases(config).get("champion") != version:
+        chosen_since = alias.exists() and alias.stat().st_mtime_ns > pending.stat().st_mtime_ns
+        if (champion := aliases(config).get("champion")) != version:
             try:
+                if chosen_since:
+                    raise AliasMoved(f"{champion} was chosen after the run was complete")
                 set_alias("champion", version, f"run {run.run_id}", config, expected_champion(*replaces))
             except AliasMoved:
                 _take_back(run, config)
@@ -101,12 +103,23 @@ def promote(run: Run, config: Settings) -> None:
     except (OSError, FlightDelayError) as error:
         log.warning("the promotion by run %s waits for the next run: %s", run.run_id, error)
 
+# %% ../../nbs/runs/84_report.ipynb #f2a40002
+def _chosen_anew(run: Run, config: Settings) -> None:
+    "Take a promotion back where the champion was set after the run was complete, be it to the same version."
+    champion = aliases(config).get("champion")
+    run.reasons.append(
+        f"{champion} was made champion anew after this run: {run.promotes} is not promoted; run again to compare"
+    )
+    run.verdict, run.promotes = "warn" if run.verdict == "ok" else run.verdict, None
+
 # %% ../../nbs/runs/84_report.ipynb #9c755809
 def _take_back(run: Run, config: Settings) -> None:
     "Note in a complete run's record that its version was not promoted in the end."
     assert run.path is not None
     stored = read_record(run.path.with_name("run.json"))
     give_way(stored, config)
+    if stored.promotes:  # it was compared with this version, or with none
+        _chosen_anew(stored, config)
     write_atomically(run.path.with_name("run.json"), run_record(stored))
     run.verdict, run.reasons, run.promotes = stored.verdict, stored.reasons, stored.promotes
     log.warning("run %s: %s", run.run_id, stored.reasons[-1])

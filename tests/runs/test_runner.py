@@ -487,6 +487,28 @@ def test_a_promotion_that_was_made_is_not_taken_back_by_who_finds_it_pending(hou
     assert made.promotes == "v2" and not (tmp_path / PENDING).exists() and promotions(house) == 1
 
 
+def test_a_pending_promotion_does_not_undo_a_rollback_to_the_version_it_was_compared_with(house):
+    from flight_delay.core.files import write_atomically
+    from flight_delay.runs.history import run_record
+
+    for version in ("v1", "v2", "v3"):
+        a_version(house, version)
+    set_alias("champion", "v1", "first", house)
+    made = runner.start_run("good", {}, house)
+    made.verdict, made.failure, made.state, made.promotes, made.replaces = "ok", None, "complete", "v2", "v1"
+    made.path = house.reports / "good" / made.run_id / "report.html"
+    write_atomically(made.path.with_name("run.json"), run_record(made))
+    (made.path.parent / PENDING).write_text("v2 v1")  # its runner was killed here
+    os.utime(made.path.parent / PENDING, ns=(0, time.time_ns() - 10**9))
+    set_alias("champion", "v3", "another run", house, expected="v1")
+    set_alias("champion", "v1", "rolled back by hand", house)
+    recover(house)
+    assert aliases(house) == {"champion": "v1"} and promotions(house) == 3
+    (stored,) = runs(house)
+    assert (stored.promotes, stored.verdict) == (None, "warn") and not (made.path.parent / PENDING).exists()
+    assert stored.reasons == ["v1 was made champion anew after this run: v2 is not promoted; run again to compare"]
+
+
 def test_once_a_verdict_is_being_settled_a_request_to_end_comes_too_late():
     before = signal.getsignal(signal.SIGINT)
     with runner.signals_deferred():

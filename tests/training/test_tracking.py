@@ -94,3 +94,67 @@ def test_what_wandb_staged_goes_when_newer_runs_fill_the_number_that_is_kept(tmp
     later = config.model_copy(update={"keep_days": 1})
     assert sorted(prune(later, now))[0] == "offline-run-20261101_120000-abcd1"
     assert [path.name for path in tracking.glob("wandb/offline-run-*")] == ["offline-run-20261104_120000-abcd4"]
+
+
+import json
+from contextlib import suppress
+
+import pytest
+
+
+@pytest.fixture
+def six_versions(tmp_path):
+    "A registry of six sound versions, of which two are to be kept."
+    from flight_delay.core.config import settings
+    from flight_delay.core.files import folder_digests
+
+    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
+    for number in range(1, 7):
+        (folder := registry_folder(config) / f"v{number}").mkdir(parents=True)
+        (folder / "card.json").write_text("{}")
+        (folder / "digests.json").write_text(json.dumps(folder_digests(folder)))
+    return config
+
+
+def test_past_challengers_and_torn_lines_of_history_keep_no_version(six_versions):
+    for version in versions(six_versions):
+        set_alias("challenger", version, "as training leaves it", six_versions)
+    set_alias("champion", "v1", "it served once", six_versions)
+    set_alias("champion", "v6", "better", six_versions)
+    with (registry_folder(six_versions) / "history.jsonl").open("a") as history:
+        history.write('{"at": "2013-01-0')  # torn by a crash
+    assert prune(six_versions) == ["v2", "v3", "v4"] and versions(six_versions) == ["v1", "v5", "v6"]
+
+
+def test_torn_versions_push_no_sound_one_out(six_versions):
+    set_alias("champion", "v1", "first", six_versions)
+    for version in ("v4", "v6"):
+        (registry_folder(six_versions) / version / "card.json").write_text("torn")
+    assert prune(six_versions) == ["v2"] and versions(six_versions) == ["v1", "v3", "v4", "v5", "v6"]
+
+
+def test_a_version_that_becomes_champion_while_old_ones_are_looked_for_is_not_removed(six_versions, monkeypatch):
+    from threading import Thread
+
+    from flight_delay.core.errors import BadInput
+    from flight_delay.models.registry import aliases, version_of
+    from flight_delay.training import tracking
+
+    set_alias("champion", "v6", "first", six_versions)
+
+    def roll_back():
+        with suppress(BadInput):  # it may be gone by then
+            set_alias("champion", "v1", "by hand", six_versions)
+
+    def look(config):  # somebody moves the alias just after
+        pointing, person = aliases(config), Thread(target=roll_back)
+        people.append(person)
+        person.start()
+        person.join(0.5)
+        return pointing
+
+    people = []
+    monkeypatch.setattr(tracking, "aliases", look)
+    prune(six_versions)
+    [person.join(30) for person in people]
+    assert people and version_of("champion", six_versions) in versions(six_versions)

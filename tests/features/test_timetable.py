@@ -5,6 +5,7 @@ from flight_delay.features.timetable import *
 import numpy as np
 import polars as pl
 import pytest
+from flight_delay.features.timetable import _days_to_holiday, with_local_time
 
 
 def test_the_nearest_holiday_is_counted_with_its_sign():

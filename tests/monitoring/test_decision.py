@@ -19,6 +19,20 @@ def test_flights_that_are_still_waiting_do_not_thin_out_the_share_of_cancelled_o
     assert (found["cancelled_share"], found["not_yet_landed"], found["rows_set_aside"]) == (0.5, 1, 1)
 
 
+def test_a_span_must_have_a_length_and_lie_after_what_the_model_has_learned():
+    import pytest
+    from datetime import UTC, datetime
+
+    from flight_delay.core.errors import BadInput
+    from flight_delay.monitoring.decision import _check_span
+
+    march, april = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC)
+    _check_span(march, april, march)
+    for start, end, reason in ((april, march, "must lie before"), (march, april, "has learned")):
+        with pytest.raises(BadInput, match=reason):
+            _check_span(start, end, april)
+
+
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +55,9 @@ def test_the_same_distribution_has_hardly_any_drift_and_a_stopped_feed_has_much(
     assert psi(x, random.normal(size=5_000)) < 0.02
     assert psi(x, random.normal(size=5_000) + 1) > 0.5
     assert psi(x, np.full(5_000, np.nan)) > 2
+
+
+from flight_delay.monitoring.decision import _harder_span_notes, _monitoring_verdict, _past_with
 
 
 PERFECT = {"missing_weather_share": 0.0}

@@ -2,53 +2,6 @@
 
 from flight_delay.training.tracking import *
 
-from flight_delay.models.registry import registry_folder, set_alias, versions
-
-
-def test_old_versions_go_but_none_that_an_alias_points_at_or_did(tmp_path):
-    import json
-
-    from flight_delay.core.config import settings
-
-    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
-    for number in range(1, 9):
-        (registry_folder(config) / f"v{number}").mkdir(parents=True)
-        (registry_folder(config) / f"v{number}" / "digests.json").write_text("{}")
-    assert prune(config) == [] and len(versions(config)) == 8  # nothing says which of them ever served
-    for alias, version in (("champion", "v1"), ("champion", "v3"), ("canary", "v4")):
-        set_alias(alias, version, "a test", config)
-    assert sorted(prune(config)) == ["v2", "v5", "v6"] and prune(config) == []
-    assert versions(config) == ["v1", "v3", "v4", "v7", "v8"]
-    (registry_folder(config) / "history.jsonl").write_text(json.dumps({"version": "v3"}) + "\n{torn")
-    assert prune(config.model_copy(update={"keep_versions": 1})) == []
-
-
-def test_what_wandb_staged_goes_when_newer_runs_fill_the_number_that_is_kept(tmp_path):
-    import os
-    from datetime import datetime
-
-    from flight_delay.core.config import settings
-
-    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
-    tracking = tmp_path / "tracking"
-    (tracking / "data" / "artifacts" / "staging").mkdir(parents=True)
-    for day in (1, 2, 3, 4):  # each run stages two files
-        run = tracking / "wandb" / f"offline-run-202611{day:02}_120000-abcd{day}"
-        run.mkdir(parents=True)
-        at = datetime(2026, 11, day, 12, 0, 5).timestamp()
-        for number in (1, 2):
-            staged = tracking / "data" / "artifacts" / "staging" / f"tmp{day}{number}"
-            staged.write_text("part of a model")
-            os.utime(staged, (at, at))
-        os.utime(run, (at, at))
-    now = datetime(2026, 11, 5).astimezone()
-    assert sorted(prune(config, now)) == ["tmp11", "tmp12", "tmp21", "tmp22"] and prune(config, now) == []
-    assert len(list(tracking.glob("wandb/offline-run-*"))) == 4
-    later = config.model_copy(update={"keep_days": 1})
-    assert sorted(prune(later, now))[0] == "offline-run-20261101_120000-abcd1"
-    assert [path.name for path in tracking.glob("wandb/offline-run-*")] == ["offline-run-20261104_120000-abcd4"]
-
-
 import polars as pl
 import pytest
 
@@ -94,3 +47,50 @@ def test_a_key_makes_tracking_online_and_its_absence_offline(monkeypatch):
     assert tracking_mode() == "offline"
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert tracking_mode() == "disabled"
+
+
+from flight_delay.models.registry import registry_folder, set_alias, versions
+
+
+def test_old_versions_go_but_none_that_an_alias_points_at_or_did(tmp_path):
+    import json
+
+    from flight_delay.core.config import settings
+
+    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
+    for number in range(1, 9):
+        (registry_folder(config) / f"v{number}").mkdir(parents=True)
+        (registry_folder(config) / f"v{number}" / "digests.json").write_text("{}")
+    assert prune(config) == [] and len(versions(config)) == 8  # nothing says which of them ever served
+    for alias, version in (("champion", "v1"), ("champion", "v3"), ("canary", "v4")):
+        set_alias(alias, version, "a test", config)
+    assert sorted(prune(config)) == ["v2", "v5", "v6"] and prune(config) == []
+    assert versions(config) == ["v1", "v3", "v4", "v7", "v8"]
+    (registry_folder(config) / "history.jsonl").write_text(json.dumps({"version": "v3"}) + "\n{torn")
+    assert prune(config.model_copy(update={"keep_versions": 1})) == []
+
+
+def test_what_wandb_staged_goes_when_newer_runs_fill_the_number_that_is_kept(tmp_path):
+    import os
+    from datetime import datetime
+
+    from flight_delay.core.config import settings
+
+    config = settings(root=tmp_path, home=tmp_path, keep_versions=2)
+    tracking = tmp_path / "tracking"
+    (tracking / "data" / "artifacts" / "staging").mkdir(parents=True)
+    for day in (1, 2, 3, 4):  # each run stages two files
+        run = tracking / "wandb" / f"offline-run-202611{day:02}_120000-abcd{day}"
+        run.mkdir(parents=True)
+        at = datetime(2026, 11, day, 12, 0, 5).timestamp()
+        for number in (1, 2):
+            staged = tracking / "data" / "artifacts" / "staging" / f"tmp{day}{number}"
+            staged.write_text("part of a model")
+            os.utime(staged, (at, at))
+        os.utime(run, (at, at))
+    now = datetime(2026, 11, 5).astimezone()
+    assert sorted(prune(config, now)) == ["tmp11", "tmp12", "tmp21", "tmp22"] and prune(config, now) == []
+    assert len(list(tracking.glob("wandb/offline-run-*"))) == 4
+    later = config.model_copy(update={"keep_days": 1})
+    assert sorted(prune(later, now))[0] == "offline-run-20261101_120000-abcd1"
+    assert [path.name for path in tracking.glob("wandb/offline-run-*")] == ["offline-run-20261104_120000-abcd4"]

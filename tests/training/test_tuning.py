@@ -11,6 +11,7 @@ import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.sources.tables import Tables
 from flight_delay.training.blocks import split
+from flight_delay.training.tuning import _candidate_cost
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -38,6 +39,9 @@ CHEAP = {
     "extra trees": {"n_estimators": 50, "min_samples_leaf": 20, "max_features": 0.3},
     "ridge": {"alpha": 100.0},
 }
+
+
+from flight_delay.training.tuning import _open_study
 
 
 @pytest.mark.model

@@ -9,7 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.evaluation",
     submod_attrs={
-        "metrics": ["metrics"],
+        "metrics": ["day_block_interval", "measure"],
         "baselines": ["Outcomes", "evaluate"],
         "segments": ["by_segment"],
     },

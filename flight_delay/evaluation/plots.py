@@ -60,15 +60,15 @@ class Picture:
         self.svg, self.sentence = bare[bare.index("<svg") :], sentence
 
     def _repr_html_(self) -> str:
-        said = html.escape(self.sentence)
-        return f'<figure role="img" aria-label="{said}">{self.svg}<figcaption>{said}</figcaption></figure>'
+        sentence_html = html.escape(self.sentence)
+        return f'<figure role="img" aria-label="{sentence_html}">{self.svg}<figcaption>{sentence_html}</figcaption></figure>'
 
 # %% ../../nbs/evaluation/53_plots.ipynb #5d5b929c
 def label_of(name: str) -> str:
     "A name as a reader knows it."
     return name.replace("_", " ")
 
-
+# %% ../../nbs/evaluation/53_plots.ipynb #f89bb061
 def _shades(names: Sequence[str]) -> list[tuple[str, Any]]:  # name, colour
     "From blue for the first to orange for the last."
     scale = mpl.colors.LinearSegmentedColormap.from_list("", [BLUE, "#8f78a8", ORANGE])
@@ -127,18 +127,18 @@ def plot_over_time(
 ) -> Picture:
     "Whether a share holds week after week, or month after month."
     figure, axes = plt.subplots()
-    said, level = {"coverage_80": ("delays inside the 80 % interval", 80)}.get(metric, (label_of(metric), 0))
+    axis_label, level = {"coverage_80": ("delays inside the 80 % interval", 80)}.get(metric, (label_of(metric), 0))
     axes.axhline(level, color=GREY, linestyle=":")
     for i, (name, colour) in enumerate(_shades(list(tables))):
         table = tables[name]
         share = 100 * table[metric]
-        spread = [share - 100 * table[f"{metric}_low"], 100 * table[f"{metric}_high"] - share]
+        errors = [share - 100 * table[f"{metric}_low"], 100 * table[f"{metric}_high"] - share]
         place = np.arange(table.height) + 0.12 * (i - (len(tables) - 1) / 2)
-        axes.errorbar(place, share, spread, fmt="o-", markersize=4, linewidth=1, color=colour, label=label_of(name))
+        axes.errorbar(place, share, errors, fmt="o-", markersize=4, linewidth=1, color=colour, label=label_of(name))
     axes.set_xticks(range(table.height), [when[5:] for when in table["segment"]])
-    axes.set(xlabel=f"{unit} of the year", ylabel=f"{said} (%)")
+    axes.set(xlabel=f"{unit} of the year", ylabel=f"{axis_label} (%)")
     axes.legend(**ABOVE)
-    return Picture(figure, f"{said.capitalize()}, by {unit} and horizon, with 95 % intervals; dotted: {level} %.")
+    return Picture(figure, f"{axis_label.capitalize()}, by {unit} and horizon, with 95 % intervals; dotted: {level} %.")
 
 # %% ../../nbs/evaluation/53_plots.ipynb #1177f4ed
 @mpl.rc_context(PLOT_STYLE)
@@ -185,8 +185,8 @@ def plot_lead(table: pl.DataFrame) -> Picture:  # lead_minutes (0: push-back), a
     table = table.rename(lambda name: name.replace("auc_15", "auc")).sort("lead_minutes", descending=True)
     hours, named = table["lead_minutes"] / 60, [str(hour) for hour in LEAD_TICKS_HOURS]
     figure, axes = plt.subplots()
-    for column, (said, colour) in LEAD_LINES.items():
-        axes.plot(hours, table[column], "o-", markersize=3, color=colour, label=said)
+    for column, (line_label, colour) in LEAD_LINES.items():
+        axes.plot(hours, table[column], "o-", markersize=3, color=colour, label=line_label)
         if f"{column}_low" in table.columns:
             ends = table[f"{column}_low"], table[f"{column}_high"]
             axes.fill_between(hours, *ends, color=colour, alpha=0.2, linewidth=0)

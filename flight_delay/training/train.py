@@ -191,6 +191,24 @@ def _card_digests(names: Sequence[str]) -> dict[str, Any]:
         "feature_digests": {name: digests[name] for name in names},
     }
 
+# %% ../../nbs/training/64_train.ipynb #c61ecaea
+TABLES = ("flights", "weather", "aircraft", "airports", "carriers")
+
+
+def _card_metrics(trained: Trained) -> dict[str, Any]:
+    "How good it is, for a card."
+    return {
+        "ensemble": _without_nan(trained.ensemble.to_dicts()),
+        "test": _without_nan(trained.test.to_dicts()),
+        "validation": _without_nan(trained.validation.to_dicts()),
+        "cancellation": _without_nan(trained.cancellation.to_dicts()),
+        "probes": trained.probes.to_dicts(),
+        "importance": {
+            stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
+        },
+        **card_sections(trained.measured, trained.outcomes),
+    }
+
 # %% ../../nbs/training/64_train.ipynb #c17f8aaa
 def model_card(
     tables: Tables,
@@ -232,21 +250,3 @@ def trained_on(
     counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
     span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
     return span | {name: dict(table.iter_rows()) for name, table in counts.items()}
-
-# %% ../../nbs/training/64_train.ipynb #c61ecaea
-TABLES = ("flights", "weather", "aircraft", "airports", "carriers")
-
-
-def _card_metrics(trained: Trained) -> dict[str, Any]:
-    "How good it is, for a card."
-    return {
-        "ensemble": _without_nan(trained.ensemble.to_dicts()),
-        "test": _without_nan(trained.test.to_dicts()),
-        "validation": _without_nan(trained.validation.to_dicts()),
-        "cancellation": _without_nan(trained.cancellation.to_dicts()),
-        "probes": trained.probes.to_dicts(),
-        "importance": {
-            stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
-        },
-        **card_sections(trained.measured, trained.outcomes),
-    }

@@ -81,8 +81,8 @@ figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; } figcapt
 """
 
 # %% ../../nbs/core/04_pages.ipynb #6699bf6b
-_LAYOUT_STYLE = """pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem; border-radius: .3rem;
-  white-space: pre-wrap; }
+_LAYOUT_STYLE = """pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .82rem;
+  border-radius: .3rem; white-space: pre-wrap; }
 details { margin: .3rem 0; } summary { color: var(--soft); cursor: pointer; font-size: .8rem; }
 .failure { border-left: 4px solid var(--fail); padding-left: 1rem; margin: 1.2rem 0; }
 .good { color: var(--ok); } .bad { color: var(--fail); } img { max-width: 100%; height: auto; }

@@ -63,7 +63,8 @@ def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     if wrong:
         name, value = next(iter(wrong.items()))
         raise NotANumber(
-            f"a metric must be a finite number; {name} is {value!r}; leave it out, or correct the division or the empty table that it comes from."
+            f"a metric must be a finite number; {name} is {value!r}; "
+            "leave it out, or correct the division or the empty table that it comes from."
         )
     return {name: float(value) for name, value in metrics.items()}
 

@@ -154,7 +154,8 @@ def parse(text: str) -> list[Entry]:
     entries = tables.pop("job", [])
     if tables or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(
-            f"schedule.toml must hold [[job]] tables and nothing else; got {', '.join(tables) or 'job'!r}; put each entry under a [[job]] line."
+            f"schedule.toml must hold [[job]] tables and nothing else; got {', '.join(tables) or 'job'!r}; "
+            "put each entry under a [[job]] line."
         )
     checked = []
     for number, entry in enumerate(entries, 1):
@@ -183,7 +184,8 @@ def _check_links(entries: Sequence[Entry]) -> None:
             raise BadInput(f"schedule.toml: an entry must have a cron line or follow another; got {entry.name!r}; give it one.")
         if entry.name in (ring := _following(entry, entries)):
             raise BadInput(
-                f"schedule.toml: nothing may follow itself; got {entry.name!r} after {', '.join(ring)}; take one of them out of then."
+                f"schedule.toml: nothing may follow itself; got {entry.name!r} after {', '.join(ring)}; "
+                "take one of them out of then."
             )
 
 # %% ../../nbs/runs/87_schedule.ipynb #e33aba11
@@ -300,7 +302,8 @@ def newest_slot(entry: Entry) -> datetime:
     "The newest slot that is due now."
     if entry.cron is None:
         raise BadInput(
-            f"entry must have a cron line of its own; {entry.name!r} follows another; name the slot of the entry that it follows."
+            f"entry must have a cron line of its own; {entry.name!r} follows another; "
+            "name the slot of the entry that it follows."
         )
     return last_due(entry, datetime.now(UTC))
 

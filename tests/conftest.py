@@ -35,7 +35,7 @@ def served(tmp_path_factory):
     from flight_delay.models import registry
     from flight_delay.training import blocks as training_blocks
     from flight_delay.training import promotion
-    from flight_delay.training import train
+    from flight_delay.training.train import model_card, train
     from flight_delay.sources.tables import Tables
 
     config = settings(home=tmp_path_factory.mktemp("served"), reports=tmp_path_factory.mktemp("reports"))
@@ -43,8 +43,8 @@ def served(tmp_path_factory):
     flights, weather = nyc.flights.filter(pl.col("scheduled_departure") < end), nyc.weather.filter(pl.col("known_at") < end)
     winter = Tables(flights, weather, nyc.aircraft, nyc.airports, nyc.carriers, source="winter")
     blocks, horizons = training_blocks.split(winter.flights), ["two_hours", "pushback"]
-    trained = train.train(winter, blocks, horizons)
-    described = train.model_card(winter, blocks, trained, horizons, 0, False)
+    trained = train(winter, blocks, horizons)
+    described = model_card(winter, blocks, trained, horizons, 0, False)
     version = promotion.register_challenger(trained.model, described, promotion.Decision(True, "first"), config)
     registry.set_alias("champion", version, "first", config)
     return config

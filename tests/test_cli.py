@@ -35,11 +35,11 @@ def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
 @pytest.mark.model
 @pytest.mark.slow
 def test_predict_answers_in_json(served):
-    found = flight_delay(
+    process_result = flight_delay(
         "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "weather_condition=snow", FLIGHT_DELAY_HOME=str(served.home)
     )
-    assert found.returncode == 0, found.stderr
-    assert json.loads(found.stdout)["model_version"] == "v1"
+    assert process_result.returncode == 0, process_result.stderr
+    assert json.loads(process_result.stdout)["model_version"] == "v1"
     listed = flight_delay("models", "list", FLIGHT_DELAY_HOME=str(served.home))
     assert "champion" in listed.stdout
 
@@ -47,9 +47,10 @@ def test_predict_answers_in_json(served):
 def test_the_base_install_suffices_for_serving():
     "None of what only training needs is imported by the API."
     heavy = "torch xgboost shap wandb sklearn matplotlib papermill nbconvert pandas"
-    code = f"import sys, flight_delay.cli; from flight_delay.serving import PredictionService, create_app; print([m for m in '{heavy}'.split() if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert set(json.loads(found.stdout.replace("'", '"'))) <= {"pandas"}  # pandera loads pandas where it is installed
+    code = "import sys, flight_delay.cli; from flight_delay.serving import PredictionService, create_app; "
+    code += f"print([m for m in '{heavy}'.split() if m in sys.modules])"
+    process_result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert set(json.loads(process_result.stdout.replace("'", '"'))) <= {"pandas"}  # pandera loads pandas where it is installed
 
 
 def test_help_and_the_face_of_serving_load_nothing_heavy():
@@ -196,10 +197,10 @@ def test_runs_that_have_not_ended_are_listed_with_whether_they_live(typed, home)
     for number in "12":
         folder = home.reports / f".unfinished-figure-2026030{number}T060000Z-abc"
         folder.mkdir(parents=True)
-        made = history.Run(
+        unfinished_run = history.Run(
             "figure", folder.name.removeprefix(".unfinished-figure-"), f"2026-03-0{number}T06:00:00", state="running"
         )
-        (folder / "run.json").write_text(history.run_record(made))
+        (folder / "run.json").write_text(history.run_record(unfinished_run))
     with FileLock(history.lock_folder(home) / f"{folder.name}.lock"):
         code, output, _ = typed("reports", "list")
     alive, gone = (line for line in output.splitlines() if "running" in line)
@@ -222,8 +223,8 @@ def test_a_slot_that_is_done_is_called_so_with_its_verdict(typed, figure_project
 
     (entry,), slot = runs_schedule.read_schedule(), datetime(2026, 3, 9, 10, tzinfo=UTC)
     for state in ("ok", "fail"):
-        made = dispatch.SlotRecord(entry="weekly", slot=slot, state=state, exit_code=8, ended_at=slot)
-        dispatch.write_slot_record(made, entry, home)
+        slot_record = dispatch.SlotRecord(entry="weekly", slot=slot, state=state, exit_code=8, ended_at=slot)
+        dispatch.write_slot_record(slot_record, entry, home)
         code, output, errors = typed("schedule", "fire", "weekly", "--slot", "2026-03-09T06:00")
         assert (code, errors) == (0, "") and output.startswith("already done: weekly for 2026-03-09T10:00")
         assert f"ended {state} at" in output
@@ -266,9 +267,9 @@ def test_a_source_with_a_missing_column_stops_the_job_loudly(served, small_sourc
     text = (broken / "weather.csv").read_text().replace("visib", "haze", 1)
     (broken / "weather.csv").write_text(text)
     before = champion_of(served.home)
-    places = {"FLIGHT_DELAY_HOME": str(served.home), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
-    found = flight_delay("run", "train", "-p", f"source={broken}", **places)
-    assert found.returncode == 3 and "weather.csv lacks the column visib" in found.stderr
+    environment = {"FLIGHT_DELAY_HOME": str(served.home), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
+    process_result = flight_delay("run", "train", "-p", f"source={broken}", **environment)
+    assert process_result.returncode == 3 and "weather.csv lacks the column visib" in process_result.stderr
     (report,) = (tmp_path / "reports" / "train").glob("*/report.html")
     assert "weather.csv lacks the column visib" in report.read_text()
     assert champion_of(served.home) == before
@@ -280,11 +281,11 @@ def test_a_source_with_a_missing_column_stops_the_job_loudly(served, small_sourc
 def test_a_training_job_killed_at_any_moment_leaves_the_champion(served, small_source, tmp_path):
     command = [sys.executable, "-m", "flight_delay.cli", "run", "train", "-p", f"source={small_source}"]
     command += ["-p", 'horizons=["two_hours", "pushback"]', "-p", "seed=7"]
-    places = {"FLIGHT_DELAY_HOME": str(tmp_path / "home"), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
+    environment = {"FLIGHT_DELAY_HOME": str(tmp_path / "home"), "FLIGHT_DELAY_REPORTS": str(tmp_path / "reports")}
     shutil.copytree(served.home, tmp_path / "home")
     before = champion_of(tmp_path / "home")
     for seconds in (6, 14, 22, 30, 38):  # from the start of the kernel to the registry
-        process = subprocess.Popen(command, env=os.environ | places, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL, start_new_session=True)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
         killed = process.poll() is None
@@ -294,6 +295,6 @@ def test_a_training_job_killed_at_any_moment_leaves_the_champion(served, small_s
             assert champion_of(tmp_path / "home") == before
         else:
             before = champion_of(tmp_path / "home")
-    assert flight_delay("reports", "index", **places).returncode == 0
+    assert flight_delay("reports", "index", **environment).returncode == 0
     kept = history.runs(settings(reports=tmp_path / "reports"))
-    assert kept and {made.failure for made in kept} <= {None, "interrupted"}
+    assert kept and {record.failure for record in kept} <= {None, "interrupted"}

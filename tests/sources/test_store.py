@@ -139,7 +139,8 @@ from flight_delay.sources.files import FILES, TABLES
 from flight_delay.sources.nycflights13 import MISSING_AIRPORTS
 from datetime import date, timedelta
 
-HEADER = "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,tailnum,origin,dest,distance"
+HEADER = "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,"
+HEADER += "carrier,flight,tailnum,origin,dest,distance"
 TINY = {
     "flights.csv": [
         HEADER,

@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "registry": ["aliases", "load", "register", "set_alias", "versions"],
         "delay_model": ["DelayModel"],
+        "fit": ["fit"],
     },
 )

@@ -10,31 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from flight_delay.features.declarations import ledger
-from flight_delay.models.calibration import BANDS, bands_of
+from ..features.declarations import ledger
+from .calibration import BANDS, bands_of
 from flight_delay.models.delay_model import (
     GRAPH,
-<<<<<<< ours
     LANDING_KNOWN_MINUTES,
     DelayModel,
-    before_waiting,
     exceedances,
+    exceedances_before_waiting,
     least_delay,
+    minutes_overdue,
     not_before,
     raw_scores,
-    waited,
-=======
-    DelayModel,
-    exceedances_before_waiting,
-    exceedances,
-    raw_scores,
-    minutes_overdue,
->>>>>>> theirs
 )
-from flight_delay.models.distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
-from flight_delay.models.phrases import PHRASES, THEMES, phrase, themes
-from flight_delay.models.tree_shap import _model_paths, tree_shares
-from flight_delay.models.trees import OFFSET_FEATURE, feature_matrix
+from .distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
+from .phrases import PHRASES, THEMES, phrase, themes
+from .tree_shap import _model_paths, tree_shares
+from .trees import OFFSET_FEATURE, feature_matrix
 
 # %% ../../nbs/models/49_explanation.ipynb #c4170de9
 @dataclass(frozen=True)

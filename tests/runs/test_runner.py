@@ -280,7 +280,8 @@ def test_what_has_a_secrets_shape_is_in_no_file_of_the_run(house, monkeypatch):
 def begin(house, job, first="pass"):
     "A run in a process of its own, which may do something first."
     places = {"FLIGHT_DELAY_ROOT": house.root, "FLIGHT_DELAY_HOME": house.home, "FLIGHT_DELAY_REPORTS": house.reports}
-    code = f"import os, sys; from flight_delay.runs import executor, report, runner; {first}; sys.exit(runner.run({job!r}).exit_code)"
+    imports = "import os, sys; from flight_delay.runs import executor, report, runner"
+    code = f"{imports}; {first}; sys.exit(runner.run({job!r}).exit_code)"
     environment = os.environ | {name: str(place) for name, place in places.items()}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

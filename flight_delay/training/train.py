@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TABLES', 'Trained',
-           'outcomes_between', 'choose_and_validate', 'train', 'by_lead', 'staleness', 'leak_reasons', 'model_card',
-           'trained_on']
+           'outcomes_between', 'choose_and_validate', 'train', 'by_lead', 'staleness', 'leak_reasons', 'trained_on',
+           'model_card']
 
 # %% ../../nbs/training/64_train.ipynb #b1670739
 from collections.abc import Mapping, Sequence
@@ -209,6 +209,17 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
         **card_sections(trained.measured, trained.outcomes),
     }
 
+# %% ../../nbs/training/64_train.ipynb #d4b8e611
+def trained_on(
+    flights: pl.DataFrame, until: datetime
+) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
+    "How many flights of each airline, origin and route a model has learned from, for its card."
+    past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
+    names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
+    counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
+    span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
+    return span | {name: dict(table.iter_rows()) for name, table in counts.items()}
+
 # %% ../../nbs/training/64_train.ipynb #c17f8aaa
 def model_card(
     tables: Tables,
@@ -239,14 +250,3 @@ def model_card(
         "trees": {head: {**trees.settings_with(trees.TREES, params), **own} for head, own in trees.SCORES.items()},
         "network": trees.settings_with(network.NETWORK, params),
     } | _card_metrics(trained)
-
-# %% ../../nbs/training/64_train.ipynb #d4b8e611
-def trained_on(
-    flights: pl.DataFrame, until: datetime
-) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
-    "How many flights of each airline, origin and route a model has learned from, for its card."
-    past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
-    names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
-    counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
-    span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
-    return span | {name: dict(table.iter_rows()) for name, table in counts.items()}

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 # %% ../../nbs/core/03_secrets.ipynb #8b95a552
 SECRET_WORDS = re.compile(
-    "keys?|apikey|tokens?|pass|pwd|pat|auth|jwt|bearer|cookies?|passphrase|passcode|secrets?|credentials?|webhook"
+    "keys?|apikey|tokens?|pass|(?!old)[a-z0-9]*pwd|pat|auth|jwt|bearer|cookies?|passphrase|passcode|secrets?|credentials?|webhook"
 )
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
@@ -57,7 +57,7 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:  # longest first
     values: set[str] = set()
     for name, value in environment.items():
         if is_secret_name(name) and not (os.sep in value and os.path.exists(value)):
-            values.add(value.strip())
+            values |= {value.strip(), *map(str.strip, value.splitlines())}
             if name.lower().endswith(PLURALS):
                 values |= {part.strip("\"'[]") for part in re.split(r"[\s,;]+", value)}
         shaped = [value[start:end] for start, end in _shaped(value)]
@@ -87,8 +87,10 @@ _NAMES = (
 )
 _PLAIN = r"(?!(?:none|null|true|false|\d{1,5})(?![^\s\"'&;,<>)}\]]))"  # not a secret, whatever it is called
 _FOLDED = (
-    rf"{_NAMES}(?:\\?[\"'])?(?:=|\s*[:=]\s*(?=\\?[\"']))(?P<quote>\\?[\"'])?"
+    rf"{_NAMES}(?:\\?[\"'])?(?:=|\s*[:=]\s*(?=\\?[\"']|\d{{6}}))(?P<quote>\\?[\"'])?"
     rf"(?P<secret>{_PLAIN}(?(quote)[^\"'\\\n<>]|[^\s\"'&;<>\\,)}}\]]){{4,}})",
+    rf"{_NAMES}\s*[:=][ \t]+(?P<secret>(?=[^\s\"'<>]*\d)(?=[^\s\"'<>]*[a-z])[^\s\"'<>,;()\[\]{{}}]{{6,}})",
+    r"x-[\w-]*(?:key|token|secret|auth)[\w-]*:[ \t]*(?P<secret>[^\s\"'<>]{6,})",
     r"[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s\"'&;<>]{6,})",
     r"bearer\s+(?P<secret>[\w.~+/=-]{16,})",
     r"authorization:\s*(?:\w+\s+)?+(?P<secret>[\w.~+/=-]{6,})",
@@ -97,6 +99,7 @@ _FOLDED = (
 _EXACT = (
     r"://[^/\s:@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#]|$))(?:(?!://)[^\s\"'<>])+)@(?=[\w.\[-])",  # a port is no password
     r"://(?P<secret>[^/\s:@\"'<>]{16,})@",
+    r"(?<![\w/+-])(?P<secret>(?:hf_\w{16,}|sk-ant-[\w-]{10,}|AIza[\w-]{35})(?![\w-]))",
     r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----(?P<secret>[\s\S]+?)(?:-----END|\Z)",
 )
 
@@ -134,7 +137,7 @@ def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
     "A text, or what is made of texts, with every secret hidden, also as JSON, HTML, Python or an address would write it."
     if isinstance(value, str):
         for secret in secrets:
-            for form in {secret, json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1], quote(secret, safe="")}:
+            for form in {secret, json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}:
                 value = value.replace(form, MASK)
         return _shapes_hidden(value)
     if isinstance(value, Mapping):

@@ -137,7 +137,14 @@ def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
     "A text, or what is made of texts, with every secret hidden, also as JSON, HTML, Python or an address would write it."
     if isinstance(value, str):
         for secret in secrets:
-            for form in {secret, json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)}:
+            for form in {
+                secret,
+                json.dumps(secret)[1:-1],
+                html.escape(secret),
+                repr(secret)[1:-1],
+                quote(secret, safe=""),
+                quote_plus(secret),
+            }:
                 value = value.replace(form, MASK)
         return _shapes_hidden(value)
     if isinstance(value, Mapping):

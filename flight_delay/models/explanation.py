@@ -148,10 +148,10 @@ def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:
     ]
 
 # %% ../../nbs/models/49_explanation.ipynb #bc35c9f6
-def _waiting_sentence(minutes_overdue: float, least: float) -> str:  # as `waited` and `least_delay` give them
+def _waiting_sentence(overdue: float, least: float) -> str:  # as `minutes_overdue` and `least_delay` give them
     "What the clock says of a flight that has not left, or not landed."
-    if minutes_overdue > 0 or not np.isfinite(least):
-        return f"it should have left {minutes_overdue:.0f} minutes ago and has not"
+    if overdue > 0 or not np.isfinite(least):
+        return f"it should have left {overdue:.0f} minutes ago and has not"
     past = least + LANDING_KNOWN_MINUTES
     return f"it is still under way {abs(past):.0f} minutes {'after' if past > 0 else 'before'} it was due to land"
 
@@ -165,21 +165,22 @@ def reasons(
     score: str = "minutes",  # explains delay_minutes; late: p_15
 ) -> list[_Why]:  # one for each row
     "Why each answer is what it is."
-    explained, explanations = explain(model, X, head), []
-    steps, x = _steps_to_the_answer(model, X, head), feature_matrix(model.features, X)
-    waits = [_waiting_sentence(*of_it) for of_it in zip(waited(model, x), least_delay(model, x), strict=True)]
+    explained, explanations = explain(model, X, score), []
+    steps, x = _steps_to_the_answer(model, X, score), feature_matrix(model.features, X)
+    pairs = zip(minutes_overdue(model, x), least_delay(model, x), strict=True)
+    waits = [_waiting_sentence(overdue, least) for overdue, least in pairs]
     for i, row in enumerate(X.iter_rows(named=True)):
         usual, trees, scale = explained.base[i], explained.predicted[i], 1.0
         if score == "late":
             odds, (usual, trees) = trees - usual, 1 / (1 + np.exp(-np.array([usual, trees])))
             scale = (trees - usual) / odds if abs(odds) > 1e-6 else trees * (1 - trees)
         shares = dict(zip(model.features, explained.values[i].tolist(), strict=True))
-        because = _reasons_of(row, shares, float(scale))
-        unknown = [THEMES.get(reason.theme, reason.theme) for reason in because if not reason.known]
-        because += _step_reasons(trees, steps[i], waits[i])
-        because = sorted((r for r in because if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
-        unit = "min" if head == "minutes" else "share"
-        explanations.append(_Why(unit, float(usual), float(steps[i, -1]), because, unknown))
+        row_reasons = _reasons_of(row, shares, float(scale))
+        unknown = [THEMES.get(reason.theme, reason.theme) for reason in row_reasons if not reason.known]
+        row_reasons += _step_reasons(trees, steps[i], waits[i])
+        row_reasons = sorted((r for r in row_reasons if abs(r.push) > LEAST_PUSH), key=lambda reason: -abs(reason.push))
+        unit = "min" if score == "minutes" else "share"
+        explanations.append(_Why(unit, float(usual), float(steps[i, -1]), row_reasons, unknown))
     return explanations
 
 # %% ../../nbs/models/49_explanation.ipynb #975879df

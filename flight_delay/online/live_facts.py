@@ -27,8 +27,10 @@ def _known_until(tables: Tables, until: datetime) -> Tables:
     left, landed = pl.col("actual_departure") <= until, pl.col("actual_arrival") <= until
     taxi_out = pl.duration(milliseconds=(pl.col("taxi_out") * MINUTE_MS).cast(pl.Int64))
     took_off = pl.col("actual_departure") + taxi_out <= until
-    cancellation_known = pl.coalesce("actual_departure", "scheduled_departure") <= until
     due = pl.max_horizontal("actual_departure", "scheduled_arrival") <= until
+    cancellation_known = (
+        pl.when(pl.col("actual_departure").is_null()).then(pl.col("scheduled_departure") <= until).otherwise(due)
+    )
     flights = tables.flights.with_columns(
         departure_delay=pl.when(left).then("departure_delay"),
         taxi_out=pl.when(took_off).then("taxi_out"),
@@ -157,7 +159,10 @@ def _change_flight(
     "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
     columns, changed = state.engine.columns["flights"], set(changes)
     for name in changed & {"cancelled", "diverted"}:
-        state.announced_at.setdefault((name, row), _newest_fact(state))
+        if changes[name]:
+            state.announced_at.setdefault((name, row), _newest_fact(state))
+        else:  # taken back: told again, it is known from then on
+            state.announced_at.pop((name, row), None)
     for name, value in changes.items():
         if name == "diverted":
             state.changes.setdefault(row, {})[name] = bool(value)

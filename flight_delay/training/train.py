@@ -7,7 +7,7 @@ __all__ = ['EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS', 'STALE_ASKED', '
 
 # %% ../../nbs/training/64_train.ipynb #b1670739
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +53,9 @@ class Trained:
     probes: pl.DataFrame  # as `leaks.probes` gives it
     cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
     source: str = ""  # whose flights it has learned from
+    cancelled: dict[str, Outcomes] = field(
+        default_factory=dict
+    )  # the same about the cancelled ones, by horizon before departure
 
 # %% ../../nbs/training/64_train.ipynb #fb72e5a5
 def outcomes_between(tables: Tables, start: datetime, end: datetime, horizons: Sequence[str]) -> dict[str, Outcomes]:
@@ -60,6 +63,16 @@ def outcomes_between(tables: Tables, start: datetime, end: datetime, horizons: S
     flights = tables.flights.filter(pl.col("scheduled_departure") >= start, pl.col("scheduled_departure") < end)
     by_name = {name: with_outcomes(tables, queries.at_horizon(flights, name)) for name in horizons}
     return {name: outcomes for name, outcomes in by_name.items() if outcomes.flights.height}
+
+# %% ../../nbs/training/64_train.ipynb #f2a30005
+def _cancelled_outcomes(tables: Tables, blocks: Split, horizons: Sequence[str]) -> dict[str, Outcomes]:
+    "The questions before departure about the test block's cancelled flights, by horizon."
+    departures = pl.col("scheduled_departure")
+    gone = tables.flights.filter("cancelled", departures >= blocks.validate_until, departures < blocks.test_until)
+    if gone.is_empty():
+        return {}
+    before = [name for name in horizons if queries.HORIZONS[name].stage == "scheduled"]
+    return {name: with_outcomes(tables, queries.at_horizon(gone, name), cancelled=True) for name in before}
 
 # %% ../../nbs/training/64_train.ipynb #5b6a7a56
 def choose_and_validate(
@@ -124,7 +137,8 @@ def train(
         samples.setdefault(stage, []).append(asked.X.sample(min(EXPLAINED_FLIGHTS, asked.X.height), seed=seed))
     explained = {stage: importance(measured, pl.concat(xs)) for stage, xs in samples.items()}
     suspect, cancelled = probes(tables, blocks, seed), _cancellations(measured, tables, blocks, horizons)
-    return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled, tables.source)
+    gone = _cancelled_outcomes(tables, blocks, horizons)
+    return Trained(model, measured, ensemble, validation, test, outcomes, explained, suspect, cancelled, tables.source, gone)
 
 # %% ../../nbs/training/64_train.ipynb #32252029
 CURVE_HOURS = (168, 96, 48, 24, 12, 8, 6, 4, 3, 2, 1, 0.5)

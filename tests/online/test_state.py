@@ -456,6 +456,46 @@ def test_a_caller_who_knows_of_a_departure_overrules_a_cancellation(storm, ended
     assert known_fate(state, told | {"flight_number": 9999}, later) is None
 
 
+@pytest.mark.data
+@pytest.mark.parametrize("stage", ["cancelled", "diverted"])
+def test_a_snapshot_keeps_when_a_fate_was_told(storm, ended, tmp_path, stage):
+    flight, hour = ended[stage], timedelta(hours=1)
+    told = flight["scheduled_departure"] - 2 * hour if stage == "cancelled" else flight["actual_departure"] + hour / 4
+    state = State.from_tables(storm, until=told)
+    state.observe({"kind": stage, "flight_id": flight["flight_id"]})
+    moments = [told - hour, told, told + hour / 4]
+    state.snapshot(tmp_path / "kept")
+    assert fates_at(State.restore(tmp_path / "kept"), flight["flight_id"], flight, moments) == [None, stage, stage]
+
+
+@pytest.mark.data
+def test_a_fate_that_was_taken_back_is_known_from_when_it_is_told_again(storm, ended):
+    flight, hour = ended["cancelled"], timedelta(hours=1)
+    first, again = (flight["scheduled_departure"] - hours * hour for hours in (4, 2))
+    state, told = State.from_tables(storm, until=first), {"kind": "cancelled", "flight_id": flight["flight_id"]}
+    for event in (told, told | {"cancelled": False}):
+        state.observe(event)
+    for _, event in events_of(storm, first, again):
+        state.observe(event)
+    state.observe(told)
+    assert fates_at(state, flight["flight_id"], flight, [first, again - hour, again]) == [None, None, "cancelled"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("through", ["tables", "a start at that instant"])
+def test_a_cancellation_after_the_departure_is_known_when_the_flight_is_missed(storm, ended, through):
+    gone, minute = ended["landed"], timedelta(minutes=1)
+    ours = pl.col("flight_id") == gone["flight_id"]
+    changed = storm.flights.with_columns(
+        cancelled=pl.col("cancelled") | ours, arrival_delay=pl.when(~ours).then("arrival_delay")
+    )
+    tables = replace(storm, flights=changed.with_columns(actual_times()))
+    missed = gone["scheduled_arrival"] + max(gone["departure_delay"], 0) * minute
+    for at, stage in ((gone["actual_departure"], None), (missed - minute, None), (missed, "cancelled")):
+        state = State.from_tables(tables) if through == "tables" else State.from_tables(tables, until=at)
+        assert fates_at(state, gone["flight_id"], gone, [at]) == [stage]
+
+
 from flight_delay.online.described import fleet_of_type
 
 

@@ -248,3 +248,27 @@ def test_ordinary_text_stays_readable(line):
 def test_a_secret_in_the_value_of_an_ordinary_variable_is_hidden_alone_too(name):
     for value, secret in (("Server=db;Password=pl4nted!", "pl4nted!"), ("pg://me:pl4/n%40ted@host/db", "pl4/n@ted")):
         assert mask_secrets(f"it is {secret}", secret_values({name: value})) == f"it is {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("X-Api-Key: pl4nted123456", "pl4nted"),
+        ("password: pl4nted1", "pl4nted"),
+        ("PASSWORD = pl4nted1", "pl4nted"),
+        ('{"password": 123456789}', "123456789"),
+        ("load hf_" + "abcdefghijklmnopqrstuvwxyzABCDEF12", "abcdef"),
+        ("key AIza" + "SyA-1234567890abcdefghijklmnopqrstu", "1234567890"),
+        ("sk-ant-" + "api03-abcdefghijklmnop", "abcdefg"),
+    ],
+)
+def test_headers_settings_numbers_and_further_tokens_are_hidden(text, secret):
+    hidden = mask_secrets(text, [])
+    assert secret not in hidden and MASK in hidden and mask_secrets(hidden, []) == hidden
+
+
+def test_a_secret_is_hidden_as_a_form_sends_it_line_by_line_and_under_a_short_name():
+    values = {"SMTP_PASSWORD": "correct horse battery", "MULTI_SECRET": "line one 1\nline two 2", "MYPWD": "zx81zx81"}
+    secrets = secret_values(values | {"OLDPWD": "/gone/for/ever"})
+    text = "q=correct+horse+battery, line two 2, zx81zx81, /gone/for/ever"
+    assert mask_secrets(text, secrets) == f"q={MASK}, {MASK}, {MASK}, /gone/for/ever"

@@ -387,6 +387,7 @@ def test_a_runner_killed_at_any_moment_loses_only_its_run(house):
 
 
 from flight_delay.runs import runner
+from flight_delay.runs.report import PENDING
 
 
 def a_version(house, name):

@@ -38,7 +38,16 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
         extra = pl.lit(0.0) if worse is None else pl.when(worse).then(more).otherwise(0.0)
         outcomes[horizon] = Outcomes(asked.with_columns(cost=costs + pl.col("noise") + extra), flights)
     test = pl.DataFrame({"horizon": list(horizons), "mae_skill": 0.1, "brier_skill": 0.1})
-    return SimpleNamespace(outcomes=outcomes, test=test, timetable_auc=0.5, source=source, measured=None)
+    no_cancellations = pl.DataFrame(schema={"horizon": pl.String, "brier_skill": pl.Float64, "brier_skill_high": pl.Float64})
+    return SimpleNamespace(
+        outcomes=outcomes,
+        test=test,
+        timetable_auc=0.5,
+        source=source,
+        measured=None,
+        cancelled={},
+        cancellation=no_cancellations,
+    )
 
 
 @pytest.fixture
@@ -103,6 +112,52 @@ def test_a_model_of_another_source_is_refused(verdict):
 def test_a_decision_does_not_hang_on_luck(verdict):
     assert not any(verdict(challenger(costs=10.0, seed=seed)).promoted for seed in range(20))
     assert all(verdict(challenger(costs=9.5, seed=seed)).promoted for seed in range(20))
+
+
+@pytest.fixture
+def cancellations(monkeypatch):
+    "Two models' probabilities of cancellation: of the champion and of the challenger, for flights that go and that do not."
+
+    def given(champion, challenger):
+        said = {True: champion, False: challenger}
+        monkeypatch.setattr(
+            promotion,
+            "_cancellation_probability",
+            lambda model, X: np.where(X["cost"].is_null(), *said[model is CHAMPION][::-1]),
+        )
+
+    return given
+
+
+def cancelling(trained, every=40):
+    "A training run of which some more flights were cancelled."
+    for horizon, asked in trained.outcomes.items():
+        some = asked.flights.gather_every(every)
+        X = asked.X.gather_every(every).with_columns(cost=pl.lit(None, pl.Float64))
+        trained.cancelled[horizon] = Outcomes(X, some)
+    return trained
+
+
+def test_better_delays_do_not_buy_worse_cancellations(verdict, cancellations):
+    for challenger_says, promoted in (((0.02, 0.1), True), ((0.02, 0.2), True), ((0.3, 0.3), False), ((0.92, 0.92), False)):
+        cancellations((0.02, 0.1), challenger_says)
+        decision = verdict(cancelling(challenger()))
+        assert decision.promoted == promoted, decision.reason
+        assert promoted or "cancellations at day, Brier score" in decision.reason
+        assert "pushback" not in decision.reason  # asked after it has left, a flight is not cancelled
+
+
+def test_a_challenger_that_calls_cancelled_flights_sure_to_go_is_refused(verdict, cancellations):
+    cancellations((0.02, 0.6), (0.02, 0.02))
+    assert "cancellations at day" in verdict(cancelling(challenger())).reason
+
+
+def test_a_first_model_is_warned_about_cancellations_that_are_far_worse_than_the_usual_rate(verdict):
+    first = challenger()
+    for skill, high, warned in ((-30.0, -20.0, True), (-0.05, -0.01, False), (-0.3, 0.1, False), (0.1, 0.2, False)):
+        first.cancellation = pl.DataFrame({"horizon": ["day"], "brier_skill": [skill], "brier_skill_high": [high]})
+        assert bool(shortcomings(first)) == warned
+    assert shortcomings(first) == []
 
 
 from dataclasses import replace

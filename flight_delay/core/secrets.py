@@ -17,7 +17,8 @@ from urllib.parse import quote, quote_plus, unquote
 
 # %% ../../nbs/core/03_secrets.ipynb #8b95a552
 SECRET_WORDS = re.compile(
-    "keys?|apikey|tokens?|pass|(?!old)[a-z0-9]*pwd|pat|auth|jwt|bearer|cookies?|passphrase|passcode|secrets?|credentials?|webhook"
+    "keys?|apikey|tokens?|pass|(?!old)[a-z0-9]*pwd|pat|auth|jwt|bearer|cookies?|"
+    "passphrase|passcode|secrets?|credentials?|webhook"
 )
 SECRET_PARTS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "credential", "cookie", "bearer")
 KEYS = re.compile(
@@ -71,7 +72,8 @@ DETECTORS = [
 # %% ../../nbs/core/03_secrets.ipynb #a80a81cd
 _NAMES = (
     r"(?:password|passwd|passphrase|passcode|pwd|secret|token|credentials?|jwt|cookie|pass(?<![a-z]pass)|pat(?<![a-z]pat)"
-    r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service|session|shared|signing|storage|subscription)"
+    r"|(?:access|account|api|auth|client|encryption|license|master|private|secret|service|session"
+    r"|shared|signing|storage|subscription)"
     r"[ _-]?keys?)"
 )
 _PLAIN = r"(?!(?:none|null|true|false|\d{1,5})(?![^\s\"'&;,<>)}\]]))"  # not a secret, whatever it is called

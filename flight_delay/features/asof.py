@@ -234,7 +234,8 @@ class Engine:
         self.columns = {name: float_columns(frame, STREAM_COLUMNS[name]) for name, frame in frames.items()}
         self.timetable = timetable_features(frames["flights"], tables.aircraft)
         keys = {key: _key_codes(key, frames) for key in KEYS}
-        self.vocabulary, self.codes = ({key: pair[part] for key, pair in keys.items()} for part in (0, 1))
+        self.vocabulary = {key: words for key, (words, _) in keys.items()}
+        self.codes = {key: codes for key, (_, codes) in keys.items()}
         self.streams = {
             name: _stream_arrays(stream, self.columns[stream.table], self.lag(stream)) for name, stream in STREAMS.items()
         }

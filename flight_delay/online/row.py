@@ -186,7 +186,7 @@ def _next_planned_of_one(state: LiveFacts, one: SingleQuery) -> int:  # its row,
     low = int(np.searchsorted(facts.stamps, stamp(code, one.departs), side="left"))
     high = int(np.searchsorted(facts.stamps, stamp(code, one.departs + reach), side="right"))
     rows = {int(row) for row in facts.rows[low:high]}
-    if tail := state.tails.get(("schedule", "tail", code)):
+    if tail := state.later_facts.get(("schedule", "tail", code)):
         for known, row in tail.newest(one.departs + reach):
             if known < one.departs:
                 break

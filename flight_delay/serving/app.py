@@ -72,8 +72,8 @@ def _add_routes(app: FastAPI, service: PredictionService) -> None:
     @app.get("/model-info", summary="Which model answers, and how good is it?")
     def model_info() -> dict[str, Any]:
         model = service.model
-        shown = ("created_at", "source", "source_digest", "ledger_digest", "commit")
-        shown += ("learned_until", "metrics_are_of", "horizons", "test")
+        made = ("created_at", "source", "source_digest", "ledger_digest", "commit")
+        shown = (*made, "learned_until", "metrics_are_of", "horizons", "test")
         return {"model_version": model.version, "alias": service.config.alias, "features": model.features} | {
             k: model.card.get(k) for k in shown
         }

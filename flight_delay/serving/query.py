@@ -47,6 +47,9 @@ class _NormalisedFields(BaseModel):
         raise ValueError("a date without a time is not an instant")  # midnight would be a guess
 
 # %% ../../nbs/serving/90_query.ipynb #96cedbb9
+_LEFT_LATE = "minutes from -180 to 2880, once the flight has left"
+
+
 class Query(_NormalisedFields):
     "A flight whose delay is to be predicted, as a caller describes it."
 
@@ -65,12 +68,7 @@ class Query(_NormalisedFields):
         None, description=f"one of {', '.join(CONDITIONS)}: the weather at the origin, in place of the newest report"
     )
     departure_delay_minutes: float | None = Field(
-        None,
-        description="minutes from -180 to 2880, once the flight has left",
-        ge=-180,
-        le=2880,
-        allow_inf_nan=False,
-        strict=True,
+        None, description=_LEFT_LATE, ge=-180, le=2880, allow_inf_nan=False, strict=True
     )
     distance_mi: float | None = Field(
         None, description="a positive number of miles up to 12000", gt=0, le=12_000, allow_inf_nan=False, strict=True

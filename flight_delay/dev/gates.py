@@ -41,7 +41,7 @@ def unchanged(root: Path, command: list[str]) -> list[str]:
 
 # %% ../../nbs/dev/gates.ipynb #1c2e8b10
 def main(arguments: list[str] | None = None) -> int:  # exit code
-    "`python -m flight_delay.dev.gates` check, report, outputs [NOTEBOOK ...], example, unchanged -- COMMAND, tests or readme."
+    "`python -m flight_delay.dev.gates` check, report, runs or outputs [NOTEBOOK ...], example, unchanged -- COMMAND, tests or readme."
     task, *rest = (arguments if arguments is not None else sys.argv[1:]) or ["check"]
     root = project_root()
     if task == "tests":
@@ -50,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
         print(f"{example(settings()).relative_to(root)} is renewed")
     elif task == "report":
         print(report(root).write_csv(separator="\t"))
+    elif task == "runs":
+        problems = outputs(root, rest)
+        print("\n".join(problems), end="\n" * bool(problems))
+        return int(any("does not run" in problem for problem in problems))  # stale outputs are told, and do not fail
     elif task == "readme":
         (root / "README.md").write_text(readme(root))
     elif task in ("check", "outputs") or (task == "unchanged" and rest[:1] == ["--"]):
@@ -59,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
         return int(bool(problems))
     else:
         print(
-            "task must be check, report, outputs, example, unchanged -- COMMAND, tests or readme; "
+            "task must be check, report, runs, outputs, example, unchanged -- COMMAND, tests or readme; "
             f"got {shlex.join([task, *rest])}"
         )
         return 2

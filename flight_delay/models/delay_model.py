@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'LANDING_KNOWN_MINUTES',
            'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph', 'tree_scores', 'network_scores', 'raw_scores',
-           'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'exceedances', 'summarize_answers',
-           'least_delay', 'not_before', 'cancellation_probability', 'write_model', 'read_model']
+           'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'least_delay', 'not_before',
+           'exceedances', 'summarize_answers', 'cancellation_probability', 'write_model', 'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
 import json
@@ -160,29 +160,6 @@ def _given_still_waiting(exceedance: np.ndarray, minutes: np.ndarray) -> np.ndar
     conditional = np.minimum(np.maximum(exceedance, ENDLESS) / there, 1.0)
     return np.where(minutes[:, None] - MADE_UP_MINUTES >= THRESHOLDS, 1.0, conditional)
 
-# %% ../../nbs/models/44_delay_model.ipynb #85e2bb44
-def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
-    "The distribution of each query, given how long it has been overdue."
-    exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
-    overdue = minutes > 0
-    exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
-    return _given_under_way(exceedance, least_delay(model, x))
-
-# %% ../../nbs/models/44_delay_model.ipynb #b3107dea
-def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
-    "As `summarize_distribution`; of a flight under way no number of minutes is one that the clock has refuted."
-    answer, least = summarize_distribution(exceedance, **more), least_delay(model, x)
-    levels = {"delay_minutes": 0.5, "delay_mean": 0.5, "delay_p10": 0.1, "delay_p90": 0.9}
-    return answer.with_columns(
-        pl.Series(name, not_before(answer[name].to_numpy(), least, level)) for name, level in levels.items()
-    )
-
-# %% ../../nbs/models/44_delay_model.ipynb #ea78f0a7
-def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `_still_there` gives it
-    "The probability that flights which are still there do not go."
-    p = np.maximum(p, LEAST_CANCELLED)
-    return p / (p + (1 - p) * there)
-
 # %% ../../nbs/models/44_delay_model.ipynb #539b6e05
 LANDING_KNOWN_MINUTES = 5.0  # so long may a landing go unreported
 
@@ -209,6 +186,29 @@ def _given_under_way(
     cut &= least > THRESHOLDS[0]
     exceedance[cut] = _given_still_waiting(exceedance[cut], least[cut] + MADE_UP_MINUTES)
     return exceedance
+
+# %% ../../nbs/models/44_delay_model.ipynb #85e2bb44
+def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+    "The distribution of each query, given how long it has been overdue."
+    exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
+    overdue = minutes > 0
+    exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
+    return _given_under_way(exceedance, least_delay(model, x))
+
+# %% ../../nbs/models/44_delay_model.ipynb #b3107dea
+def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
+    "As `summarize_distribution`; of a flight under way no number of minutes is one that the clock has refuted."
+    answer, least = summarize_distribution(exceedance, **more), least_delay(model, x)
+    levels = {"delay_minutes": 0.5, "delay_mean": 0.5, "delay_p10": 0.1, "delay_p90": 0.9}
+    return answer.with_columns(
+        pl.Series(name, not_before(answer[name].to_numpy(), least, level)) for name, level in levels.items()
+    )
+
+# %% ../../nbs/models/44_delay_model.ipynb #ea78f0a7
+def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `_still_there` gives it
+    "The probability that flights which are still there do not go."
+    p = np.maximum(p, LEAST_CANCELLED)
+    return p / (p + (1 - p) * there)
 
 # %% ../../nbs/models/44_delay_model.ipynb #95e4ddc1
 def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)

@@ -5,6 +5,8 @@ from flight_delay.evaluation.segments import *
 def test_segments_of_every_horizon_are_stacked_into_one_table():
     from types import SimpleNamespace
 
+    from flight_delay.evaluation.baselines import Outcomes
+
     delay = np.array([0.0, 20, 40, -5])
     flights = pl.DataFrame({"carrier": ["AA", "AA", "UA", "UA"], "origin": "JFK", "arrival_delay": delay})
     known = SimpleNamespace(predict=lambda X: certain(delay))
@@ -18,6 +20,8 @@ def test_segments_of_every_horizon_are_stacked_into_one_table():
 
 def test_a_card_holds_the_segments_of_size_and_a_fairness_row_per_kind():
     from types import SimpleNamespace
+
+    from flight_delay.evaluation.baselines import Outcomes
 
     count = 2 * LEAST_FLIGHTS
     delay = np.tile([0.0, 30.0], LEAST_FLIGHTS)

@@ -41,7 +41,7 @@ def unchanged(root: Path, command: list[str]) -> list[str]:
 
 # %% ../../nbs/dev/gates.ipynb #1c2e8b10
 def main(arguments: list[str] | None = None) -> int:  # exit code
-    "`python -m flight_delay.dev.gates` check, report, runs or outputs [NOTEBOOK ...], example, unchanged -- COMMAND, tests or readme."
+    "`python -m flight_delay.dev.gates TASK`: check, report, runs, outputs, example, unchanged -- COMMAND, tests, readme."
     task, *rest = (arguments if arguments is not None else sys.argv[1:]) or ["check"]
     root = project_root()
     if task == "tests":

@@ -183,9 +183,9 @@ def _stop_event() -> Event:
     return stop
 
 # %% ../nbs/99_cli.ipynb #b8e4106d
-def _report_slots(records: Iterable[Any]) -> None:
+def _report_slots(records: Iterable[Any], began: datetime) -> None:  # began: when the command did
     "A line for each slot; ends with the exit code of the first that failed now."
-    code, began = 0, datetime.now(UTC)
+    code = 0
     for record in records:
         about = f"{record.entry} for {record.slot.isoformat()}"
         reason = f": {record.reason}" if record.reason else ""
@@ -239,15 +239,16 @@ def _fire(
     from flight_delay.runs import dispatch
 
     _log_as_configured()
+    began = datetime.now(UTC)
     entries = runs_schedule.read_schedule()
     entry = runs_schedule.find_entry(name, entries)
     redo = dispatch.ANY_VERDICT if again else dispatch.UNFINISHED_STATES
     if if_due:
         if slot or again:
             raise BadInput("--if-due must be given alone: it looks for the newest slot itself; leave out --slot and --again.")
-        _report_slots(dispatch.fire_newest(entry, entries, stop=_stop_event()))
+        _report_slots(dispatch.fire_newest(entry, entries, stop=_stop_event()), began)
     at = runs_schedule.slot_at(entry, slot) if slot else runs_schedule.newest_slot(entry)
-    _report_slots(dispatch.fire(entry, entries, at, redo=redo, stop=_stop_event()))
+    _report_slots(dispatch.fire(entry, entries, at, redo=redo, stop=_stop_event()), began)
 
 # %% ../nbs/99_cli.ipynb #f27c58b1
 @schedule.command("backfill")
@@ -262,10 +263,11 @@ def _backfill(
     from flight_delay.runs import dispatch
 
     _log_as_configured()
+    began = datetime.now(UTC)
     entries = runs_schedule.read_schedule()
     entry = runs_schedule.find_entry(name, entries)
     bounds = runs_schedule.local_instant(from_, entry.timezone), runs_schedule.local_instant(to, entry.timezone, end=True)
-    _report_slots(dispatch.backfill(entry, entries, *bounds, keep_going=keep_going, stop=_stop_event()))
+    _report_slots(dispatch.backfill(entry, entries, *bounds, keep_going=keep_going, stop=_stop_event()), began)
 
 # %% ../nbs/99_cli.ipynb #2f496944
 @schedule.command("export")

@@ -34,8 +34,13 @@ class Decision:
 
 # %% ../../nbs/training/67_promotion.ipynb #573d7320
 def shortcomings(trained: Trained) -> list[str]:
-    "Where a model is no better than no model."
-    return _cancelled_by_far(trained) + [
+    "Where a model is no better than no model: one sentence for each horizon that falls short."
+    return _cancelled_by_far(trained) + _behind_baseline(trained)
+
+
+def _behind_baseline(trained: Trained) -> list[str]:
+    "Where the delays of a model are no better than the baseline's."
+    return [
         f"{row['horizon']}: no better than the baseline (skill {row['mae_skill']:.3f}, Brier skill {row['brier_skill']:.3f})"
         for row in trained.test.iter_rows(named=True)
         if not (row["mae_skill"] > 0 and row["brier_skill"] > 0)
@@ -44,7 +49,7 @@ def shortcomings(trained: Trained) -> list[str]:
 # %% ../../nbs/training/67_promotion.ipynb #e3909d5f
 def _first_of_its_kind(trained: Trained, reason: str) -> Decision:
     "Without a champion to beat, a model must at least beat the baselines."
-    lost = shortcomings(trained)
+    lost = _behind_baseline(trained)
     return Decision(not lost, "; ".join([reason, *lost]))
 
 # %% ../../nbs/training/67_promotion.ipynb #f2a30002

@@ -157,6 +157,8 @@ def test_a_first_model_is_warned_about_cancellations_that_are_far_worse_than_the
     for skill, high, warned in ((-30.0, -20.0, True), (-0.05, -0.01, False), (-0.3, 0.1, False), (0.1, 0.2, False)):
         first.cancellation = pl.DataFrame({"horizon": ["day"], "brier_skill": [skill], "brier_skill_high": [high]})
         assert bool(shortcomings(first)) == warned
+        nobody = Incumbent(None, "there was no champion")
+        assert decide(first, nobody).promoted  # a warning, not a bar
     assert shortcomings(first) == []
 
 

@@ -77,7 +77,7 @@ def _fit_route_hour_baseline(
 # %% ../../nbs/evaluation/51_baselines.ipynb #003a6325
 @dataclass(frozen=True)
 class Outcomes:
-    "The queries of one horizon and what became of them. Landed flights only; n rows."
+    "The queries of one horizon and what became of them; n rows."
 
     X: pl.DataFrame  # features (n)
     flights: pl.DataFrame  # canonical flights, + as_of (n)
@@ -97,6 +97,10 @@ class Outcomes:
     def departed(self) -> bool:
         "Whether they were asked about after they had left."
         return "departure_delay" in self.X.columns and self.X["departure_delay"].is_not_null().any()
+
+    def where(self, rows: pl.Series) -> "Outcomes":  # bool (n,)
+        "Those of the rows chosen."
+        return Outcomes(self.X.filter(rows), self.flights.filter(rows))
 
 # %% ../../nbs/evaluation/51_baselines.ipynb #0ea77999
 def _baselines(

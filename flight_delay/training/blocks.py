@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
            'STALE_HOURS', 'STALE_SHARE', 'Split', 'parse_instant', 'landed_flights', 'known_by', 'past_flights',
-           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'TrainingSet', 'training_set']
+           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'outcomes_between', 'TrainingSet',
+           'training_set']
 
 # %% ../../nbs/training/60_blocks.ipynb #2937fd8d
 from collections.abc import Callable, Mapping, Sequence
@@ -144,6 +145,19 @@ def with_outcomes(
     with_outcome = fates["arrival_delay"].is_not_null() | (fates["cancelled"] & cancelled)
     fates = timetable.with_local_time(fates.filter(with_outcome), tables.airports)
     return Outcomes(offline.build(tables, ask.filter(with_outcome), lags), fates)
+
+# %% ../../nbs/training/60_blocks.ipynb #6b8500da
+def outcomes_between(
+    tables: Tables,
+    start: datetime,
+    end: datetime,
+    horizons: Sequence[str],
+    cancelled: bool = False,  # take cancelled flights too: their delay is NaN
+) -> dict[str, Outcomes]:  # by horizon
+    "The queries about the flights scheduled from start until end, by horizon, with their outcomes."
+    flights = tables.flights.filter(pl.col("scheduled_departure") >= start, pl.col("scheduled_departure") < end)
+    by_name = {name: with_outcomes(tables, queries.at_horizon(flights, name), cancelled) for name in horizons}
+    return {name: outcomes for name, outcomes in by_name.items() if outcomes.flights.height}
 
 # %% ../../nbs/training/60_blocks.ipynb #15fba072
 STALE_HOURS = (3, 12, 48, 24 * 400)  # the last: no live facts at all

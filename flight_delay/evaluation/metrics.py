@@ -8,7 +8,7 @@ __all__ = ['JUDGED_ROWS', 'QUANTILES', 'RESAMPLES', 'RANKS', 'CALIBRATION_BINS',
            'day_block_interval']
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #0e247491
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,11 +93,14 @@ def _daily_sums(
     rows: Mapping[str, np.ndarray],  # (n,) each, as `row_losses` gives them
     day: np.ndarray | None = None,  # (n,) 0, 1, ...
     times: np.ndarray | None = None,  # (resamples, days), as `_bootstrap_counts` gives them; None: once, and exactly
+    ranked: bool = True,  # whether a formula looks at the ranking, which is most of the work
 ) -> dict[str, np.ndarray]:  # Sums
     "The sums that the metrics are formulas of, for each resample of days."
     n = len(rows["probability"])
     day, times, exact = (np.zeros(n, int), np.ones((1, 1)), True) if day is None or times is None else (day, times, False)
     totals = {name: times @ np.bincount(day, values, times.shape[1]) for name, values in rows.items()}
+    if not ranked:
+        return totals | {"n": times @ np.bincount(day, minlength=times.shape[1])}
     _, rank, sizes = np.unique(rows["probability"], return_inverse=True, return_counts=True)
     middle = (np.cumsum(sizes) - sizes / 2) / n  # of each rank, as a share of the flights
     if not exact and len(sizes) > RANKS:
@@ -192,14 +195,17 @@ def measure(
     formulas: Mapping[str, Callable[[Sums], np.ndarray]],
     day: np.ndarray | None = None,  # (n,) which day each flight left on; None: no intervals
     resamples: int = RESAMPLES,
+    of_ranking: Sequence[str] | None = None,  # figures of the ranking, which then get no interval; None: all get one
 ) -> dict[str, float]:  # NAME, and NAME_low and NAME_high where defined are days: NaN if defined is only one
     "Each figure and, where days are given, the ends of its day-block bootstrap interval."
     with np.errstate(invalid="ignore", divide="ignore"):  # what cannot be measured is NaN
         once = _daily_sums(rows)
         figures = {name: float(formula(once)[0]) for name, formula in formulas.items()}
         days, day_number = np.unique([] if day is None else day, return_inverse=True)
-        again = _daily_sums(rows, day_number, _bootstrap_counts(len(days), resamples)) if len(days) > 1 else {}
-        for name in [name for name in formulas if len(days) and name not in WITHOUT_INTERVAL]:
+        again = {}
+        if len(days) > 1:
+            again = _daily_sums(rows, day_number, _bootstrap_counts(len(days), resamples), ranked=of_ranking is None)
+        for name in [name for name in formulas if len(days) and name not in (*WITHOUT_INTERVAL, *(of_ranking or ()))]:
             drawn = formulas[name](again) if again else np.array([np.nan])
             defined = drawn[~np.isnan(drawn)] if not np.isnan(drawn).all() else drawn[:1]
             low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])

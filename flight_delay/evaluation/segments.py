@@ -58,7 +58,7 @@ def by_segment(
     for value, rows in flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment"):
         i = rows["i"].to_numpy()
         own = {name: loss[i] for name, loss in losses.items()} | {"spread": np.abs(change[i] - np.median(change[i]))}
-        measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES)
+        measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES, of_ranking=("auc_15",))
         figures.append({"segment": value[0], "flights": len(i), **measured})
     return pl.DataFrame(figures, infer_schema_length=None).sort("segment")
 

@@ -30,8 +30,8 @@ from flight_delay.training.blocks import (
     known_by,
     landed_flights,
     outcomes_between,
+    outcomes_by_name,
     past_flights,
-    with_outcomes,
 )
 from .fit import fit_until
 from .leaks import probes
@@ -138,7 +138,7 @@ def by_lead(
     some = later.sample(min(CURVE_FLIGHTS, later.height), seed=seed)
     asks = {60 * hours: at_lead(some, pl.lit(int(60 * hours))) for hours in CURVE_HOURS}
     asks[0] = queries.at_horizon(some, "pushback")
-    outcomes = {str(minutes): with_outcomes(tables, ask) for minutes, ask in asks.items()}
+    outcomes = outcomes_by_name(tables, {str(minutes): ask for minutes, ask in asks.items()})
     table = evaluate(model, outcomes, past_flights(tables, blocks.validate_until))
     return table.select(pl.col("horizon").cast(pl.Float64).alias("lead_minutes"), pl.exclude("horizon"))
 
@@ -154,14 +154,15 @@ def staleness(
     seed: int = 0,
 ) -> pl.DataFrame:  # feeds, age_hours, horizon, mae, auc, brier
     "The error and ranking of a sample of queries when all feeds are late or missing."
-    rows = []
+    asks = {}
     for horizon, queried in outcomes.items():
         drawn = queried.flights.sample(min(STALE_ASKED, queried.flights.height), seed=seed)
-        again = drawn.select("flight_id", "as_of", stage=pl.lit(queries.HORIZONS[horizon].stage))
-        for hours in STALE_STEPS:
-            lags = dict.fromkeys(declarations.FEEDS, 60.0 * (STALE_HOURS[-1] if hours is None else hours))
-            then = with_outcomes(tables, again, lags=lags)
-            own = metrics(model.predict(then.X), then.delay)
+        asks[horizon] = drawn.select("flight_id", "as_of", stage=pl.lit(queries.HORIZONS[horizon].stage))
+    rows = []
+    for hours in STALE_STEPS:
+        lags = dict.fromkeys(declarations.FEEDS, 60.0 * (STALE_HOURS[-1] if hours is None else hours))
+        for horizon, late in outcomes_by_name(tables, asks, lags=lags).items():
+            own = metrics(model.predict(late.X), late.delay)
             row = {"feeds": "all feeds late by", "age_hours": hours, "horizon": horizon}
             rows.append(row | {"mae": own["mae"], "auc": own["auc_15"], "brier": own["brier_15"]})
     return pl.DataFrame(rows)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import optuna
 import polars as pl
 import pytest
+from flight_delay.core.config import settings
 from flight_delay.core.errors import BadInput
 from flight_delay.sources.tables import Tables
 from flight_delay.training.blocks import split

@@ -70,7 +70,7 @@ def _cancellations(
     return pl.DataFrame(rows)
 
 # %% ../../nbs/training/64_train.ipynb #00ac7c29
-EXPLAINED_FLIGHTS = 1_000  # a sample is enough for a mean
+EXPLAINED_FLIGHTS = 400  # of each horizon; a sample is enough for a mean
 
 
 def _importance_by_stage(

@@ -16,7 +16,7 @@ import polars as pl
 from .. import __version__
 from ..core.config import commit
 from ..evaluation.baselines import Outcomes, evaluate
-from ..evaluation.metrics import metrics
+from ..evaluation.metrics import metrics, score_rows
 from ..evaluation.segments import card_sections, evaluate_cancellation
 from ..features import declarations, queries
 from ..models import calibration, delay_model, network, registry, trees
@@ -46,6 +46,7 @@ class Trained:
     ensemble: pl.DataFrame  # the blend weights that it was given, as `choose_blend` gives them
     test: pl.DataFrame  # metrics per horizon, as `evaluate` gives them
     outcomes: dict[str, Outcomes]  # the test block's queries, by horizon
+    answers: dict[str, pl.DataFrame]  # of `measured` about them, as `score_rows` gives them
     importance: dict[str, pl.DataFrame]  # by stage
     probes: pl.DataFrame  # as `leaks.probes` gives it
     cancellation: pl.DataFrame  # metrics of p_cancelled per horizon
@@ -65,7 +66,7 @@ def _cancellations(
     rows = []
     for horizon, outcomes in block.items():
         if queries.HORIZONS[horizon].stage == "scheduled":
-            p, cancelled = model.predict(outcomes.X)["p_cancelled"].to_numpy(), outcomes.flights["cancelled"].to_numpy()
+            p, cancelled = delay_model.predict_cancelled(model, outcomes.X), outcomes.flights["cancelled"].to_numpy()
             rows.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, outcomes.day, float(base))})
     return pl.DataFrame(rows)
 
@@ -111,12 +112,14 @@ def train(
     block = outcomes_between(tables, blocks.validate_until, blocks.test_until, horizons, cancelled=True)
     landed = {name: asked.where(asked.flights["arrival_delay"].is_not_null()) for name, asked in block.items()}
     landed = {name: asked for name, asked in landed.items() if asked.flights.height}
+    answers = {name: score_rows(measured, asked.X, asked.delay) for name, asked in landed.items()}
     return Trained(
         model,
         measured,
         ensemble=pl.DataFrame(decisions, schema_overrides=DECISION),
-        test=evaluate(measured, landed, past_flights(tables, blocks.validate_until), champion),
+        test=evaluate(measured, landed, past_flights(tables, blocks.validate_until), champion, answers),
         outcomes=landed,
+        answers=answers,
         importance=_importance_by_stage(measured, landed, seed),
         probes=probes(tables, blocks, seed),
         cancellation=_cancellations(measured, tables, blocks.validate_until, block),
@@ -204,7 +207,7 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
         "importance": {
             stage: dict(table.select("feature", "importance").iter_rows()) for stage, table in trained.importance.items()
         },
-        **card_sections(trained.measured, trained.outcomes),
+        **card_sections(trained.measured, trained.outcomes, trained.answers),
     }
 
 # %% ../../nbs/training/64_train.ipynb #d4b8e611

@@ -41,6 +41,7 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
     no_cancellations = pl.DataFrame(schema={"horizon": pl.String, "brier_skill": pl.Float64, "brier_skill_high": pl.Float64})
     return SimpleNamespace(
         outcomes=outcomes,
+        answers={name: asked.X.select(crps="cost") for name, asked in outcomes.items()},
         test=test,
         timetable_auc=0.5,
         source=source,
@@ -53,8 +54,7 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
 @pytest.fixture
 def verdict(monkeypatch):
     "Decides about a challenger."
-    cost = {True: pl.repeat(10.0, pl.len()), False: pl.col("cost")}
-    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=cost[model is CHAMPION]))
+    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=pl.repeat(10.0, pl.len())))
     monkeypatch.setattr(promotion, "leak_reasons", lambda trained: [])
 
     def decided(trained, model=CHAMPION, version="v1", **card):
@@ -121,8 +121,8 @@ def cancellations(monkeypatch):
     def given(champion, challenger):
         said = {True: champion, False: challenger}
         monkeypatch.setattr(
-            promotion,
-            "_cancellation_probability",
+            promotion.delay_model,
+            "predict_cancelled",
             lambda model, X: np.where(X["cost"].is_null(), *said[model is CHAMPION][::-1]),
         )
 

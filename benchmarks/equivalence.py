@@ -69,8 +69,12 @@ def answer(folder: Path, arguments: argparse.Namespace) -> None:
     if not (shared / "features.parquet").exists():  # the first checkout's: both predict from these
         features.write_parquet(shared / "features.parquet")
         requests(tables, queries, arguments.seed).write_parquet(shared / "requests.parquet")
-    model = module("models.registry", "registry").load(arguments.alias)
-    model.predict(pl.read_parquet(shared / "features.parquet")).write_parquet(folder / "predictions.parquet")
+    try:
+        model = module("models.registry", "registry").load(arguments.alias)
+        predictions = model.predict(pl.read_parquet(shared / "features.parquet"))
+    except Exception as error:  # e.g. a feature was redefined, and the model refuses: a difference, not the end
+        predictions = pl.DataFrame({"refused": [str(error)]})
+    predictions.write_parquet(folder / "predictions.parquet")
     (folder / "answers.json").write_text(json.dumps(answers(pl.read_parquet(shared / "requests.parquet"))))
 
 
@@ -152,6 +156,9 @@ def compare_features(before: pl.DataFrame, after: pl.DataFrame) -> tuple[bool, n
 
 def compare_predictions(before: pl.DataFrame, after: pl.DataFrame) -> bool:
     "The columns, then the largest difference of any number."
+    for frame in (before, after):
+        if "refused" in frame.columns:
+            return say(False, f"predictions: {frame['refused'][0]}")
     same = before.columns == after.columns
     largest = max(float((before[name] - after[name]).abs().max() or 0) for name in before.columns) if same else np.inf
     return say(

@@ -179,7 +179,8 @@ def compare_answers(before: dict, after: dict, unchanged: np.ndarray) -> bool:
     for row in other[:3]:
         (old_status, old), (new_status, new) = before[row], after[row]
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        print(f"          {old_status} -> {new_status}; " + "; ".join(f"{n}: {old.get(n)!r} -> {new.get(n)!r}" for n in names))
+        parts = [f"{name} {str(old.get(name))[:60]} -> {str(new.get(name))[:60]}" for name in names]
+        print(f"          status {old_status} -> {new_status}; {'; '.join(parts[:3])}; {max(len(parts) - 3, 0)} more")
     return same
 
 

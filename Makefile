@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lab serve export example clean-notebooks gates unit readme clean
+.PHONY: help install hooks run test lab serve export example clean-notebooks gates unit readme clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ $(STAMP): setup.py settings.ini constraints.txt
 	@touch $@
 
 install: $(STAMP) ## set up .venv with everything (make run and make test do it by themselves)
+
+hooks: $(STAMP) ## once per clone: git shows and merges notebooks by cell, and cleans and exports before a commit
+	@git config diff.jupyternotebook.command "'$(abspath $(BIN))/git-nbdiffdriver' diff"
+	@git config merge.nbdev-merge.driver "'$(abspath $(BIN))/nbdev_merge' %O %A %B %P"
+	@pre-commit install
 
 run: $(STAMP) ## train on the embedded year, register, report, monitor one later month
 	@flight-delay run train

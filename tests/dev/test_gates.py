@@ -4,21 +4,11 @@ from flight_delay.dev.gates import *
 
 import json
 
-import nbformat
 import pytest
 
 from flight_delay.core.config import project_root
 from flight_delay.dev.rules import UnreadableNotebook, complaints
-
-
-def write_notebook(path, *cells):
-    "A small notebook of code cells."
-    cells = [nbformat.v4.new_code_cell(source) for source in cells]
-    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-    return path
+from flight_delay.dev.test_export import write_notebook
 
 
 def test_an_import_from_a_higher_floor_is_named(tmp_path):
@@ -30,8 +20,8 @@ def test_an_import_from_a_higher_floor_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("#| export\ndef f():\n" + "    x = 1\n" * 31, "32 lines of code; 30 are allowed"),
-        ("#| export\nLIMIT = 3\n\n\ndef f():\n" + "    x = 1\n" * 30, "32 lines of code; 30 are allowed"),
+        ("#| export\ndef _f():\n" + "    x = 1\n" * 31, "32 lines of code; 30 are allowed"),
+        ("#| export\nLIMIT = 3\n\n\ndef _f():\n" + "    x = 1\n" * 30, "32 lines of code; 30 are allowed"),
         ("x = 1\n" * 51, "51 lines of code; 50 are allowed"),
         ("#| export\nfrom os import *", "imports *"),
         ("1 + 1", "no saved output"),

@@ -5,6 +5,8 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # torch's CPU build satisfies torch==2.13.0; see README for where the default index would bring the CUDA one.
 PIP_OPTIONS ?=
+# Which tests: all but those that type the README's commands, `make run` among them; .ci/run leaves none out.
+PYTEST_OPTIONS ?= -m "not readme"
 # What pins the versions; /dev/null takes the newest of everything.
 CONSTRAINTS ?= constraints.txt
 STAMP := $(VENV)/.installed
@@ -60,7 +62,7 @@ gates: $(STAMP) ## the notebooks and what is made from them
 
 unit: $(STAMP)
 	@echo "[7/7] tests"
-	@python -m pytest -n 2 --dist loadfile --cov --cov-fail-under=80 --cov-report=term:skip-covered
+	@python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadfile --cov --cov-fail-under=80 --cov-report=term:skip-covered
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb

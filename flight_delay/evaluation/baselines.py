@@ -77,7 +77,7 @@ def _fit_route_hour_baseline(
 # %% ../../nbs/evaluation/51_baselines.ipynb #003a6325
 @dataclass(frozen=True)
 class Outcomes:
-    "The queries of one horizon and what became of them. Landed flights only; n rows."
+    "The queries of one horizon and what became of them; n rows."
 
     X: pl.DataFrame  # features (n)
     flights: pl.DataFrame  # canonical flights, + as_of (n)
@@ -97,6 +97,10 @@ class Outcomes:
     def departed(self) -> bool:
         "Whether they were asked about after they had left."
         return "departure_delay" in self.X.columns and self.X["departure_delay"].is_not_null().any()
+
+    def where(self, rows: pl.Series) -> "Outcomes":  # bool (n,)
+        "Those of the rows chosen."
+        return Outcomes(self.X.filter(rows), self.flights.filter(rows))
 
 # %% ../../nbs/evaluation/51_baselines.ipynb #0ea77999
 def _baselines(
@@ -136,16 +140,15 @@ def evaluate(
     test: Mapping[str, Outcomes],  # horizon -> queries of the test block
     past: pl.DataFrame,  # landed flights that the model could learn from, for the baselines
     champion: DelayModel | None = None,  # whose answers are one more baseline
+    answers: Mapping[str, pl.DataFrame] | None = None,  # by horizon, as `score_rows` gives them; None: asked here
 ) -> pl.DataFrame:  # a row per horizon: METRICS, each baseline's figures and the skill against it; NAME_low and NAME_high
     "The metrics of a model, of each baseline, and the skill against each."
     table = []
     for horizon, asked in test.items():
         by_name = _baselines(asked, asked.departed, past, champion)
         to_beat = "rule" if "rule" in by_name else "constant"
-        rows, formulas = (
-            row_losses(score_rows(model, asked.X, asked.delay), asked.delay),
-            {name: metric.of for name, metric in METRICS.items()},
-        )
+        answer = score_rows(model, asked.X, asked.delay) if answers is None else answers[horizon]
+        rows, formulas = row_losses(answer, asked.delay), {name: metric.of for name, metric in METRICS.items()}
         figures: dict[str, Any] = {"horizon": horizon, "baseline": by_name[to_beat].name}
         for name, other in by_name.items():
             rows |= {f"{name}_{loss}": other.losses[loss] for loss in SKILLS.values()}

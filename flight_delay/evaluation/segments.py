@@ -58,7 +58,7 @@ def by_segment(
     for value, rows in flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment"):
         i = rows["i"].to_numpy()
         own = {name: loss[i] for name, loss in losses.items()} | {"spread": np.abs(change[i] - np.median(change[i]))}
-        measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES)
+        measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES, of_ranking=("auc_15",))
         figures.append({"segment": value[0], "flights": len(i), **measured})
     return pl.DataFrame(figures, infer_schema_length=None).sort("segment")
 
@@ -67,11 +67,12 @@ def segments(
     model: DelayModel,
     test: Mapping[str, Outcomes],
     kinds: Sequence[str] = ("airline", "origin", "destination", "route", "hour", "month", "weather"),  # keys of SEGMENTS
+    answers: Mapping[str, pl.DataFrame] | None = None,  # by horizon, as the model gives them; None: asked here
 ) -> pl.DataFrame:  # horizon, kind, + as by_segment gives it
     "The figures of every kind of segment at every horizon, in one table."
     tables = []
     for horizon, outcomes in test.items():
-        answer = model.predict(outcomes.X)
+        answer = model.predict(outcomes.X) if answers is None else answers[horizon]
         weather = outcomes.X["weather_severity"] if "weather_severity" in outcomes.X.columns else pl.lit(None, pl.Float64)
         flights = outcomes.flights.with_columns(weather_severity=weather)
         for kind in kinds:
@@ -132,9 +133,10 @@ def fairness(
 def card_sections(
     model: DelayModel,
     test: Mapping[str, Outcomes],
+    answers: Mapping[str, pl.DataFrame] | None = None,  # as for `segments`
 ) -> dict[str, list[dict[str, Any]]]:  # segments, fairness
     "The segments of size and the fairness table, as a card keeps them."
-    table = segments(model, test)
+    table = segments(model, test, answers=answers)
     ends = [f"{name}_{end}" for name in ("mae", "coverage_80") for end in ("low", "high")]
     ranked = rank_segments(table).select("horizon", "kind", "segment", "flights", *BY_SEGMENT, *ends, "behind", "clear")
     return {"segments": json_rows(ranked), "fairness": json_rows(fairness(table))}

@@ -2,14 +2,16 @@
 
 # %% auto #0
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'LANDING_KNOWN_MINUTES',
-           'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph', 'tree_scores', 'network_scores', 'raw_scores',
-           'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'least_delay', 'not_before',
-           'exceedances', 'summarize_answers', 'cancellation_probability', 'write_model', 'read_model']
+           'BLOCK_ROWS', 'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph', 'tree_scores', 'network_scores',
+           'raw_scores', 'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'least_delay',
+           'not_before', 'exceedances', 'summarize_answers', 'cancellation_probability', 'map_rows',
+           'predict_cancelled', 'write_model', 'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
 import json
 import os
-from collections.abc import Container
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from flight_delay.models.calibration import (
     calibrated_distributions,
 )
 from .distribution import THRESHOLDS, summarize_distribution, exceedance_at
-from .trees import CHUNK_ROWS, SCORES, OFFSET_FEATURE, feature_matrix
+from .trees import SCORES, OFFSET_FEATURE, feature_matrix
 
 # %% ../../nbs/models/44_delay_model.ipynb #f0cb6863
 GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{score}", "network_{network}", "cancelled"
@@ -226,13 +228,30 @@ def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  #
     return p
 
 # %% ../../nbs/models/44_delay_model.ipynb #e81b6d3f
+BLOCK_ROWS = 20_000  # at a time: a distribution is 90 numbers a row, and each step of its making holds them once more
+
+
+def map_rows(function: Callable[[pl.DataFrame], Any], X: pl.DataFrame) -> list[Any]:
+    "What a function gives for each block of rows, in their order; the blocks are shared among the cores."
+    if X.height <= BLOCK_ROWS:
+        return [function(X)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy and ONNX Runtime let go of the interpreter
+        return list(threads.map(function, X.iter_slices(BLOCK_ROWS)))
+
+# %% ../../nbs/models/44_delay_model.ipynb #04789200
 def _predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
-    "The predictions for a table of features, some rows at a time."
-    chunks = []
-    for start in range(0, max(X.height, 1), CHUNK_ROWS):
-        x = feature_matrix(model.features, X.slice(start, CHUNK_ROWS))
-        chunks.append(summarize_answers(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x)))
-    return pl.concat(chunks)
+    "The predictions for a table of features."
+
+    def predict_block(block: pl.DataFrame) -> pl.DataFrame:
+        x = feature_matrix(model.features, block)
+        return summarize_answers(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x))
+
+    return pl.concat(map_rows(predict_block, X))
+
+# %% ../../nbs/models/44_delay_model.ipynb #26a8f9e6
+def predict_cancelled(model: DelayModel, X: pl.DataFrame) -> np.ndarray:  # (n,)
+    "The column `p_cancelled` of the predictions."
+    return np.concatenate(map_rows(lambda X: cancellation_probability(model, feature_matrix(model.features, X)), X))
 
 # %% ../../nbs/models/44_delay_model.ipynb #7c48add5
 TREES_FILE = "{graph}.trees.npy"

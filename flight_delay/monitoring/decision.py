@@ -23,8 +23,7 @@ from ..features.offline import build
 from ..features.queries import at_horizon
 from ..models.delay_model import DelayModel
 from ..sources.tables import Tables
-from ..training.blocks import parse_instant, landed_flights, past_flights
-from ..training.train import outcomes_between
+from ..training.blocks import landed_flights, outcomes_between, parse_instant, past_flights
 
 # %% ../../nbs/monitoring/70_decision.ipynb #1af6a51f
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ import polars as pl
 from ..core.errors import BadInput
 from ..evaluation.baselines import evaluate
 from ..sources.tables import Tables
-from .blocks import MIN_BLOCK_FLIGHTS, landed_flights, past_flights
+from .blocks import MIN_BLOCK_FLIGHTS, landed_flights, outcomes_between, past_flights
 from .fit import fit_until
-from .train import outcomes_between
 
 # %% ../../nbs/training/65_backtest.ipynb #9cbfeaf3
 def monthly_origins(flights: pl.DataFrame, first_months: int = 3) -> list[datetime]:  # first_months: only to learn from

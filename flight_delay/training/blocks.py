@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
            'STALE_HOURS', 'STALE_SHARE', 'Split', 'parse_instant', 'landed_flights', 'known_by', 'past_flights',
-           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'TrainingSet', 'training_set']
+           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'outcomes_by_name', 'outcomes_between',
+           'TrainingSet', 'training_set']
 
 # %% ../../nbs/training/60_blocks.ipynb #2937fd8d
 from collections.abc import Callable, Mapping, Sequence
@@ -144,6 +145,29 @@ def with_outcomes(
     with_outcome = fates["arrival_delay"].is_not_null() | (fates["cancelled"] & cancelled)
     fates = timetable.with_local_time(fates.filter(with_outcome), tables.airports)
     return Outcomes(offline.build(tables, ask.filter(with_outcome), lags), fates)
+
+# %% ../../nbs/training/60_blocks.ipynb #6b8500da
+def outcomes_by_name(
+    tables: Tables,
+    asks: Mapping[str, pl.DataFrame],  # name -> queries, as for with_outcomes
+    cancelled: bool = False,  # take cancelled flights too: their delay is NaN
+    lags: Mapping[str, float] | None = None,  # minutes by which feeds are late
+) -> dict[str, Outcomes]:
+    "Features and outcomes of several sets of queries, by their name."
+    named = [ask.select("flight_id", "as_of", "stage", query_set=pl.lit(name)) for name, ask in asks.items()]
+    if not named:
+        return {}
+    outcomes = with_outcomes(tables, pl.concat(named), cancelled, lags)
+    query_set, outcomes = outcomes.flights["query_set"], Outcomes(outcomes.X, outcomes.flights.drop("query_set"))
+    return {name: outcomes.where(query_set == name) for name in query_set.unique(maintain_order=True)}
+
+# %% ../../nbs/training/60_blocks.ipynb #71a2155a
+def outcomes_between(
+    tables: Tables, start: datetime, end: datetime, horizons: Sequence[str], cancelled: bool = False
+) -> dict[str, Outcomes]:  # by horizon
+    "The queries about the flights scheduled from start until end, by horizon, with their outcomes."
+    flights = tables.flights.filter(pl.col("scheduled_departure") >= start, pl.col("scheduled_departure") < end)
+    return outcomes_by_name(tables, {name: queries.at_horizon(flights, name) for name in horizons}, cancelled)
 
 # %% ../../nbs/training/60_blocks.ipynb #15fba072
 STALE_HOURS = (3, 12, 48, 24 * 400)  # the last: no live facts at all

@@ -16,7 +16,7 @@ from ..evaluation.baselines import Outcomes
 from ..features import declarations, queries
 from ..models import fit, trees as models_trees
 from ..sources.tables import LATE_MINUTES, Tables
-from .blocks import Split, with_outcomes, landed_flights
+from .blocks import Split, landed_flights, outcomes_by_name
 
 # %% ../../nbs/training/63_leaks.ipynb #f5b1eb54
 SUSPICIOUS_AUC = {
@@ -52,18 +52,13 @@ def probe(before: Outcomes, after: Outcomes, horizon: str, seed: int = 0) -> lis
 def probes(tables: Tables, blocks: Split, seed: int = 0) -> pl.DataFrame:  # horizon, sees, auc, limit
     "What `probe` finds on a sample of the test block at every horizon, learned from a sample of what came before."
     edges = tables.flights["scheduled_departure"].min(), blocks.validate_until, blocks.test_until
-    rows = []
-    samples = []
-    for start, end in pairwise(edges):
-        own = landed_flights(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
-        samples.append(own.sample(min(PROBE_FLIGHTS, own.height), seed=seed))
-    asks = {horizon: [queries.at_horizon(flights, horizon) for flights in samples] for horizon in queries.HORIZONS}
-    asks = {horizon: parts for horizon, parts in asks.items() if all(part.height for part in parts)}
-    every = with_outcomes(tables, pl.concat(part for parts in asks.values() for part in parts))
-    place = 0
-    for horizon, parts in asks.items():
-        edge, end = place + parts[0].height, place + sum(part.height for part in parts)
-        before, after = (Outcomes(every.X[a:b], every.flights[a:b]) for a, b in ((place, edge), (edge, end)))
-        rows += probe(before, after, horizon, seed)
-        place = end
+    asks: dict[str, pl.DataFrame] = {}
+    for when, (start, end) in zip(("before", "after"), pairwise(edges), strict=True):
+        flights = landed_flights(tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, "left")))
+        sample = flights.sample(min(PROBE_FLIGHTS, flights.height), seed=seed)
+        asks |= {f"{when} {horizon}": queries.at_horizon(sample, horizon) for horizon in queries.HORIZONS}
+    outcomes, rows = outcomes_by_name(tables, asks), []
+    for horizon in queries.HORIZONS:
+        if f"before {horizon}" in outcomes and f"after {horizon}" in outcomes:
+            rows += probe(outcomes[f"before {horizon}"], outcomes[f"after {horizon}"], horizon, seed)
     return pl.DataFrame(rows)

@@ -19,7 +19,6 @@ from ..evaluation.metrics import day_block_interval, score_rows
 from ..evaluation.segments import LEAST_FLIGHTS, SEGMENTS
 from ..features.queries import HORIZONS
 from ..models import delay_model, registry
-from ..models.trees import CHUNK_ROWS, feature_matrix
 from .blocks import Split, parse_instant
 from .train import Trained, leak_reasons
 
@@ -150,7 +149,7 @@ def _paired_costs(
     parts = []
     for horizon in horizons or trained.outcomes:
         tested = trained.outcomes[horizon]
-        costs = [score_rows(model, tested.X, tested.delay)["crps"] for model in (champion, trained.measured)]
+        costs = [score_rows(champion, tested.X, tested.delay)["crps"], trained.answers[horizon]["crps"]]
         kinds = {kind: SEGMENTS[kind].cast(pl.String) for kind in COMPARED_KINDS}
         costs_of_flight = {
             "horizon": pl.lit(horizon),
@@ -208,12 +207,6 @@ def _worse_segments(table: pl.DataFrame) -> str:  # table: as `_gains` gives it;
     behind = table.slice(1).filter(pl.when(whole).then(worse).otherwise(far)).sort(~whole, share)
     return ", ".join(_loss_text(row, 100 * row["gain"] / row["champion"]) for row in behind.head(3).to_dicts())
 
-# %% ../../nbs/training/67_promotion.ipynb #f2a30003
-def _cancellation_probability(model: delay_model.DelayModel, X: pl.DataFrame) -> np.ndarray:  # (n,)
-    "What a model says about not going, for each row of features."
-    parts = [feature_matrix(model.features, part) for part in X.iter_slices(CHUNK_ROWS)]
-    return np.concatenate([delay_model.cancellation_probability(model, x) for x in parts])
-
 # %% ../../nbs/training/67_promotion.ipynb #f2a30004
 def _worse_cancellations(
     champion: delay_model.DelayModel, trained: Trained, horizons: Sequence[str] | None = None
@@ -226,7 +219,7 @@ def _worse_cancellations(
         landed, gone = trained.outcomes[horizon], trained.cancelled[horizon]
         X, day = pl.concat([landed.X, gone.X]), np.concatenate([landed.day, gone.day])
         happened = np.arange(X.height) >= landed.X.height
-        old, new = ((_cancellation_probability(model, X) - happened) ** 2 for model in (champion, trained.measured))
+        old, new = ((delay_model.predict_cancelled(model, X) - happened) ** 2 for model in (champion, trained.measured))
         low, high = day_block_interval(old - new, day)
         if high < 0 and (old - new).mean() < -TOLERATED * old.mean():
             behind.append(f"{horizon}, Brier score {old.mean():.4f} to {new.mean():.4f} ({low:+.4f} to {high:+.4f})")

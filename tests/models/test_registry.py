@@ -22,17 +22,6 @@ from flight_delay.models import registry
 from flight_delay.models.fit import fit
 
 
-@pytest.fixture(scope="module")
-def model():
-    random = np.random.default_rng(0)
-    departed = random.random(2_000) < 0.5
-    X = pl.DataFrame(
-        {"lead_minutes": np.where(departed, 0.0, 120.0), "departure_delay": np.where(departed, 5.0, np.nan)}, nan_to_null=True
-    )
-    delay = np.round(random.normal(size=2_000) * 20)
-    return fit(X[:1000], delay[:1000], X[1000:], delay[1000:], params={"rounds": 2})
-
-
 def test_the_same_model_comes_back_under_its_alias(model, home):
     version = register(model)
     set_alias("champion", version, "first")

@@ -41,6 +41,7 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
     no_cancellations = pl.DataFrame(schema={"horizon": pl.String, "brier_skill": pl.Float64, "brier_skill_high": pl.Float64})
     return SimpleNamespace(
         outcomes=outcomes,
+        answers={name: asked.X.select(crps="cost") for name, asked in outcomes.items()},
         test=test,
         timetable_auc=0.5,
         source=source,
@@ -53,8 +54,7 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
 @pytest.fixture
 def verdict(monkeypatch):
     "Decides about a challenger."
-    cost = {True: pl.repeat(10.0, pl.len()), False: pl.col("cost")}
-    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=cost[model is CHAMPION]))
+    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=pl.repeat(10.0, pl.len())))
     monkeypatch.setattr(promotion, "leak_reasons", lambda trained: [])
 
     def decided(trained, model=CHAMPION, version="v1", **card):
@@ -121,8 +121,8 @@ def cancellations(monkeypatch):
     def given(champion, challenger):
         said = {True: champion, False: challenger}
         monkeypatch.setattr(
-            promotion,
-            "_cancellation_probability",
+            promotion.delay_model,
+            "predict_cancelled",
             lambda model, X: np.where(X["cost"].is_null(), *said[model is CHAMPION][::-1]),
         )
 
@@ -283,7 +283,7 @@ def test_a_small_model_beats_its_baselines(trained):
     assert 0.5 < auc["day"] < auc["two_hours"] < auc["pushback"]
 
 
-from flight_delay.training.blend import blend_weights
+from flight_delay.training.blend import blend_weights, choose_blend_weights
 from flight_delay.training.blocks import past_flights
 from flight_delay.training.fit import fit_until
 from flight_delay.training.train import by_lead
@@ -329,7 +329,7 @@ from flight_delay.core.errors import BadInput
 from flight_delay.models.fit import KNOWN_BY_TAIL
 from flight_delay.models.registry import aliases
 from flight_delay.training.backtest import backtest, monthly_origins
-from flight_delay.training.train import CURVE_HOURS, model_card, choose_and_validate, staleness
+from flight_delay.training.train import CURVE_HOURS, model_card, staleness
 
 
 @pytest.mark.model
@@ -349,8 +349,8 @@ def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
 @pytest.mark.model
 @pytest.mark.slow
 def test_where_no_network_may_speak_nothing_is_chosen(winter):
-    ensemble, validation = choose_and_validate(winter, split(winter.flights), ["day"], params={"rounds": 20})
-    assert blend_weights(ensemble) == {} and validation["horizon"].to_list() == ["day"]
+    decisions = choose_blend_weights(winter, split(winter.flights), ["day"], params={"rounds": 20})
+    assert decisions.is_empty() and blend_weights(decisions) == {}
 
 
 @pytest.mark.model

@@ -2,6 +2,8 @@
 
 from flight_delay.training.tracking import *
 
+import time
+
 import polars as pl
 import pytest
 
@@ -16,7 +18,10 @@ def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypat
     version = register(model)
     where = track("train", {"seed": 1}, pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {"skill": "<svg/>"}, version)
     (log,) = (home.home / where).glob("run-*.wandb")
-    content = log.read_bytes()
+    for _ in range(300):  # W&B's own process writes it, on a busy machine a moment later
+        if b"flight-delay-model" in (content := log.read_bytes()):
+            break
+        time.sleep(0.1)
     assert b"day/mae" in content and b"flight-delay-model" in content
     graph = (registry_folder() / version / "departed_late.onnx").read_bytes()
     staged = [path for path in (home.home / "tracking").rglob("*") if path.is_file() and path.read_bytes() == graph]

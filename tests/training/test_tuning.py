@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import optuna
 import polars as pl
 import pytest
+from flight_delay.core.config import settings
 from flight_delay.core.errors import BadInput
 from flight_delay.sources.tables import Tables
 from flight_delay.training.blocks import split
@@ -68,11 +69,12 @@ def test_the_library_s_own_settings_are_the_first_candidate(small, tmp_path, mon
 def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):
     write_settings({"max_depth": 7, "dropout": 0.1}, tmp_path / "params.json")
     assert read_settings(tmp_path / "params.json") == {"max_depth": 7, "dropout": 0.1}
-    assert read_settings(None) == {}
+    assert read_settings(None, settings(root=tmp_path)) == {}
     (tmp_path / "params.json").write_text(json.dumps({"max_dept": 7}))
     with pytest.raises(BadInput, match="holds 'max_dept' too"):
         read_settings(tmp_path / "params.json")
-    for text, sentence in (('{"bags": 3}', "holds 'bags' too"), ("3", "settings by name")):
+    wrong_blend = '{"blend": [{"band": "departed", "late": 1.3, "minutes": 0}]}'
+    for text, sentence in (('{"bags": 3}', "holds 'bags' too"), ("3", "settings by name"), (wrong_blend, "shares from 0 to 1")):
         (tmp_path / "params.json").write_text(text)
         with pytest.raises(BadInput, match=sentence):
             read_settings(tmp_path / "params.json")

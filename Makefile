@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install hooks run test lab serve export example clean-notebooks gates unit readme clean
+.PHONY: help install hooks run test research secrets lab serve export example clean-notebooks gates unit readme clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,17 @@ gates: $(STAMP) ## the notebooks and what is made from them
 unit: $(STAMP)
 	@echo "[7/7] tests"
 	@python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadfile --cov --cov-fail-under=80 --cov-report=term:skip-covered
+
+research: $(STAMP) ## run the notebooks of nbs/research, none of which make test runs (an hour)
+	@folder=$$(mktemp -d) && for notebook in nbs/research/*.ipynb; do \
+		echo "$$notebook" && jupyter nbconvert --log-level WARN --to notebook --execute --output-dir "$$folder" "$$notebook" || exit 1; \
+	done
+
+# Left out are the notebooks and tests that plant secrets to see them masked.
+secrets: ## shapes of tokens, keys and passwords in addresses, in what git tracks (needs detect-secrets)
+	@$(BIN)/detect-secrets-hook \
+		--disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector \
+		$$(git ls-files | grep -v -E '^(nbs|tests)/(runs/(test_)?([0-9]+_)?(parameters|runner)|core/(03_secrets|index))\.')
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb

@@ -67,6 +67,26 @@ def test_this_house_keeps_its_rules():
     assert complaints(project_root()) == []
 
 
+import re
+
+import yaml
+
+
+def test_ci_pins_its_actions_and_types_commands_that_there_are():
+    workflow = yaml.safe_load((project_root() / ".github/workflows/ci.yml").read_text())
+    jobs, targets = workflow["jobs"], re.findall(r"^([a-z-]+):", (project_root() / "Makefile").read_text(), re.M)
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
+    typed = {word for step in steps for word in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))}
+    assert {"research", "secrets", "test"} <= typed <= set(targets)
+    assert jobs["test"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13"]
+    assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"  # which types make run, too
+    assert [name for name, job in jobs.items() if job.get("continue-on-error")] == ["newest"]
+    assert "CONSTRAINTS=/dev/null" in jobs["newest"]["steps"][-1]["run"] and workflow[True]["schedule"]  # YAML reads on as true
+    assert workflow["concurrency"]["cancel-in-progress"] and workflow["permissions"] == {"contents": "read"}
+    assert all(0 < job["timeout-minutes"] <= 120 for job in jobs.values())
+
+
 @pytest.mark.parametrize("kernel", [None, "ir", "myenv"])
 @pytest.mark.parametrize("folder", ["nbs", "nbs/research", "scheduled"])
 def test_a_notebook_that_names_no_kernel_or_another_one_is_named(tmp_path, folder, kernel):

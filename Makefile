@@ -15,7 +15,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lab serve export example clean-notebooks gates unit readme clean
+.PHONY: help install hooks run test research secrets lab serve export example clean-notebooks gates unit readme clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ $(STAMP): setup.py settings.ini constraints.txt
 	@touch $@
 
 install: $(STAMP) ## set up .venv with everything (make run and make test do it by themselves)
+
+hooks: $(STAMP) ## once per clone: git shows and merges notebooks by cell, and cleans and exports before a commit
+	@git config diff.jupyternotebook.command "'$(abspath $(BIN))/git-nbdiffdriver' diff"
+	@git config merge.nbdev-merge.driver "'$(abspath $(BIN))/nbdev_merge' %O %A %B %P"
+	@pre-commit install
 
 run: $(STAMP) ## train on the embedded year, register, report, monitor one later month
 	@flight-delay run train
@@ -58,6 +63,17 @@ gates: $(STAMP) ## the notebooks and what is made from them
 unit: $(STAMP)
 	@echo "[7/7] tests"
 	@python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadfile --cov --cov-fail-under=80 --cov-report=term:skip-covered
+
+research: $(STAMP) ## run the notebooks of nbs/research, none of which make test runs (an hour)
+	@folder=$$(mktemp -d) && for notebook in nbs/research/*.ipynb; do \
+		echo "$$notebook" && jupyter nbconvert --log-level WARN --to notebook --execute --output-dir "$$folder" "$$notebook" || exit 1; \
+	done
+
+# Left out are the notebooks and tests that plant secrets to see them masked.
+secrets: ## shapes of tokens, keys and passwords in addresses, in what git tracks (needs detect-secrets)
+	@$(BIN)/detect-secrets-hook \
+		--disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector \
+		$$(git ls-files | grep -v -E '^(nbs|tests)/(runs/(test_)?([0-9]+_)?(parameters|runner)|core/(03_secrets|index))\.')
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb

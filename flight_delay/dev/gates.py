@@ -14,7 +14,7 @@ from pathlib import Path
 from ..core.config import project_root, settings
 from .outputs import outputs
 from .readme import example, readme
-from .rules import complaints, report
+from .rules import complaints, report, totals
 from .test_export import export_tests
 
 # %% ../../nbs/dev/gates.ipynb #9e1746e7
@@ -39,9 +39,15 @@ def unchanged(root: Path, command: list[str]) -> list[str]:
         if before.get(name) != after.get(name)
     ]
 
+# %% ../../nbs/dev/gates.ipynb #9df951f3
+def _print_report(root: Path) -> None:
+    "How each notebook reads, and the whole project."
+    for table in (report(root), totals(root)):
+        print(table.write_csv(separator="\t"))
+
 # %% ../../nbs/dev/gates.ipynb #1c2e8b10
 def main(arguments: list[str] | None = None) -> int:  # exit code
-    "`python -m flight_delay.dev.gates TASK`: check, report, runs, outputs, example, unchanged -- COMMAND, tests, readme."
+    "Do one task of `python -m flight_delay.dev.gates`."
     task, *rest = (arguments if arguments is not None else sys.argv[1:]) or ["check"]
     root = project_root()
     if task == "tests":
@@ -49,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
     elif task == "example":
         print(f"{example(settings()).relative_to(root)} is renewed")
     elif task == "report":
-        print(report(root).write_csv(separator="\t"))
+        _print_report(Path(rest[0]).resolve() if rest else root)  # of another checkout, to compare with
     elif task == "runs":
         problems = outputs(root, rest)
         print("\n".join(problems), end="\n" * bool(problems))
@@ -63,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:  # exit code
         return int(bool(problems))
     else:
         print(
-            "task must be check, report, runs, outputs, example, unchanged -- COMMAND, tests or readme; "
+            "task must be check, report [FOLDER], runs, outputs, example, unchanged -- COMMAND, tests or readme; "
             f"got {shlex.join([task, *rest])}"
         )
         return 2

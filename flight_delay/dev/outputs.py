@@ -51,6 +51,14 @@ def _close(a: str, b: str) -> bool:
     x, y = (float(text.replace(",", "").replace("−", "-")) for text in (a, b))
     return math.isclose(x, y, rel_tol=FLOAT_TOLERANCE, abs_tol=1.01 * 10**-decimals)
 
+# %% ../../nbs/dev/outputs.ipynb #43c68fd1
+def difference(saved: str, now: str) -> str:
+    "The first place where two texts part."
+    words = [re.sub(r"<[^>]*>", " ", text).split() for text in (saved, now)]
+    place = next((i for i, (a, b) in enumerate(zip(*words, strict=False)) if not alike(a, b)), min(map(len, words)))
+    before, after = (" ".join(text[place : place + 6]) or "nothing" for text in words)
+    return f"shows {before!r} where running it shows {after!r}"
+
 # %% ../../nbs/dev/outputs.ipynb #fcd663b8
 def _executed(path: Path, root: Path) -> tuple[list[list[Any]], str]:  # outputs per cell; the traceback of a cell that raised
     "Run a notebook as `nbdev_test` does."
@@ -80,14 +88,6 @@ def _stale_outputs(path: Path, root: Path) -> list[str]:
             if not alike(before, after):
                 problems.append(f"{path.name} cell {i} {difference(before, after)}; run the notebook and save it")
     return problems
-
-# %% ../../nbs/dev/outputs.ipynb #43c68fd1
-def difference(saved: str, now: str) -> str:
-    "The first place where two texts part."
-    words = [re.sub(r"<[^>]*>", " ", text).split() for text in (saved, now)]
-    place = next((i for i, (a, b) in enumerate(zip(*words, strict=False)) if not alike(a, b)), min(map(len, words)))
-    before, after = (" ".join(text[place : place + 6]) or "nothing" for text in words)
-    return f"shows {before!r} where running it shows {after!r}"
 
 # %% ../../nbs/dev/outputs.ipynb #4e56effa
 def outputs(root: Path, names: Sequence[str] = (), workers: int = 2) -> list[str]:

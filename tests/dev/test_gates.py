@@ -4,21 +4,11 @@ from flight_delay.dev.gates import *
 
 import json
 
-import nbformat
 import pytest
 
 from flight_delay.core.config import project_root
 from flight_delay.dev.rules import UnreadableNotebook, complaints
-
-
-def write_notebook(path, *cells):
-    "A small notebook of code cells."
-    cells = [nbformat.v4.new_code_cell(source) for source in cells]
-    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-    return path
+from flight_delay.dev.test_export import write_notebook
 
 
 def test_an_import_from_a_higher_floor_is_named(tmp_path):
@@ -30,8 +20,8 @@ def test_an_import_from_a_higher_floor_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("#| export\ndef f():\n" + "    x = 1\n" * 31, "32 lines of code; 30 are allowed"),
-        ("#| export\nLIMIT = 3\n\n\ndef f():\n" + "    x = 1\n" * 30, "32 lines of code; 30 are allowed"),
+        ("#| export\ndef _f():\n" + "    x = 1\n" * 31, "32 lines of code; 30 are allowed"),
+        ("#| export\nLIMIT = 3\n\n\ndef _f():\n" + "    x = 1\n" * 30, "32 lines of code; 30 are allowed"),
         ("x = 1\n" * 51, "51 lines of code; 50 are allowed"),
         ("#| export\nfrom os import *", "imports *"),
         ("1 + 1", "no saved output"),
@@ -75,6 +65,26 @@ def test_a_command_that_changes_a_generated_file_is_caught(tmp_path):
 
 def test_this_house_keeps_its_rules():
     assert complaints(project_root()) == []
+
+
+import re
+
+import yaml
+
+
+def test_ci_pins_its_actions_and_types_commands_that_there_are():
+    workflow = yaml.safe_load((project_root() / ".github/workflows/ci.yml").read_text())
+    jobs, targets = workflow["jobs"], re.findall(r"^([a-z-]+):", (project_root() / "Makefile").read_text(), re.M)
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
+    typed = {word for step in steps for word in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))}
+    assert {"research", "secrets", "test"} <= typed <= set(targets)
+    assert jobs["test"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13"]
+    assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"  # which types make run, too
+    assert [name for name, job in jobs.items() if job.get("continue-on-error")] == ["newest"]
+    assert "CONSTRAINTS=/dev/null" in jobs["newest"]["steps"][-1]["run"] and workflow[True]["schedule"]  # YAML reads on as true
+    assert workflow["concurrency"]["cancel-in-progress"] and workflow["permissions"] == {"contents": "read"}
+    assert all(0 < job["timeout-minutes"] <= 120 for job in jobs.values())
 
 
 @pytest.mark.parametrize("kernel", [None, "ir", "myenv"])

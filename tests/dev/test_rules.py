@@ -4,6 +4,8 @@ from flight_delay.dev.rules import *
 
 from pathlib import Path
 
+from flight_delay.dev.rules import _teaching_faults, _vague_names
+
 
 def a_notebook(name, module, *sources):
     cells = [Cell(i, "export" if "#| export" in source else "lesson", source) for i, source in enumerate(sources)]
@@ -34,6 +36,16 @@ def test_a_public_name_needs_prose_above_and_use_below():
     assert untaught_names(Notebook(Path("x"), "core.x", (heading, *cells[1:]))) == ["add"]
 
 
+def test_a_new_name_that_is_not_taught_and_a_long_silence_are_named_and_an_old_name_is_not():
+    silent = tuple(Cell(i, "export", f"def _help{i}(): ...") for i in range(MAX_SILENT_RUN))
+    old = Cell(0, "export", "def load(): ...")
+    assert _teaching_faults(Notebook(Path("14_store.ipynb"), "sources.store", (old, *silent[1:]))) == []
+    [untaught] = _teaching_faults(Notebook(Path("15_new.ipynb"), "sources.new", (old,)))
+    assert untaught.startswith("15_new.ipynb does not teach load; put prose above")
+    [run] = _teaching_faults(Notebook(Path("14_store.ipynb"), "sources.store", (old, *silent)))
+    assert "11 exported cells in a row; 10 are allowed" in run
+
+
 def test_a_public_name_in_two_notebooks_is_named_and_a_private_one_is_not():
     notes = [a_notebook(f"{n}0_x.ipynb", f"p{n}.x", "#| export\ndef read(): ...\ndef _help(): ...") for n in (1, 2)]
     [sentence] = repeated_names(notes)
@@ -60,3 +72,9 @@ def test_a_cell_that_cannot_be_read_in_one_look_is_named():
 def test_prose_alone_does_not_break_the_silence():
     roles = ["export", "prose", "export", "lesson", "export"]
     assert longest_silent_run(Notebook(Path("x"), "core.x", tuple(Cell(i, r, "x") for i, r in enumerate(roles)))) == 2
+
+
+def test_vague_names_are_counted_in_exported_cells_and_tests_only():
+    source = "def late(found):\n    return [said for said in found]"
+    counts = [_vague_names(Cell(0, role, source)) for role in ("export", "test", "lesson")]
+    assert counts == [4, 4, 0]

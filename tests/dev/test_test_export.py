@@ -2,20 +2,6 @@
 
 from flight_delay.dev.test_export import *
 
-import nbformat
-from flight_delay.core.config import project_root
-
-
-def write_notebook(path, *cells):
-    "A small notebook of code cells."
-    cells = [nbformat.v4.new_code_cell(source) for source in cells]
-    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-    return path
-
-
 def test_test_cells_land_in_the_file_of_their_module(tmp_path):
     write_notebook(
         tmp_path / "nbs/01_sums.ipynb",

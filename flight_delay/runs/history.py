@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # %% ../../nbs/runs/81_history.ipynb #e23dab85
 FAILURES = {  # what went wrong -> (exit code, in words)
     "raised": (1, "a cell raised an error"),
-    "bad input": (2, "the run was asked for in a way that cannot be"),
+    "bad input": (2, "the run was given something that is not allowed"),
     "bad data": (3, "the data breaks a hard rule"),
     "not ready": (4, "something that the run needs is not there yet"),
     "timed out": (5, "it ran longer than it may"),
@@ -70,6 +70,11 @@ class _Standing:
         "Whether it says something about the job: one that was refused or is damaged does not."
         return self.standing in ("ok", "warn", "fail")
 
+    @property
+    def exit_code(self) -> int:
+        "0 for ok and warn: the run can be trusted. Each failure has its own."
+        return FAILURES.get(self.failure, FAILURES["broken"])[0] if self.failure else 0
+
 # %% ../../nbs/runs/81_history.ipynb #8043b341
 @dataclass
 class Run(_Standing):
@@ -90,6 +95,7 @@ class Run(_Standing):
     promotes: str | None = None  # the version that this run makes the champion
     replaces: str | None = None  # the champion that it was compared with, as `finish` is told
     failing: dict[str, Any] | None = None  # the cell that ended it: cell, source, last_lines
+    error_class: str | None = None  # of the error that the cell raised: module and name
     attempts: int = 1  # kernels started
     state: str = "complete"  # or running: then verdict and exit code are null in the JSON
     cell: int | None = None  # where it stands, or stood
@@ -98,11 +104,6 @@ class Run(_Standing):
     kernel_pid: int | None = None
     heartbeat_at: str | None = None
     path: Path | None = None
-
-    @property
-    def exit_code(self) -> int:
-        "0 for ok and warn: the run can be trusted. Each failure has its own."
-        return FAILURES.get(self.failure, FAILURES["broken"])[0] if self.failure else 0
 
 # %% ../../nbs/runs/81_history.ipynb #1bde5341
 STORED = TypeAdapter(Run)

@@ -61,6 +61,7 @@ def run_verdict(run: Run, watch: Watch, source: Path, error: BaseException | Non
             run, "folder lost", "the notebook's own file is gone" if not source.exists() else "the run's folder is gone"
         )
     if error is not None:
+        run.error_class = watch.cell_error.classes[0] if watch.cell_error else None
         return fail(run, *failure_name(error, watch, kills_before))
     if watch.notebook is None or unfinished_cells(watch.notebook) or not outcome.exists():
         return fail(run, "left early")
@@ -154,6 +155,7 @@ def _head_of(run: Run) -> dict[str, Any]:
         "started": run.started_at.replace("T", " ").replace("+00:00", " UTC"),
         "took": f"{run.seconds:.0f} s",
         **({"exit code": run.exit_code} if run.failure else {}),
+        **({"error": run.error_class} if run.error_class else {}),
         **facts,
         "commit": (run.commit or "unknown")[:12] + marked,
     }

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
-from .parameters import check_parameters, declared_parameters, jobs, read_job
+from .parameters import check_parameters, job_parameters, jobs, read_job
 
 # %% ../../nbs/runs/87_schedule.ipynb #6ce79568
 TERM = r"(\*|{one}(-{one})?)"
@@ -219,7 +219,7 @@ def read_schedule(config: Settings | None = None) -> list[Entry]:
                 f"schedule.toml, entry {entry.name}: job must be a notebook of scheduled/ ({choice}); got {entry.job!r}."
             )
         given = resolve_value(entry.parameters, datetime.now(UTC), entry.timezone)
-        check_parameters(given, declared_parameters(read_job(entry.job, config)), entry.job)
+        check_parameters(given, job_parameters(read_job(entry.job, config)))
     return entries
 
 # %% ../../nbs/runs/87_schedule.ipynb #0aff2aab

@@ -30,6 +30,8 @@ from uuid import uuid4
 import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.paths import jupyter_path
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
@@ -131,7 +133,8 @@ class _LocalKernel(AsyncKernelManager):
 
     def __init__(self, **kwargs: Any):
         sockets = Path(tempfile.gettempdir()) / f"flight-delay-{uuid4().hex[:12]}"  # absolute: the kernel works elsewhere
-        super().__init__(**kwargs | {"transport": "ipc", "ip": str(sockets)})
+        specs = KernelSpecManager(kernel_dirs=jupyter_path("kernels"))  # the default loads IPython, for folders of old
+        super().__init__(**kwargs | {"transport": "ipc", "ip": str(sockets), "kernel_spec_manager": specs})
 
 # %% ../../nbs/runs/83_executor.ipynb #9a8685fe
 def end_process_group(pid: int | None) -> None:
@@ -230,6 +233,11 @@ class _Engine(NBClientEngine):
         where = {"cwd": str(watch.config.root / "scheduled"), "env": {**QUIET, **os.environ, **places}}
         client.execute(**where, stdout=watch.kernel_log, stderr=watch.kernel_log)
 
+# %% ../../nbs/runs/83_executor.ipynb #fe4f8925
+def _knows_parameters(record: logging.LogRecord) -> bool:
+    "Drop what papermill says of declared parameters: it reads the cell by pattern and takes `Data[int | None]` for unknown."
+    return not record.getMessage().startswith("Passed unknown parameter")
+
 # %% ../../nbs/runs/83_executor.ipynb #a660a33c
 ENGINE = "flight-delay"
 
@@ -237,6 +245,8 @@ ENGINE = "flight-delay"
 def _execute(notebook: Path, given: Mapping[str, Any], watch: Watch) -> BaseException | None:
     "Run every cell; gives what stopped it, or None. Nothing is written by papermill: it would write secrets."
     papermill_engines.register(ENGINE, _Engine)
+    papermill_log = logging.getLogger("papermill")
+    papermill_log.addFilter(_knows_parameters)
     bar = {"desc": notebook.stem, "bar_format": "{desc}: {bar:30} cell {n_fmt} of {total_fmt}, {elapsed}"}
     try:
         papermill.execute_notebook(
@@ -252,6 +262,7 @@ def _execute(notebook: Path, given: Mapping[str, Any], watch: Watch) -> BaseExce
     except BaseException as error:  # whatever it is, it gets a verdict
         return error
     finally:
+        papermill_log.removeFilter(_knows_parameters)
         end_process_group(watch.run.kernel_pid)
     return None
 

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['log', 'RUN_FOLDER_VARIABLE', 'OUTCOME_FILE', 'VERDICTS', 'NO_CHAMPION', 'KERNEL', 'Value', 'Data', 'OneOrMore',
-           'Horizon', 'Seed', 'Share', 'Instant', 'Alias', 'InputPath', 'OutputPath', 'SOURCE_RULE', 'Source',
-           'SPELLINGS', 'KIND_WORDS', 'LIMIT_WORDS', 'TYPE_MODULES', 'SYNTAX', 'TRUTH', 'NotANumber', 'finite_metrics',
-           'expected_champion', 'finish', 'UnknownJob', 'jobs', 'job_notebook', 'read_job', 'check_kernel', 'NotBelow',
-           'Computed', 'Parameter', 'job_parameters', 'declared_parameters', 'parameters_help', 'check_parameters',
-           'absolute_paths', 'check_paths', 'data_names']
+           'Horizon', 'Seed', 'Share', 'Instant', 'Alias', 'InputPath', 'OutputPath', 'EMBEDDED', 'SOURCE_RULE',
+           'Source', 'SPELLINGS', 'KIND_WORDS', 'LIMIT_WORDS', 'TYPE_MODULES', 'SYNTAX', 'TRUTH', 'NotANumber',
+           'finite_metrics', 'expected_champion', 'finish', 'UnknownJob', 'jobs', 'job_notebook', 'read_job',
+           'check_kernel', 'NotBelow', 'Computed', 'Parameter', 'job_parameters', 'declared_parameters',
+           'parameters_help', 'check_parameters', 'absolute_paths', 'check_paths', 'data_names']
 
 # %% ../../nbs/runs/80_parameters.ipynb #66369a16
 import ast
@@ -25,19 +25,18 @@ from datetime import datetime
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import polars as pl
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core.core_schema import CoreSchema, literal_schema
 
 from ..core.config import Settings, settings
 from ..core.errors import BadData, BadInput
 from ..core.files import write_atomically
 from ..core.pages import Table, truncate_middle
 from ..core.secrets import mask_secrets, secret_values, is_secret_name
-from ..features.queries import HORIZONS
 from ..models.registry import ANY, set_alias
-from ..sources.files import EMBEDDED
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -209,14 +208,24 @@ def _rule(words: str, **limits: Any) -> Any:
     "What a kind allows, as a person says it and as pydantic checks it."
     return Field(json_schema_extra={"rule": words}, **limits)
 
+# %% ../../nbs/runs/80_parameters.ipynb #6871e55b
+class _Horizons:
+    "One of the horizons that there are; they are loaded with the first parameter that is one."
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from flight_delay.features.queries import HORIZONS
+
+        return literal_schema([*HORIZONS])
+
 # %% ../../nbs/runs/80_parameters.ipynb #5baa95b1
-Horizon = Literal[tuple(HORIZONS)]  # type: ignore[valid-type]
+Horizon = Annotated[str, _Horizons()]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Instant = Annotated[str, AfterValidator(_instant), _rule("a day or an instant in UTC, like 2013-08-08 or 2013-08-08T23:50")]
 Alias = Annotated[str, _rule("an alias or a version of the registry, like champion or v3", pattern="^[a-z][a-z0-9_-]{0,39}$")]
 InputPath = Annotated[str, _rule("the path of a file or a folder that exists", min_length=1), _Mark.INPUT]
 OutputPath = Annotated[str, _rule("a path to write to", min_length=1), _Mark.OUTPUT]
+EMBEDDED = str(Settings.model_fields["source"].default)  # needs no folder
 SOURCE_RULE = f"{EMBEDDED} or the path of a folder with the same five files"
 Source = Annotated[str, _rule(SOURCE_RULE, min_length=1), _Mark.SOURCE, _Mark.DATA]
 

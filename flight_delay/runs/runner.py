@@ -29,7 +29,7 @@ from pydantic import ValidationError
 from ..core.config import Settings, commit, settings
 from ..core.errors import BadInput, FlightDelayError
 from ..core.files import write_atomically
-from ..core.pages import failing_cell, writable
+from ..core.pages import failing_cell, notebook_html, writable
 from ..core.secrets import MASK, is_secret_name, mask_secrets, secret_values
 from .changes import remove_old_runs, write_index
 from .executor import WATCHED, Watch, end_process_group, execute_with_retries, interruptible, oom_kills
@@ -175,6 +175,12 @@ def _end_left(pid: int | None, folder: Path) -> None:
         if pid and f"{RUN_FOLDER_VARIABLE}={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             end_process_group(pid)
 
+# %% ../../nbs/runs/85_runner.ipynb #1a1c662c
+def _load_report_software() -> None:
+    "Load what makes a report, while the kernel starts: half a second that the run would wait for at its end."
+    with suppress(Exception):  # if it cannot be loaded, the report says so
+        notebook_html(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("ready")]))
+
 # %% ../../nbs/runs/85_runner.ipynb #38f076ac
 def _carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, config: Settings) -> None:
     "Run a notebook in its folder, judge it, and put it among the runs."
@@ -184,6 +190,7 @@ def _carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, c
         watch = Watch(run, folder, config, secrets, clock + config.run_timeout_seconds, kernel_log, place)
         heart = threading.Thread(target=watch.keep_beating, daemon=True)
         heart.start()
+        threading.Thread(target=_load_report_software, daemon=True).start()
         WATCHED.append(watch)
         error = execute_with_retries(source, given, watch)
         WATCHED.remove(watch)

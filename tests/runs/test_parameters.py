@@ -3,6 +3,8 @@
 from flight_delay.runs.parameters import *
 
 import json
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -143,6 +145,16 @@ def test_a_value_that_a_job_does_not_allow_is_refused(job, given, sentence):
 def test_the_horizons_that_train_allows_are_those_that_there_are():
     takes = job_parameters(read_job("train", settings()))
     assert check_parameters({"horizons": [*queries.HORIZONS]}, takes) == {"horizons": [*queries.HORIZONS]}
+
+
+def test_declarations_are_read_without_the_software_that_checks_tables():
+    code = (
+        "import sys, flight_delay.runs.parameters; print([m for m in ('pandera', 'pandas', 'nbconvert') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    from flight_delay.sources import files
+
+    assert EMBEDDED == files.EMBEDDED
 
 
 def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():

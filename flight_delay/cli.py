@@ -365,7 +365,7 @@ def _list_reports(job: Annotated[str | None, typer.Option(help="of this job only
     config = _settings()
     rows = _unfinished_rows(config, job)
     past = history.runs(config, job) if rows else _runs_of(job)
-    rows += [(r.standing, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in past]
+    rows += [(r.standing, r.job, r.run_id, r.started_at, r.seconds, history.one_line("; ".join(r.reasons), 80)) for r in past]
     columns = {"verdict": pl.String, "job": pl.String, "run": pl.String, "started_at": pl.String, "seconds": pl.Float64}
     table = pl.DataFrame(rows, schema=columns | {"reason": pl.String}, orient="row")
     _show(table, f"There is no run in {config.reports}; go to the checkout, or name it by FLIGHT_DELAY_ROOT.")

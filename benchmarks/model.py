@@ -82,7 +82,7 @@ def of_trees(model: DelayModel, X: pl.DataFrame, band: int) -> None:
     x = trees.feature_matrix(model.features, X)
     outcomes = delay_model.tree_scores(model, x, np.zeros(len(x)), band).T
     boosters = [
-        trees.fit_trees(head, trees.quantile_matrix(x), outcome > 0 if head == "late" else outcome, 0)
+        trees.fit_trees(head, trees.quantile_matrices(x), outcome > 0 if head == "late" else outcome, 0)
         for head, outcome in zip(SCORES, outcomes, strict=True)
     ]
     sessions = [onnxruntime.InferenceSession(trees.to_onnx(booster, x.shape[1])) for booster in boosters]

@@ -33,7 +33,7 @@ BANDS = (
     Band("4h_to_12h", "scheduled", 240, network="near"),
     Band("12h_to_3d", "scheduled", 720),
     Band("over_3d", "scheduled", 4320, blind_to=("weather",)),
-    Band("departed", "departed", -np.inf, network="departed", bags=4),
+    Band("departed", "departed", -np.inf, network="departed", bags=3),
 )
 
 # %% ../../nbs/models/41_calibration.ipynb #f74b091f

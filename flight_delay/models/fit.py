@@ -17,7 +17,7 @@ from .network import fit_network
 from flight_delay.models.trees import (
     HUBER_SLOPE_MINUTES,
     feature_matrix,
-    quantile_matrix,
+    quantile_matrices,
     fit_band,
     fit_trees,
     tree_nodes,
@@ -35,8 +35,8 @@ def _fit_cancelled(X: pl.DataFrame, cancelled: np.ndarray, seed: int, params: Ma
     "Trees for the log-odds of a cancellation, at any lead."
     not_departed = X["departure_delay"].is_null().to_numpy()
     rows = not_departed & (cancelled | (np.arange(X.height) % LANDED_PER_SAMPLE == 0))
-    data = quantile_matrix(feature_matrix(X.columns, hide_features(X.filter(rows), KNOWN_BY_TAIL)), params)
-    return fit_trees("late", data, cancelled[rows], seed, params)
+    matrices = quantile_matrices(feature_matrix(X.columns, hide_features(X.filter(rows), KNOWN_BY_TAIL)), params, seed)
+    return fit_trees("late", matrices, cancelled[rows], seed, params)
 
 # %% ../../nbs/models/45_fit.ipynb #94f6374c
 def fit_scores(

@@ -85,6 +85,12 @@ def _importance_by_stage(
     return {stage: importance(model, pl.concat(parts)) for stage, parts in samples.items()}
 
 # %% ../../nbs/training/64_train.ipynb #1a5ed9fb
+def _landed_outcomes(block: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
+    "The queries about flights that landed, by horizon."
+    landed = {name: asked.where(asked.flights["arrival_delay"].is_not_null()) for name, asked in block.items()}
+    return {name: asked for name, asked in landed.items() if asked.flights.height}
+
+# %% ../../nbs/training/64_train.ipynb #a6f0bdf5
 def _cancelled_outcomes(block: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
     "The queries before departure about cancelled flights, by horizon."
     before = {name: asked for name, asked in block.items() if queries.HORIZONS[name].stage == "scheduled"}
@@ -102,16 +108,15 @@ def train(
     champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
 ) -> Trained:
     "Learn, measure, explain."
-    for name in horizons:
-        if name not in queries.HORIZONS:
-            raise queries.UnknownHorizon(f"horizons must be among {', '.join(queries.HORIZONS)}; got {name!r}.", horizon=name)
-    decisions = (params or {}).get("blend", ())
-    shares = blend_weights(decisions)
+    if unknown := [name for name in horizons if name not in queries.HORIZONS]:
+        raise queries.UnknownHorizon(
+            f"horizons must be among {', '.join(queries.HORIZONS)}; got {unknown[0]!r}.", horizon=unknown[0]
+        )
+    shares = blend_weights(decisions := (params or {}).get("blend", ()))
     measured = fit_until(tables, blocks.validate_until, horizons, seed, params, shares=shares)
     model = fit_until(tables, blocks.test_until, horizons, seed, params, shares=shares) if refit else measured
     block = outcomes_between(tables, blocks.validate_until, blocks.test_until, horizons, cancelled=True)
-    landed = {name: asked.where(asked.flights["arrival_delay"].is_not_null()) for name, asked in block.items()}
-    landed = {name: asked for name, asked in landed.items() if asked.flights.height}
+    landed = _landed_outcomes(block)
     answers = {name: score_rows(measured, asked.X, asked.delay) for name, asked in landed.items()}
     return Trained(
         model,

@@ -88,7 +88,7 @@ def _fit_xgboost(features, x, delay, offset, stage, seed, settings) -> Heads:
     import xgboost
 
     settings = {**settings, "bags": next(band.bags for band in calibration.BANDS if band.stage == stage)}
-    quantiles = trees.quantile_matrix(x, settings)
+    quantiles = trees.quantile_matrices(x, settings, seed)
     late = trees.fit_trees("late", quantiles, delay >= LATE_MINUTES, seed, settings)
     slope = trees.HUBER_SLOPE_MINUTES[stage]
     minutes = trees.fit_trees("minutes", quantiles, trees.minutes_target(delay, offset), seed, settings, huber_slope=slope)

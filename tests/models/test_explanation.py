@@ -11,7 +11,7 @@ from flight_delay.models.calibration import bands_of
 from flight_delay.models.delay_model import raw_scores
 from flight_delay.models.fit import fit
 from flight_delay.models.tree_shap import tree_paths, tree_shares
-from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrix, fit_trees, tree_nodes
+from flight_delay.models.trees import SCORES, feature_matrix, quantile_matrices, fit_trees, tree_nodes
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_shares_are_those_of_shap(known_truth, score):
     _, X = known_truth
     x = feature_matrix(X.columns, X)
     outcome = x[:, 2] > 5 if score == "late" else 2 * x[:, 2]
-    booster = fit_trees(score, quantile_matrix(x), outcome, 0, {"rounds": 20})
+    booster = fit_trees(score, quantile_matrices(x), outcome, 0, {"rounds": 20})
     expected, paths = shap.TreeExplainer(booster).shap_values(x[:50]), tree_paths(tree_nodes(booster))
     assert np.abs(np.stack([tree_shares(paths, row)[0] for row in x[:50]]) - expected).max() < 1e-3
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from flight_delay.models.delay_model import read_model, write_model
-from flight_delay.models.trees import feature_matrix, quantile_matrix, fit_trees, to_onnx
+from flight_delay.models.trees import feature_matrix, quantile_matrices, fit_trees, to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_graphs_give_what_the_trees_give(made_up):
     there = ~np.isnan(delay)
     x, delay = feature_matrix(X.columns, X.filter(there)), delay[there]
     for score, outcome in {"late": delay >= 15, "minutes": delay, "spread": np.log1p(np.abs(delay))}.items():
-        booster = fit_trees(score, quantile_matrix(x), outcome, 0, {"rounds": 30})
+        booster = fit_trees(score, quantile_matrices(x), outcome, 0, {"rounds": 30})
         [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
         assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
 

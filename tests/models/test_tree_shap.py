@@ -8,7 +8,7 @@ import xgboost
 from flight_delay.core.errors import NotReady
 from flight_delay.models.calibration import BANDS
 from flight_delay.models.delay_model import GRAPH
-from flight_delay.models.trees import quantile_matrix, fit_trees, tree_nodes
+from flight_delay.models.trees import quantile_matrices, fit_trees, tree_nodes
 
 
 def test_shares_of_a_tree_are_those_counted_by_hand():
@@ -32,7 +32,7 @@ def test_shares_of_trees_are_those_of_xgboost_at_any_depth_and_with_features_ask
     x[random.random(x.shape) < 0.2] = np.nan
     y = np.nan_to_num(x[:, 0]) * np.nan_to_num(x[:, 1]) + np.sin(3 * np.nan_to_num(x[:, 2])) + random.normal(0, 0.1, 3_000)
     booster = fit_trees(
-        "minutes", quantile_matrix(x), 20 * y, 0, {"rounds": 10, "max_depth": depth, "bags": 2, "min_child_weight": 5}
+        "minutes", quantile_matrices(x), 20 * y, 0, {"rounds": 10, "max_depth": depth, "bags": 2, "min_child_weight": 5}
     )
     expected = booster.predict(xgboost.DMatrix(x[:50]), pred_contribs=True)
     paths = tree_paths(tree_nodes(booster))

@@ -16,8 +16,8 @@ def test_merged_boosters_predict_their_mean():
     y = x[:, 0] + random.normal(size=2_000)
     x[::7, 1] = np.nan
     for score, target in (("late", y > 0), ("minutes", 10 * y)):
-        data = quantile_matrix(x)
-        one, two = (fit_trees(score, data, target, seed, {"rounds": 20, "bags": 1}, subsample=0.5) for seed in (1, 2))
+        matrices = quantile_matrices(x, {"bags": 1})
+        one, two = (fit_trees(score, matrices, target, seed, {"rounds": 20}, subsample=0.5) for seed in (1, 2))
         rows = xgboost.DMatrix(x)
         mean = (one.predict(rows, output_margin=True) + two.predict(rows, output_margin=True)) / 2
         assert not np.allclose(one.predict(rows), two.predict(rows))
@@ -32,7 +32,7 @@ def test_the_nodes_of_a_booster_give_what_it_predicts():
     random = np.random.default_rng(4)
     x = random.normal(size=(500, 4)).astype(np.float32)
     x[::5, 1] = np.nan
-    booster = fit_trees("minutes", quantile_matrix(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
+    booster = fit_trees("minutes", quantile_matrices(x), 10 * x[:, 0] + random.normal(size=500), 0, {"rounds": 7})
     nodes = tree_nodes(booster)
     children = np.concatenate([nodes["left"], nodes["right"]])
     for row, predicted in zip(x[:40], booster.predict(xgboost.DMatrix(x[:40])), strict=True):

@@ -164,11 +164,15 @@ def _attend(entry: Entry, slot: datetime, config: Settings, lock: int, stop: Eve
 # %% ../../nbs/runs/88_dispatch.ipynb #cb2d9ac1
 def _run_of(record: SlotRecord, entry: Entry, config: Settings, code: int | None = None) -> Run | None:  # code: how it ended
     "The newest run of the entry's job with the record's parameters since the record's attempt began; not one typed meanwhile."
+
+    def same(asked: Any, kept: Any) -> bool:  # a run keeps a relative path as it reads in the checkout
+        return asked == kept or (isinstance(asked, str) and str(config.root / asked) == kept)
+
     since = f"{record.started_at:%Y-%m-%dT%H:%M:%S}"
     for made in runs(config, entry.job):
-        same = all(made.parameters.get(name) == value for name, value in record.parameters.items())
+        alike = all(same(value, made.parameters.get(name)) for name, value in record.parameters.items())
         ours = made.failure != "already running" if code is None else made.exit_code == code
-        if same and ours and made.started_at[:19] >= since:
+        if alike and ours and made.started_at[:19] >= since:
             return made
     return None
 

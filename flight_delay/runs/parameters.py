@@ -221,7 +221,7 @@ class _Horizons:
 Horizon = Annotated[str, _Horizons()]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Instant = Annotated[str, AfterValidator(_instant), _rule("a day or an instant in UTC, like 2013-08-08 or 2013-08-08T23:50")]
+Instant = Annotated[str, AfterValidator(_instant), _rule("a day or an instant in UTC (2013-08-08T23:50)")]
 Alias = Annotated[str, _rule("an alias or a version of the registry, like champion or v3", pattern="^[a-z][a-z0-9_-]{0,39}$")]
 InputPath = Annotated[str, _rule("the path of a file or a folder that exists", min_length=1), _Mark.INPUT]
 OutputPath = Annotated[str, _rule("a path to write to", min_length=1), _Mark.OUTPUT]
@@ -314,6 +314,13 @@ class Parameter:
     def is_path(self) -> bool:
         "Whether it names a file or a folder."
         return any(part in (_Mark.SOURCE, _Mark.INPUT, _Mark.OUTPUT, Path) for part in _parts(self.kind))
+
+    @property
+    def shown_default(self) -> str:
+        "Its default as one would type it."
+        if isinstance(self.default, str | Computed):
+            return str(self.default)
+        return json.dumps(self.default, ensure_ascii=False, default=str)
 
 # %% ../../nbs/runs/80_parameters.ipynb #75759f76
 TYPE_MODULES = ("typing", "datetime", "pathlib", "pydantic", "annotated_types", "flight_delay")
@@ -409,9 +416,8 @@ def parameters_help(takes: Mapping[str, Parameter]) -> str:
     "What a job takes, for a terminal: name and default, what it is for, what it may be."
     lines = []
     for name, parameter in takes.items():
-        default = parameter.default
-        shown = str(default) if isinstance(default, str | Computed) else json.dumps(default, ensure_ascii=False, default=str)
-        lines += [f"  -p {name}={shown}", *([f"      {parameter.help}"] if parameter.help else []), f"      {parameter.rule}"]
+        lines += [f"  -p {name}={parameter.shown_default}", *([f"      {parameter.help}"] if parameter.help else [])]
+        lines.append(f"      {parameter.rule}")
     return "\n".join(lines)
 
 # %% ../../nbs/runs/80_parameters.ipynb #c7c79634
@@ -431,7 +437,7 @@ def _refusal(parameter: Parameter, value: Any, why: str = "") -> BadInput:
     got = truncate_middle(repr(value), 200)
     return BadInput(
         f"parameter {parameter.name} must be {parameter.rule}; got {got}{why}; correct it, or leave it out "
-        f"for {parameter.default!r}.",
+        f"for {parameter.shown_default}.",
         parameter=parameter.name,
     )
 

@@ -376,7 +376,7 @@ def new_job(name: str, config: Settings | None = None) -> Path:  # the notebook
             f"a job must be in the folder scheduled/ of a checkout; {scheduled} is none; go to the checkout, or name it "
             "by FLIGHT_DELAY_ROOT."
         )
-    path, text = scheduled / f"{name}.ipynb", json.dumps(_new_notebook(name), indent=1, ensure_ascii=False) + "\n"
+    path, text = scheduled / f"{name}.ipynb", nbformat.writes(_new_notebook(name)) + "\n"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -142,6 +142,19 @@ def test_a_run_over_its_time_limit_ends_itself_or_is_ended_and_called_so(cheap, 
     assert diary(cheap, "end") == ["daily 2026-03-05"]  # it was asked, and could write its verdict
 
 
+def test_a_slot_with_a_relative_path_knows_its_run(cheap):
+    from flight_delay.runs.dispatch import _run_of
+    from flight_delay.runs.history import Run, run_record
+
+    folder = cheap.reports / "daily" / "20260305T060001Z-abc"
+    folder.mkdir(parents=True)
+    made = Run("daily", folder.name, "2026-03-05T06:00:01+00:00", {"source": str(cheap.root / "small")}, "ok", None)
+    (folder / "run.json").write_text(run_record(made))
+    record = SlotRecord(entry="daily", slot=SLOT, parameters={"source": "small"}, started_at=SLOT)
+    assert _run_of(record, daily(), cheap, 0).run_id == folder.name
+    assert _run_of(record.model_copy(update={"parameters": {"source": "other"}}), daily(), cheap, 0) is None
+
+
 def test_an_entry_may_name_every_channel_that_there_is():
     import typing
 

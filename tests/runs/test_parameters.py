@@ -124,7 +124,11 @@ def test_every_parameter_of_the_shipped_jobs_has_a_kind_and_a_help(job):
         ("train", {"horizons": []}, "horizons must be a list, its length at least 1"),
         ("train", {"seed": -1}, "seed must be a whole number, at least 0, below 2147483648; got -1"),
         ("train", {"seed": True}, "seed must be a whole number"),
-        ("train", {"train_until": "soon"}, "train_until must be a day or an instant in UTC, like .* or null; got 'soon'"),
+        (
+            "train",
+            {"train_until": "soon"},
+            "train_until must be a day or an instant in UTC .* or null; got 'soon'; correct it, or leave it out for null",
+        ),
         ("train", {"train_until": "2013-13-01"}, "train_until must be a day or an instant in UTC"),
         ("train", {"tracking": "sometimes"}, "tracking must be one of online, offline, disabled or null"),
         ("monitor", {"alias": "No Such"}, "alias must be an alias or a version of the registry"),

@@ -87,8 +87,27 @@ def _notify_refusal(error: FlightDelayError, channels: list[str]) -> None:
         refused = history.read_record(Path(report).with_name("run.json"))
         notifications.notify(refused, notifications.earlier_verdicts(refused), channels)
 
+# %% ../nbs/99_cli.ipynb #c7f5ee94
+class _RunCommand(typer.core.TyperCommand):
+    "The command `run`, whose help knows the job that it is asked about."
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["words"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        words = [word for word in ctx.meta["words"] if not word.startswith("-") and "=" not in word]
+        if not words:
+            return super().format_help(ctx, formatter)
+        from flight_delay.runs import parameters
+
+        job = next((word for word in words if word in parameters.jobs(_settings())), words[0])
+        takes = parameters.job_parameters(parameters.read_job(job, _settings()))
+        typer.echo(f"flight-delay run {job} [-p NAME=VALUE ...] [--notify CHANNEL ...]\n\nParameters, with their defaults:\n")
+        typer.echo(parameters.parameters_help(takes) or "  it takes none")
+
 # %% ../nbs/99_cli.ipynb #4a8a6ac1
-@app.command("run")
+@app.command("run", cls=_RunCommand)
 def _run(
     job: Annotated[str, typer.Argument(help="a notebook of scheduled/, by its name")],
     p: Annotated[
@@ -116,6 +135,17 @@ def _run(
     for reason in finished.reasons:
         typer.echo(f"  {reason}", err=finished.verdict == "fail")
     raise typer.Exit(finished.exit_code)
+
+# %% ../nbs/99_cli.ipynb #fc013207
+@app.command("new-job")
+def _new_job(
+    name: Annotated[str, typer.Argument(help="of a-z, 0-9, - and _; the notebook will be scheduled/NAME.ipynb")],
+) -> None:
+    "Write the notebook of a new job, which runs at once."
+    from flight_delay.runs import runner
+
+    path = runner.new_job(name)
+    typer.echo(f"{path}: change it in JupyterLab; flight-delay run {name} runs it")
 
 # %% ../nbs/99_cli.ipynb #93fd03ce
 @app.command("serve")
@@ -335,7 +365,7 @@ def _list_reports(job: Annotated[str | None, typer.Option(help="of this job only
     config = _settings()
     rows = _unfinished_rows(config, job)
     past = history.runs(config, job) if rows else _runs_of(job)
-    rows += [(r.standing, r.job, r.run_id, r.started_at, r.seconds, r.reasons[0] if r.reasons else "") for r in past]
+    rows += [(r.standing, r.job, r.run_id, r.started_at, r.seconds, history.one_line("; ".join(r.reasons), 80)) for r in past]
     columns = {"verdict": pl.String, "job": pl.String, "run": pl.String, "started_at": pl.String, "seconds": pl.Float64}
     table = pl.DataFrame(rows, schema=columns | {"reason": pl.String}, orient="row")
     _show(table, f"There is no run in {config.reports}; go to the checkout, or name it by FLIGHT_DELAY_ROOT.")

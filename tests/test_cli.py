@@ -234,6 +234,27 @@ def test_a_crontab_that_first_calls_makes_nothing_up(typed):
     assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
 
 
+def test_the_help_of_a_job_says_what_it_takes(typed, figure_project):
+    cell = "from flight_delay.runs.parameters import Seed\\nseed: Seed = 0  # of everything random"
+    notebook = (figure_project / "scheduled" / "figure.ipynb").read_text().replace("day = '2026-03-09'", cell)
+    (figure_project / "scheduled" / "seeded.ipynb").write_text(notebook)
+    for words in (("seeded", "--help"), ("-p", "seed=1", "--notify", "mail", "seeded", "--help")):
+        code, output, _ = typed("run", *words)
+        assert code == 0 and "flight-delay run seeded [-p NAME=VALUE ...]" in output
+        assert "-p seed=0\n      of everything random\n      a whole number, at least 0, below 2147483648" in output
+    assert "a notebook of scheduled/" in typed("run", "--help")[1]
+    code, _, errors = typed("run", "dance", "--help")
+    assert code == 2 and "job must be a notebook of scheduled/ (figure, seeded); got 'dance'" in errors
+
+
+def test_a_new_job_is_written_and_shows_its_help(typed, figure_project):
+    code, output, _ = typed("new-job", "late-share")
+    assert code == 0 and "scheduled/late-share.ipynb" in output and "flight-delay run late-share" in output
+    assert "-p late_minutes=15.0" in typed("run", "late-share", "--help")[1]
+    code, _, errors = typed("new-job", "late-share")
+    assert code == 2 and "choose another one" in errors
+
+
 @pytest.mark.slow
 def test_a_scheduled_notebook_gives_the_same_figures_by_hand_and_by_its_schedule(figure_project):
     root = figure_project

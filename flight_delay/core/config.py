@@ -48,7 +48,9 @@ class _Retention(BaseSettings):
     keep_days: int = Field(365, ge=1, description="runs older than this are removed, but for champions' and the last good ones")
     keep_runs: int = Field(500, ge=1, description="so many runs of a job are kept, and champions' and the last good one beyond")
     keep_versions: int = Field(
-        20, ge=1, description="so many models are kept, and those that an alias names or ever did beyond"
+        20,
+        ge=1,
+        description="so many models are kept, and beyond them those that an alias names or ever did, but for past challengers",
     )
 
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58

@@ -51,8 +51,9 @@ def example(config: Settings) -> Path:  # the folder
     from flight_delay.runs import parameters
     from flight_delay.models import registry  # here, so that the other gates start without polars
 
-    defaults = parameters.PARAMETERS["train"]().model_dump()
-    past = [run for run in history.runs(config, "train") if run.exit_code == 0 and run.parameters == defaults]
+    good = [run for run in history.runs(config, "train") if run.exit_code == 0]
+    defaults = parameters.declared_parameters(parameters.read_job("train", config)) if good else {}
+    past = [run for run in good if run.parameters == defaults]
     if not past:
         raise NoRun("make example needs a training run with the default parameters that ended well; there is none; `make run`.")
     version, folder = past[0].facts["model"], config.root / EXAMPLE

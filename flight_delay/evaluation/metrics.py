@@ -141,6 +141,7 @@ class _Metric(NamedTuple):
     unit: str
     meaning: str
     of: Callable[[Sums], np.ndarray]  # (resamples,)
+    better: str = ""  # less, more or a value to be near to; empty where it tells no quality
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #af18f530
 def mean_loss(name: str) -> Callable[[Sums], np.ndarray]:
@@ -152,31 +153,35 @@ def _r_squared(s: Sums, squared: str = "squared") -> np.ndarray:
     "Variance explained; NaN where there is none to explain."
     return 1 - s[squared] / (s["delay_squared"] - s["delay"] ** 2 / s["n"])
 
+# %% ../../nbs/evaluation/50_metrics.ipynb #8565f580
+def _probability_bias(s: Sums) -> np.ndarray:
+    return (s["probability"] - s["happened"]) / s["n"]
+
+
+def _minutes_bias(s: Sums) -> np.ndarray:
+    return (s["delay_mean"] - s["delay"]) / s["n"]
+
 # %% ../../nbs/evaluation/50_metrics.ipynb #690e3dd4
 EVENT = {  # metrics of the probability of an event
-    "auc": _Metric("share", "how well the probability ranks the flights that it happened to before the others", _auc),
-    "ap": _Metric("share", "average precision of that ranking", _average_precision),
-    "top_tenth": _Metric("share", "share of those flights that are among the riskiest tenth", _top_tenth_recall),
-    "brier": _Metric("", "mean squared error of the probability", mean_loss("brier")),
-    "ece": _Metric("share", "expected calibration error of the probability", _calibration_error),
-    "bias": _Metric(
-        "share",
-        "mean probability minus the share of flights it happened to",
-        lambda s: (s["probability"] - s["happened"]) / s["n"],
-    ),
+    "auc": _Metric("share", "how well the probability ranks the flights that it happened to before the others", _auc, "more"),
+    "ap": _Metric("share", "average precision of that ranking", _average_precision, "more"),
+    "top_tenth": _Metric("share", "share of those flights that are among the riskiest tenth", _top_tenth_recall, "more"),
+    "brier": _Metric("", "mean squared error of the probability (Brier score)", mean_loss("brier"), "less"),
+    "ece": _Metric("share", "expected calibration error of the probability", _calibration_error, "less"),
+    "bias": _Metric("share", "mean probability minus the share of flights it happened to", _probability_bias, "near 0"),
 }
 METRICS = {  # name -> (unit, meaning, formula)
     "flights": _Metric("n", "flights that landed", lambda s: s["n"]),
-    "mae": _Metric("min", "mean absolute error of delay_minutes", mean_loss("absolute")),
-    "rmse": _Metric("min", "root mean squared error of delay_mean", lambda s: np.sqrt(s["squared"] / s["n"])),
-    "r2": _Metric("share", "variance explained by delay_mean", _r_squared),
-    "pinball": _Metric("min", "mean pinball loss of the 10, 50 and 90 % quantiles", mean_loss("pinball")),
-    "crps": _Metric("min", "continuous ranked probability score of the whole distribution", mean_loss("crps")),
-    "bias_minutes": _Metric("min", "mean of delay_mean minus mean delay", lambda s: (s["delay_mean"] - s["delay"]) / s["n"]),
+    "mae": _Metric("min", "mean absolute error of delay_minutes", mean_loss("absolute"), "less"),
+    "rmse": _Metric("min", "root mean squared error of delay_mean", lambda s: np.sqrt(s["squared"] / s["n"]), "less"),
+    "r2": _Metric("share", "variance explained by delay_mean", _r_squared, "more"),
+    "pinball": _Metric("min", "mean pinball loss of the 10, 50 and 90 % quantiles", mean_loss("pinball"), "less"),
+    "crps": _Metric("min", "error of the whole distribution (CRPS)", mean_loss("crps"), "less"),
+    "bias_minutes": _Metric("min", "mean of delay_mean minus mean delay", _minutes_bias, "near 0"),
     **{f"{name}_15": metric for name, metric in EVENT.items()},  # of being 15 min late or more
-    "coverage_80": _Metric("share", "delays inside the 80 % interval", mean_loss("inside")),
-    "width_80": _Metric("min", "mean width of the 80 % interval", mean_loss("width")),
-    "close_15": _Metric("share", "flights that landed within 15 min of delay_minutes", mean_loss("close")),
+    "coverage_80": _Metric("share", "delays inside the 80 % interval", mean_loss("inside"), "near 0.8"),
+    "width_80": _Metric("min", "mean width of the 80 % interval", mean_loss("width"), "less"),
+    "close_15": _Metric("share", "flights that landed within 15 min of delay_minutes", mean_loss("close"), "more"),
     "mean_confidence": _Metric("share", "what the model expected that share to be", mean_loss("confidence")),
     "late_share": _Metric("share", "flights that were 15 min late or more", mean_loss("happened")),
     "mean_p_15": _Metric("share", "what the model expected that share to be", mean_loss("probability")),

@@ -67,8 +67,9 @@ EVENTS: dict[str, dict[str, Any]] = {  # kind -> field -> type, or (type, what h
     | {column: _optional(_number(table, column)) for table, column in LIMITS if table == "weather"},
 }
 RESCHEDULED = tuple(EVENTS["rescheduled"])
-_FIELDS: dict[str, dict[str, Any]] = {  # a report is of no flight
-    kind: fields if kind == "weather" else {"flight_id": _TEXT} | fields for kind, fields in EVENTS.items()
+_FIELDS: dict[str, dict[str, Any]] = {  # a report is of no flight, and always says when it became known
+    kind: fields if kind == "weather" else {"flight_id": _TEXT, "known_at": _optional(_INSTANT)} | fields
+    for kind, fields in EVENTS.items()
 }
 _MODELS: dict[str, Any] = {kind: create_model(kind, __config__=_RULES, **fields) for kind, fields in _FIELDS.items()}
 
@@ -86,7 +87,8 @@ def _sentence(kind: str, error: ErrorDetails) -> str:
     "A pydantic error as one sentence: the rule, the value, what to do."
     name, fields = str(error["loc"][0] if error["loc"] else "event"), _MODELS[kind].model_fields
     if error["type"] == "missing":
-        return f"an event of kind {kind} must say {', '.join(fields)}; {name} is missing; add it."
+        required = ", ".join(field for field, about in fields.items() if about.is_required())
+        return f"an event of kind {kind} must say {required}; {name} is missing; add it."
     if name not in fields:
         return f"an event of kind {kind} can say {', '.join(fields)}; got {_shown(name)} as well; leave it out."
     return (

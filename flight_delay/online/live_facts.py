@@ -123,7 +123,8 @@ class LiveFacts:
         self.changes: dict[int, dict[str, Any]] = {}  # row -> changed columns that the engine does not hold as numbers
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.later_facts: dict[tuple[str, str, int], _LaterFacts] = {}
-        self.announced_at: dict[tuple[str, int], int] = {}  # cancelled or diverted, row -> the newest fact then
+        self.told: dict[int, list[tuple[str, int, float]]] = {}  # row -> (column, known_at or _UNTIMED, value) of its events
+        self.rescheduled_at: dict[tuple[int, str], int] = {}  # row, column -> known_at of the schedule change that holds
 
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> Self:
@@ -142,27 +143,60 @@ def _take(state: LiveFacts, checked: dict[str, Any]) -> None:
         _check_report(checked, state.engine.zone_of)
         _take_report(state, checked)
         return
-    row = state.timetable.named(str(name))
+    row, known_at = state.timetable.named(str(name)), checked.pop("known_at")
     if row < 0:
         raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; correct flight_id.")
+    instant = _UNTIMED if known_at is None else (known_at - EPOCH) // timedelta(milliseconds=1)
     if kind == "rescheduled":
-        change = {field: value for field, value in checked.items() if value is not None}
-        _check_change(flight_of(state, row), change)
-        _reschedule(state, row, change)
+        _take_schedule_change(state, row, instant, {field: value for field, value in checked.items() if value is not None})
     else:
-        _change_flight(state, row, {field: float(value) for field, value in checked.items()})
+        [(column, value)] = checked.items()
+        _tell(state, row, column, instant, float(value))
+        _change_flight(state, row, {column: _facts_told(state, row)[column]})
+
+# %% ../../nbs/online/31_live_facts.ipynb #7570b17c
+def _take_schedule_change(state: LiveFacts, row: int, instant: int, change: Mapping[str, Any]) -> None:
+    "Move a flight by those parts of a schedule change that are not known to be older than what holds."
+    newest = {
+        column: value
+        for column, value in change.items()
+        if instant == _UNTIMED or instant >= state.rescheduled_at.get((row, column), _UNTIMED)
+    }
+    if change and not newest:
+        return
+    _check_change(flight_of(state, row), newest)
+    state.rescheduled_at |= {(row, column): instant for column in newest}
+    _reschedule(state, row, newest)
+
+# %% ../../nbs/online/31_live_facts.ipynb #64a23e04
+_UNTIMED = -1  # the instant of an event that does not say when it became known; before every other
+_TOLD = ("departure_delay", "arrival_delay", "taxi_out", "cancelled", "diverted")  # columns that events set, one at a time
+
+
+def _tell(state: LiveFacts, row: int, column: str, instant: int, value: float) -> None:
+    "Keep what an event said of a flight."
+    before = state.told.get(row, [])
+    kept = [fact for fact in before if fact[0] != column or (instant != _UNTIMED and fact[1] != instant)]
+    state.told[row] = [*kept, (column, instant, value)]
+
+# %% ../../nbs/online/31_live_facts.ipynb #6c3d7698
+def _facts_told(state: LiveFacts, row: int) -> dict[str, float]:  # _TOLD; NaN for unknown
+    "What was said last of a flight, by events or else by the tables, whether or not it fits together."
+    facts = {column: state.tables.flights[column][row] for column in _TOLD}
+    newest = dict.fromkeys(_TOLD, _UNTIMED)
+    for column, instant, value in state.told.get(row, ()):
+        if instant >= newest[column]:
+            facts[column], newest[column] = value, instant
+    return {column: np.nan if value is None else float(value) for column, value in facts.items()}
 
 # %% ../../nbs/online/31_live_facts.ipynb #8ec7a5ad
 def _change_flight(
     state: LiveFacts, row: int, changes: Mapping[str, float], moved: Mapping[str, int] = MappingProxyType({})
 ) -> None:
     "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
-    columns, changed = state.engine.columns["flights"], set(changes)
-    for name in changed & {"cancelled", "diverted"}:
-        if changes[name]:
-            state.announced_at.setdefault((name, row), _newest_fact(state))
-        else:  # taken back: told again, it is known from then on
-            state.announced_at.pop((name, row), None)
+    columns = state.engine.columns["flights"]
+    changes = {**changes, **_facts_that_fit(state, row, changes)}
+    changed = set(changes)
     for name, value in changes.items():
         if name == "diverted":
             state.changes.setdefault(row, {})[name] = bool(value)
@@ -177,14 +211,16 @@ def _change_flight(
 
 # %% ../../nbs/online/31_live_facts.ipynb #4fce21d7
 def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
-    "Set a weather report, in place of an earlier one about the same airport and instant."
+    "Set a weather report, in place of one about the same airport and instant that became known no later."
     columns, identity = state.engine.columns["weather"], (report["airport"], report["observed_at"])
     row = state.report_of.setdefault(identity, len(columns["known_at"]))
+    known_at = (report["known_at"] - EPOCH) // timedelta(milliseconds=1)
+    if row < len(columns["known_at"]) and columns["known_at"][row] > known_at:
+        return
     if row == len(columns["known_at"]):
         _make_room(state, report["airport"])
         state.observed_at.append(report["observed_at"])
     state.reports[row] = dict(report)
-    known_at = (report["known_at"] - EPOCH) // timedelta(milliseconds=1)
     given = {**report, "severity": SEVERITY[report["condition"]], "known_at": known_at}
     for name, column in columns.items():
         column[row] = np.nan if given[name] is None else given[name]
@@ -209,6 +245,26 @@ def _make_room(state: LiveFacts, airport: str) -> None:
 def flight_of(state: LiveFacts, row: int) -> dict[str, Any]:
     "A flight of the timetable as it is scheduled now."
     return state.tables.flights.row(row, named=True) | state.changes.get(row, {})
+
+# %% ../../nbs/online/31_live_facts.ipynb #81da5589
+def _facts_that_fit(state: LiveFacts, row: int, changes: Mapping[str, float]) -> dict[str, float]:
+    "Of a flight's arrival and cancellation, what holds beside `changes`, where that is another value than before."
+    columns, told = state.engine.columns["flights"], _facts_told(state, row)
+    departure, arrival = (
+        changes.get(f"scheduled_{event}", columns[f"scheduled_{event}"][row]) + np.rint(told[f"{event}_delay"] * MINUTE_MS)
+        for event in ("departure", "arrival")
+    )
+    landed = arrival > departure  # not where one of them is unknown
+    fitting = {
+        "arrival_delay": told["arrival_delay"] if landed else np.nan,
+        "cancelled": 0.0 if landed else told["cancelled"],
+    }
+    before = {name: float(columns[name][row]) for name in fitting}
+    return {
+        name: value
+        for name, value in fitting.items()
+        if name in changes or not (value == before[name] or (np.isnan(value) and np.isnan(before[name])))
+    }
 
 # %% ../../nbs/online/31_live_facts.ipynb #98f3287c
 def _reschedule(state: LiveFacts, row: int, changes: Mapping[str, Any]) -> None:
@@ -299,9 +355,3 @@ def _replace_fact(
         )
     if known != NOT_KNOWN and code[1] != UNKNOWN_KEY:
         after.add(known, row, (1, *(amounts[value] ** power for value, power in total_columns)))
-
-# %% ../../nbs/online/31_live_facts.ipynb #3cb447fd
-def _newest_fact(state: LiveFacts) -> int:  # milliseconds since 1970
-    "When the newest departure, arrival or report became known."
-    known = (state.engine.streams[name].known for name in ("departures", "arrivals", "weather"))
-    return max(int(part[part != NOT_KNOWN].max(initial=0)) for part in known)

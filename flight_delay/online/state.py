@@ -18,7 +18,7 @@ from ..features.asof import NOT_KNOWN
 from ..features.declarations import MINUTE_MS, STREAMS
 from .described import find_listed_flight
 from .events import RESCHEDULED
-from .live_facts import EPOCH, LiveFacts, flight_of
+from .live_facts import EPOCH, _UNTIMED, LiveFacts, _facts_told, flight_of
 from .row import query_features
 from ..sources.store import read_tables, write_tables
 from ..sources.tables import FLIGHT_ORDER, Tables, actual_times
@@ -63,27 +63,34 @@ class State(LiveFacts):
         return state
 
 # %% ../../nbs/online/34_state.ipynb #6b2e8f55
-TOLD_FILE = "told.json"  # when cancellations and diversions were told, beside the tables: these hold only that they were
+TOLD_FILE = "told.json"  # what events said of flights, and since when it is known, beside the tables
 
 
+def _set_aside(state: LiveFacts, row: int) -> list[tuple[str, int, float]]:  # as in `LiveFacts.told`
+    "What only the tables said of a flight and what does not hold for now, because events contradict it."
+    columns, by_events = state.engine.columns["flights"], {column for column, *_ in state.told.get(row, ())}
+    facts = {column: value for column, value in _facts_told(state, row).items() if column not in by_events and value == value}
+    return [(column, _UNTIMED, value) for column, value in facts.items() if column in columns and columns[column][row] != value]
+
+# %% ../../nbs/online/34_state.ipynb #0e32af92
 def _write_told(state: LiveFacts, folder: Path) -> None:
-    "Keep when fates were told; the file appears whole or not at all."
+    "Keep what events said; the file appears whole or not at all."
     names = state.tables.flights["flight_id"]
-    told = [[stage, names[row], moment] for (stage, row), moment in sorted(state.announced_at.items())]
+    rows = sorted({*state.told, *(row for row, _ in state.rescheduled_at)})
+    told = {names[row]: [*_set_aside(state, row), *state.told.get(row, ())] for row in rows}
+    rescheduled_at = [[names[row], column, instant] for (row, column), instant in state.rescheduled_at.items()]
     unfinished = folder / f".{TOLD_FILE}.unfinished"
-    unfinished.write_text(json.dumps(told) + "\n", encoding="utf-8")
+    unfinished.write_text(json.dumps({"told": told, "rescheduled_at": rescheduled_at}) + "\n", encoding="utf-8")
     os.replace(unfinished, folder / TOLD_FILE)
 
 # %% ../../nbs/online/34_state.ipynb #fc57b6ff
 def _read_told(state: LiveFacts, folder: Path) -> None:
-    "Take up what `_write_told` kept, of fates that still hold; a folder of tables alone has none."
+    "Take up what `_write_told` kept; a folder of tables alone has none."
     if not (folder / TOLD_FILE).exists():
         return
-    flights = state.tables.flights
-    for stage, name, moment in json.loads((folder / TOLD_FILE).read_text(encoding="utf-8")):
-        row = state.timetable.row_of.get(name, -1)
-        if row >= 0 and flights[stage][row]:
-            state.announced_at[stage, row] = moment
+    kept, row_of = json.loads((folder / TOLD_FILE).read_text(encoding="utf-8")), state.timetable.row_of
+    state.told = {row_of[name]: [(*fact,) for fact in facts] for name, facts in kept["told"].items()}
+    state.rescheduled_at = {(row_of[name], column): instant for name, column, instant in kept["rescheduled_at"]}
 
 # %% ../../nbs/online/34_state.ipynb #01b72638
 @dataclass(frozen=True)
@@ -95,20 +102,33 @@ class Fate:
     arrival_delay: float | None = None  # minutes, of a flight that has landed
 
 # %% ../../nbs/online/34_state.ipynb #bc98cabc
-def _fates(state: LiveFacts, row: int) -> dict[str, int]:  # stage -> milliseconds since 1970
-    "When each end of a flight became known; NOT_KNOWN for one that did not happen."
+def _known_by_events(state: LiveFacts, row: int, stage: str, moment: int, left: int) -> int | None:
+    "Since when events after it `left` say that a flight ended so; NOT_KNOWN if not by `moment`, None where none says it."
+    told = sorted((instant, value) for column, instant, value in state.told.get(row, ()) if column == stage and instant >= left)
+    if not told or told[-1][0] == _UNTIMED:
+        return None
+    since = NOT_KNOWN
+    for instant, value in told:
+        if _UNTIMED < instant <= moment:
+            since = min(since, instant) if value else NOT_KNOWN
+    return since
+
+# %% ../../nbs/online/34_state.ipynb #06546c2c
+def _known_since(state: LiveFacts, row: int, stage: str, moment: int) -> int:  # milliseconds since 1970
+    "Since when an end of a flight is known, as seen at an instant; NOT_KNOWN for one that did not happen or not by then."
     engine = state.engine
+    if stage == "landed":
+        return int(engine.streams["arrivals"].known[row])
     one = {name: float(column[row]) for name, column in engine.columns["flights"].items()}
-    fates = {"landed": int(engine.streams["arrivals"].known[row]), "cancelled": NOT_KNOWN, "diverted": NOT_KNOWN}
-    left, happened = one["actual_departure"], {"cancelled": one["cancelled"] > 0, "diverted": flight_of(state, row)["diverted"]}
-    for stage in (stage for stage, so in happened.items() if so):
-        told = state.announced_at.get((stage, row), NOT_KNOWN)
-        if left == left:  # nobody wrote down when a flight that had left its gate was cancelled: known when it is missed
-            missed = one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"])
-            fates[stage] = min(int(missed), max(told, int(left)))
-        elif stage == "cancelled":
-            fates[stage] = min(int(engine.streams["starts"].known[row]), told)
-    return fates
+    has_left = one["actual_departure"] == one["actual_departure"]
+    seen_leaving = int(engine.streams["departures"].known[row]) <= moment
+    by_events = _known_by_events(state, row, stage, moment, int(one["actual_departure"]) if seen_leaving else _UNTIMED)
+    if by_events is not None:
+        return by_events
+    happened = one["cancelled"] > 0 if stage == "cancelled" else flight_of(state, row)["diverted"]
+    if happened and has_left:
+        return int(one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + engine.lag(STREAMS["arrivals"]))
+    return int(engine.streams["starts"].known[row]) if happened and stage == "cancelled" else NOT_KNOWN
 
 # %% ../../nbs/online/34_state.ipynb #12c83749
 def known_fate(
@@ -125,8 +145,8 @@ def known_fate(
     if reported is not None and reported != columns["departure_delay"][row]:
         return None
     moment = (as_of - EPOCH) // timedelta(milliseconds=1)
-    for stage, known in _fates(state, row).items():
-        if known <= moment:
+    for stage in ("landed", "cancelled", "diverted"):
+        if (known := _known_since(state, row, stage, moment)) <= moment:
             delay = float(columns["arrival_delay"][row]) if stage == "landed" else None
             return Fate(stage, (moment - known) / MINUTE_MS, delay)
     return None

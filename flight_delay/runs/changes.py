@@ -22,7 +22,7 @@ from ..core.config import Settings, settings
 from ..core.files import write_atomically
 from ..core.pages import html_page, notebook_figures, render_template, sparkline
 from ..models.registry import aliases
-from .history import FAILURES, Run, lock_folder, outbox_folder, runs
+from .history import FAILURES, Run, lock_folder, one_line, outbox_folder, runs
 from ..training.tracking import prune
 
 # %% ../../nbs/runs/82_changes.ipynb #e4b5b7ca
@@ -184,17 +184,19 @@ def write_diff(before: Run, now: Run, config: Settings | None = None) -> Path:
 # %% ../../nbs/runs/82_changes.ipynb #2eb686a6
 INDEX = """<header><h1>Runs</h1><p class="note">{{
  runs | length }} runs. Each report is one file that opens offline.</p></header>
-<div class="cards">{% for run, refused, trends in latest %}<section class="card"><h2><a href="{{ run.job }}/{{
+<div class="cards">{% for run, refused, measured, trends in latest %}<section class="card"><h2><a href="{{ run.job }}/{{
  run.run_id }}/report.html">{{ run.job }}</a>
 <span class="verdict {{ run.standing }}">{{ run.standing }}</span></h2>
 <p class="note">{{ run.started_at[:16].replace("T", " ") }} UTC, took {{ "%.0f" | format(run.seconds) }} s{%
  if run.failure %}; {{ failures[run.failure][1] }}{% endif %}{% if refused %}; refused {{ refused }} time{{
  "s" if refused > 1 }} since{% endif %}</p>
-{% if trends %}<table>{% for name, value, line in trends %}<tr><td>{{ name.replace("_", " ") }}</td><td
+{% if trends %}{% if measured.run_id != run.run_id %}<p class="note">Figures of <a href="{{ run.job }}/{{
+ measured.run_id }}/report.html">the last good run</a>, {{ measured.started_at[:16].replace("T", " ") }} UTC</p>{% endif %}
+<table>{% for name, value, line in trends %}<tr><td>{{ name.replace("_", " ") }}</td><td
  class="number">{{ number(value) }}</td>
 <td class="number">{{ line | safe }}</td></tr>{% endfor %}</table>{% endif %}</section>{% endfor %}</div>
 <form class="filters" hidden><label>Job <select name="job"><option value="">all</option>{%
- for run, _, _ in latest %}<option>{{ run.job }}</option>{% endfor %}</select></label>
+ for run, _, _, _ in latest %}<option>{{ run.job }}</option>{% endfor %}</select></label>
 <label>Verdict <select name="verdict"><option value="">all</option>{%
  for v in ("ok", "warn", "fail", "refused", "damaged") %}<option>{{ v }}</option>{% endfor %}</select></label>
 <output></output></form>
@@ -234,13 +236,16 @@ TREND_METRICS = 4
 def _summary(run: Run) -> str:
     "A run in a line: why it is not ok, or its figures."
     if run.reasons:
-        return run.reasons[0][:240]
+        return one_line(run.reasons[0], 240)
     return " · ".join(
         f"{name.replace('_', ' ')} {format_figure(value)}" for name, value in [*run.metrics.items()][:TREND_METRICS]
     )
 
 # %% ../../nbs/runs/82_changes.ipynb #915b5c11
-def _trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest value, line
+_Trend = tuple[str, float, str]  # metric, newest value, line
+
+
+def _trends(past: list[Run]) -> list[_Trend]:
     "How the headline figures of one job went; runs newest first."
     trusted = [run for run in past if run.exit_code == 0 and run.metrics][:TREND_RUNS][::-1]
     if not trusted:
@@ -250,7 +255,7 @@ def _trends(past: list[Run]) -> list[tuple[str, float, str]]:  # metric, newest 
     return [(name, values[-1], sparkline(values)) for name, values in series.items()]
 
 # %% ../../nbs/runs/82_changes.ipynb #a5c0de04
-def _cards(past: list[Run]) -> list[tuple[Run, int, list[tuple[str, float, str]]]]:  # run, refused starts since, trends
+def _cards(past: list[Run]) -> list[tuple[Run, int, Run | None, list[_Trend]]]:  # run, refused since, whose figures, trends
     "What the index shows on top, a job after the other; runs newest first."
     by_job: dict[str, list[Run]] = {}
     for run in past:
@@ -258,7 +263,8 @@ def _cards(past: list[Run]) -> list[tuple[Run, int, list[tuple[str, float, str]]
     cards = []
     for _, own in sorted(by_job.items()):
         newest = next((number for number, run in enumerate(own) if run.counts), 0)
-        cards.append((own[newest], sum(run.standing == "refused" for run in own[:newest]), _trends(own)))
+        measured = next((run for run in own if run.exit_code == 0 and run.metrics), None)
+        cards.append((own[newest], sum(run.standing == "refused" for run in own[:newest]), measured, _trends(own)))
     return cards
 
 # %% ../../nbs/runs/82_changes.ipynb #c9113575

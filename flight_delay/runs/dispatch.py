@@ -46,7 +46,7 @@ class SlotRecord(BaseModel):
 
     entry: str
     slot: datetime
-    state: Literal["running", "ok", "warn", "fail", "interrupted", "skipped"] = "running"
+    state: Literal["running", "ok", "warn", "fail", "interrupted", "skipped", "refused"] = "running"
     failure: str | None = None  # a key of FAILURES
     exit_code: int = 0
     reason: str | None = None
@@ -84,18 +84,23 @@ def write_slot_record(record: SlotRecord, entry: Entry, config: Settings) -> Slo
 # %% ../../nbs/runs/88_dispatch.ipynb #bfc25db0
 def _verdict_of(record: SlotRecord) -> str:
     "The record's state as a run's verdict."
-    if record.failure == "already running":  # refused: it says nothing about the job
+    if record.failure == "already running":  # nothing ran: it says nothing about the job
         return "refused"
     return "fail" if record.state == "interrupted" else record.state
 
 # %% ../../nbs/runs/88_dispatch.ipynb #69819dd5
-def earlier_states(entry: Entry, before: datetime, config: Settings) -> Iterator[str]:
-    "How the slots before one ended, newest first."
+def _earlier_records(entry: Entry, before: datetime, config: Settings) -> Iterator[SlotRecord]:
+    "The records of the slots before one, newest first."
     stamps = sorted((path.stem for path in records_folder(entry, config).glob("*Z.json")), reverse=True)
     for stamp in stamps:
         slot = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         if slot < before and (record := read_slot_record(entry, slot, config)):
-            yield _verdict_of(record)
+            yield record
+
+
+def earlier_states(entry: Entry, before: datetime, config: Settings) -> Iterator[str]:
+    "How the slots before one ended, newest first."
+    return map(_verdict_of, _earlier_records(entry, before, config))
 
 # %% ../../nbs/runs/88_dispatch.ipynb #90a5b2a0
 class _Stopped(FlightDelayError):
@@ -181,6 +186,8 @@ def _ended(record: SlotRecord, code: int, entry: Entry, config: Settings) -> Slo
     elif code < 0:
         reason = f"its process was killed by signal {-code}"
     state = ENDS.get(failure or "", "fail") if failure or not made else made.verdict
+    if failure == "bad input" and (made is None or made.standing == "refused"):
+        state = "refused"  # nothing ran: the schedule is wrong, not the job
     exit_code = 0 if state == "skipped" or not failure else code or FAILURES[failure][0]
     found = {"state": state, "failure": failure, "exit_code": exit_code, "reason": reason}
     return record.model_copy(update=found | {"run_id": made.run_id if made else None, "ended_at": datetime.now(UTC)})
@@ -196,7 +203,7 @@ def _adopted(record: SlotRecord, entry: Entry, config: Settings) -> SlotRecord |
 # %% ../../nbs/runs/88_dispatch.ipynb #84f984ca
 CAN_PASS = ("broken", "not ready", "already running")  # not a cell that raised: it would raise again
 UNFINISHED_STATES = frozenset({"running", "interrupted"})  # lost with its engine: run again by every engine
-NOT_WELL = UNFINISHED_STATES | {"fail", "skipped"}  # run again by a backfill
+NOT_WELL = UNFINISHED_STATES | {"fail", "skipped", "refused"}  # run again by a backfill
 ANY_VERDICT = NOT_WELL | {"ok", "warn"}
 
 
@@ -239,10 +246,16 @@ def _conclude_slot(entry: Entry, slot: datetime, config: Settings, redo: frozens
             return write_slot_record(SlotRecord(entry=entry.name, slot=slot, state="skipped", reason=reason), entry, config)
         return _attempt_slot(entry, slot, found, config, lock, stop)
 
+# %% ../../nbs/runs/88_dispatch.ipynb #0e7304e3
+def _told_before(record: SlotRecord, entry: Entry, config: Settings) -> bool:
+    "Whether a slot was refused for the same reason as the one before it: that is told once, not at every slot."
+    before = next(_earlier_records(entry, record.slot, config), None) if record.state == "refused" else None
+    return before is not None and before.state == "refused" and before.reason == record.reason
+
 # %% ../../nbs/runs/88_dispatch.ipynb #18e785c0
 def _inform(record: SlotRecord, entry: Entry, config: Settings) -> SlotRecord:
     "Tell an entry's channels how a slot ended, once."
-    if record.told or record.state in ("running", "skipped"):
+    if record.told or record.state in ("running", "skipped") or _told_before(record, entry, config):
         return record
     made = next((made for made in runs(config, entry.job) if made.run_id == record.run_id), None) if entry.notify else None
     if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit

@@ -61,6 +61,7 @@ def run_verdict(run: Run, watch: Watch, source: Path, error: BaseException | Non
             run, "folder lost", "the notebook's own file is gone" if not source.exists() else "the run's folder is gone"
         )
     if error is not None:
+        run.error_class = watch.cell_error.classes[0] if watch.cell_error else None
         return fail(run, *failure_name(error, watch, kills_before))
     if watch.notebook is None or unfinished_cells(watch.notebook) or not outcome.exists():
         return fail(run, "left early")
@@ -154,15 +155,28 @@ def _head_of(run: Run) -> dict[str, Any]:
         "started": run.started_at.replace("T", " ").replace("+00:00", " UTC"),
         "took": f"{run.seconds:.0f} s",
         **({"exit code": run.exit_code} if run.failure else {}),
+        **({"error": run.error_class} if run.error_class else {}),
         **facts,
         "commit": (run.commit or "unknown")[:12] + marked,
     }
 
+# %% ../../nbs/runs/84_report.ipynb #d417d281
+def _reached(run: Run, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    "A notebook up to the cell in which its run ended, and how many cells were not reached."
+    own = [cell for cell in notebook.cells if not is_injected_cell(cell)]
+    last = max([i for i, cell in enumerate(own, 1) if cell.get("execution_count")], default=0)
+    last = max(last, run.failing["cell"] if run.failing else 0)
+    left = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in own[last:])
+    if run.failure in (None, "judged") or not left:
+        return notebook
+    ending = f"The run ended here; {left} cell{'s' if left > 1 else ''} after it {'were' if left > 1 else 'was'} not reached."
+    return nbformat.from_dict({**notebook, "cells": [*own[:last], nbformat.v4.new_markdown_cell(ending)]})
+
 # %% ../../nbs/runs/84_report.ipynb #cfa9f622
 def report_html(run: Run, notebook: nbformat.NotebookNode | None, before: Run | None = None, tail: str = "") -> str:
     "A run's report as one HTML file."
-    shown = notebook or nbformat.v4.new_notebook()
-    title = notebook_title(shown, run.job)
+    whole = notebook or nbformat.v4.new_notebook()
+    shown, title = _reached(run, whole), notebook_title(whole, run.job)
     heading = f"# {title}"
     untitled = nbformat.from_dict({**shown, "cells": [c for c in shown.cells if c.source.strip() != heading]})
     if run.failure and run.failure != "judged":

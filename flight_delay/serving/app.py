@@ -40,12 +40,10 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def of_http(request: Request, error: HTTPException) -> JSONResponse:
-        rule = "A request must name a path and a method of /docs"
         if error.status_code == 400:
-            rule = "The body must be JSON in UTF-8"
-        return _refusal(
-            error.status_code, f"{rule}; got {request.method} {request.url.path}: {error.detail}; mend the request."
-        )
+            return _refusal(400, "The body must be JSON in UTF-8; what came cannot be read as such; mend it.")
+        rule, request_line = "A request must name a path and a method of /docs", f"{request.method} {request.url.path}"
+        return _refusal(error.status_code, f"{rule}; got {request_line}: {error.detail}; mend the request.")
 
     @app.exception_handler(RequestValidationError)
     def of_the_question(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..core.errors import BadInput
+from ..online.events import _shown
 from ..sources.tables import CONDITIONS
 
 # %% ../../nbs/serving/90_query.ipynb #9bd18ff9
@@ -92,16 +93,27 @@ def _one_sentence(error: Mapping[str, Any]) -> str:
     example = f"for example {json.dumps(EXAMPLE)}"
     if not place or place[0] not in Query.model_fields:
         if error["type"] == "extra_forbidden":
-            return f"A question takes {', '.join(Query.model_fields)}; got {place[0]!r}; leave it out or mend its spelling."
-        return f"The body must be a JSON object; {error['msg']}; send one, {example}."
+            return (
+                f"A question takes {', '.join(Query.model_fields)}; got {_shown(place[0])}; leave it out or mend its spelling."
+            )
+        return f"The body must be a JSON object; {_body_fault(error)}; send one, {example}."
     rule = f"{place[0]} must be {Query.model_fields[place[0]].description}"
     if error["type"] == "missing":
         return f"{rule}; it is missing; add it."
     return (
-        f"{rule}; got {error.get('input')!r}; mend it or leave it out."
+        f"{rule}; got {_shown(error.get('input'))}; mend it or leave it out."
         if _optional(place[0])
-        else f"{rule}; got {error.get('input')!r}; mend it."
+        else f"{rule}; got {_shown(error.get('input'))}; mend it."
     )
+
+# %% ../../nbs/serving/90_query.ipynb #1d34da09
+def _body_fault(error: Mapping[str, Any]) -> str:
+    "What came in place of a JSON object, in plain words."
+    if error["type"] == "missing":
+        return "it is empty"
+    if error["type"] == "json_invalid":
+        return "it is not JSON"
+    return f"got {_shown(error.get('input'))}"
 
 # %% ../../nbs/serving/90_query.ipynb #af6c18db
 def _optional(name: str) -> bool:

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
-           'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'FATE_HOURS',
-           'with_instants', 'with_fates', 'convert']
+           'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'GAP_DAYS',
+           'MIN_FLOWN', 'FATE_HOURS', 'with_instants', 'with_fates', 'convert']
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #f1e07c48
 from pathlib import Path
@@ -16,6 +16,7 @@ from .files import EMBEDDED, FILES, _first_broken, _without_broken, combined_dig
 from flight_delay.sources.tables import (
     DELAY_MINUTES,
     INSTANT,
+    MAX_SET_ASIDE_SHARE,
     SCHEMAS,
     SOURCE_LINE,
     UNKNOWN_AIRPORT,
@@ -219,6 +220,33 @@ def _contradictions(flights: pl.DataFrame) -> pl.Series:
     }
     return _first_broken(flights, rules)
 
+# %% ../../nbs/sources/13_nycflights13.ipynb #9586bf2f
+GAP_DAYS = 30  # no flight that has flown for so long: what few flights come after it are slips of the pen
+MIN_FLOWN = 10  # fewer flights that have flown do not show which of them stand alone
+
+
+def _repeated(flights: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:  # with flight_id
+    "Flights without those that are there a second time, and these with the line of the first."
+    name, again = pl.col("flight_id"), ~pl.col("flight_id").is_first_distinct()
+    first_line = pl.col(SOURCE_LINE).first().over(name).str.extract(r"(line \d+)$")
+    row = pl.format("{} (the same flight as in {})", SOURCE_LINE, first_line)
+    lost = flights.with_columns(row=row).filter(again)
+    rule = pl.lit("a flight must be there once")
+    return flights.filter(~again), lost.select(table=pl.lit("flights"), row="row", rule=rule)
+
+# %% ../../nbs/sources/13_nycflights13.ipynb #4f64746d
+def _far_away(flights: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:  # with the actual times
+    "Flights without the few that have flown long after all others, and these with the reason."
+    scheduled, flown = pl.col("scheduled_departure"), pl.max_horizontal("actual_departure", "actual_arrival").is_not_null()
+    ordered = flights.with_row_index("place").filter(flown).sort("scheduled_departure").with_row_index("rank")
+    group = (scheduled.diff() > pl.duration(days=GAP_DAYS)).fill_null(False).cum_sum()
+    remaining = ordered.height - pl.col("rank").min().over(group)  # flights from the start of a group to the last one
+    few = remaining <= max(1, int(MAX_SET_ASIDE_SHARE * ordered.height))
+    places = ordered.filter(few)["place"] if ordered.height >= MIN_FLOWN else ordered["place"].clear()
+    rule = f"a flight that has flown must not lie more than {GAP_DAYS} days after all others"
+    rules = pl.repeat(None, flights.height, dtype=pl.String, eager=True).scatter(places, rule)
+    return _without_broken("flights.csv", flights, rules)
+
 # %% ../../nbs/sources/13_nycflights13.ipynb #5e0f3a23
 FATE_HOURS = 6  # so long after an event was due and did not come, it will not come
 
@@ -256,10 +284,11 @@ def _read_flights(
     raw = with_instants(raw)
     raw, contradictory = _without_broken("flights.csv", raw, _contradictions(raw))
     flights = raw.rename(CANONICAL_NAMES).with_columns(flight_id().alias("flight_id"), taxi_out=pl.lit(None, pl.Float64))
-    flights = with_fates(flights.with_columns(actual_times()), complete).sort(
-        "scheduled_departure", "flight_id", maintain_order=True
-    )
-    return flights.select([*SCHEMAS["flights"].columns, SOURCE_LINE]), pl.concat([unread, unplaced, contradictory])
+    flights, repeated = _repeated(flights.with_columns(actual_times()))
+    flights, far_away = _far_away(flights)
+    flights = with_fates(flights, complete).sort("scheduled_departure", "flight_id", maintain_order=True)
+    set_aside = pl.concat([unread, unplaced, contradictory, repeated, far_away])
+    return flights.select([*SCHEMAS["flights"].columns, SOURCE_LINE]), set_aside
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #10e48735
 def convert(

@@ -6,6 +6,7 @@
 __all__ = ['INTENDED', 'MISUSE', 'HEADLINES', 'CARD', 'PARAMETERS', 'FAIR', 'SUMMARY', 'feature_table', 'card_page']
 
 # %% ../../nbs/training/69_card_page.ipynb #e3cb6c40
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,13 +62,13 @@ def _not_seen(card: Mapping[str, Any]) -> list[str]:
 
 # %% ../../nbs/training/69_card_page.ipynb #72cdcfeb
 def _figure_text(value: Any, low: Any = None, high: Any = None, digits: int = 2) -> str:
-    "A figure with its interval."
+    "A figure with its interval; never a negative zero."
     if value is None:
         return "–"
     return (
-        f"{value:,.{digits}f}"
+        f"{value:z,.{digits}f}"
         if low is None or high is None
-        else f"{value:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
+        else f"{value:z,.{digits}f} ({low:z,.{digits}f} to {high:z,.{digits}f})"
     )
 
 # %% ../../nbs/training/69_card_page.ipynb #7c9e9a4e
@@ -91,7 +92,8 @@ def _horizon_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # a row 
     "Every headline figure with its interval: a row per metric, a column per horizon."
     present = [name for name in HEADLINES if any(name in row for row in rows)]
     figure_names = {
-        "figure": [f"{METRICS[name].meaning}{f' ({METRICS[name].unit})' * bool(METRICS[name].unit)}" for name in present]
+        "figure": [f"{METRICS[name].meaning}{f' ({METRICS[name].unit})' * bool(METRICS[name].unit)}" for name in present],
+        "better": [METRICS[name].better for name in present],
     }
     columns = {
         label_of(row["horizon"]): [
@@ -145,8 +147,8 @@ def _fairness_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # rows:
         {
             "asked": label_of(row["horizon"]),
             "among": f"{row['segments']} {row['kind']}s",
-            "worst served": f"{row['worst']} (error {row['worst_behind']:+.0%})",
-            "best served": f"{row['best']} (error {row['best_behind']:+.0%})",
+            "worst served": f"{row['worst']} (error {row['worst_behind']:+z.0%})",
+            "best served": f"{row['best']} (error {row['best_behind']:+z.0%})",
             "clearly behind": row["clearly_behind"],
             "error (min)": f"{row['min_mae']:.1f} to {row['max_mae']:.1f}",
             "inside the interval (%)": f"{100 * row['min_coverage_80']:.0f} to {100 * row['max_coverage_80']:.0f}",
@@ -168,13 +170,41 @@ def _segment_table(rows: Sequence[Mapping[str, Any]], horizon: str, kind: str) -
             "flights": row["flights"],
             "late (%)": _figure_text(100 * row["late_share"], digits=1),
             "error (min)": _figure_text(row["mae"], row["mae_low"], row["mae_high"], 1),
-            "beside the others (%)": f"{100 * row['behind']:+.1f}",
+            "beside the others (%)": f"{100 * row['behind']:+z.1f}",
             "AUC": _figure_text(row["auc_15"], digits=3),
             "inside the interval (%)": _figure_text(100 * row["coverage_80"], digits=1),
         }
         for row in segments
     ]
     return pl.DataFrame(rows_shown)
+
+# %% ../../nbs/training/69_card_page.ipynb #090ba6a9
+_SKILL_LEGEND = (
+    "Baselines: constant, the usual delay of all flights; route hour, the usual delay of the route at that hour; rule, the "
+    "departure delay and what flights usually make up. More that is gone is better; below 0 the baseline is better."
+)
+_CALIBRATION_LEGEND = (
+    "Late: by 15 minutes or more. Expected and observed should agree. Calibration error: how many percentage points the "
+    "two are apart on average, among flights of like probability; less is better. Inside the interval, 80 is meant."
+)
+_FAIRNESS_LEGEND = (
+    "Error with a sign: by how much more (+) or less (-) of its own scatter is left than for all flights together. "
+    "Clearly behind: how many segments are, beyond chance. The ranges are those of all segments of the row."
+)
+_SEGMENT_LEGEND = (
+    "Error: mean absolute error, less is better. Beside the others: how much more (+) or less (-) of its own scatter is left "
+    "than for all flights. AUC: how often a late flight is ranked before one in time; 0.5 is guessing, 1 the best."
+)
+
+# %% ../../nbs/training/69_card_page.ipynb #306e2dbe
+class _Note:
+    "A line of explanation below a table."
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return f'<p class="note">{html.escape(self.text)}</p>'
 
 # %% ../../nbs/training/69_card_page.ipynb #dd64adc9
 CARD = """<!doctype html>
@@ -253,14 +283,19 @@ def _quality_sections(card: Mapping[str, Any], pictures: Mapping[str, Picture]) 
     if not rows:
         return []
     skill = [plot_skill(pl.DataFrame(rows, infer_schema_length=None)), Table(_horizon_table(rows))]
-    skill_note = "Skill is the share of a baseline's error that is gone. In brackets, 95 % intervals that resample whole days."
+    skill_note = (
+        "Late means 15 minutes or more after the schedule, and a probability is that of being late. In brackets, 95 % "
+        "intervals that resample whole days."
+    )
     full = any("constant_mae_skill" in row for row in rows)
+    compared = [Table(_skill_table(rows)), _Note(_SKILL_LEGEND)] if full else []
     others = [pictures[name] for name in pictures if name != "reliability"]
     calibration_note = "Of flights said to be late with 30 %, 30 in 100 should be; of 100 intervals, 80 should hold."
     reliable = [pictures["reliability"]] if "reliability" in pictures else []
+    calibration = [*reliable, Table(_calibration_table(rows)), _Note(_CALIBRATION_LEGEND)]
     return [
-        _section("How good it is", skill_note, parts=[*skill, *([Table(_skill_table(rows))] if full else []), *others]),
-        _section("Does it mean what it says?", calibration_note, parts=[*reliable, Table(_calibration_table(rows))]),
+        _section("How good it is", skill_note, parts=[*skill, *compared, *others]),
+        _section("Does it mean what it says?", calibration_note, parts=calibration),
     ]
 
 # %% ../../nbs/training/69_card_page.ipynb #a078c0d2
@@ -280,11 +315,15 @@ def _segment_sections(card: Mapping[str, Any]) -> list[dict[str, Any]]:
         f"By {kind}, {label_of(horizon)}": Table(_segment_table(rows, horizon, kind), rows=100) for horizon, kind in ordered
     }
     fair = (
-        [_section("Who gets worse predictions?", FAIR, parts=[Table(_fairness_table(card["fairness"]))])]
+        [
+            _section(
+                "Who gets worse predictions?", FAIR, parts=[Table(_fairness_table(card["fairness"])), _Note(_FAIRNESS_LEGEND)]
+            )
+        ]
         if card.get("fairness")
         else []
     )
-    return fair + ([_section("By segment", folded=folded)] if rows else [])
+    return fair + ([_section("By segment", _SEGMENT_LEGEND, folded=folded)] if rows else [])
 
 # %% ../../nbs/training/69_card_page.ipynb #00f0b1c0
 SUMMARY = (
@@ -305,7 +344,7 @@ def card_page(
         "made": str(card.get("created_at"))[:16].replace("T", " "),
         "learned until": str(card.get("learned_until"))[:10],
         "features": len(card.get("features", [])),
-        "decision": promotion.get("reason", "none yet"),
+        "promotion": f"{'yes' if promotion.get('decided') else 'no'}: {promotion.get('reason', 'not decided yet')}",
     }
     sections = [
         _section("What it is for", points=INTENDED),

@@ -159,7 +159,7 @@ from flight_delay.dev.readme import EXAMPLE, NoRun, example
 from flight_delay.serving import prediction
 from flight_delay.runs import history
 from flight_delay.core.config import settings
-from flight_delay.runs.parameters import PARAMETERS
+from flight_delay.runs.parameters import declared_parameters, read_job
 
 OLD_FIGURES = "| two hours | 18.73 | 18.70 | 0.775 | 0.776 |\n"
 
@@ -178,7 +178,9 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "home/registry/v7").mkdir(parents=True)
     (tmp_path / "home/registry/v7/card.json").write_text(json.dumps(card))
     (tmp_path / "home/registry/v7/card.html").write_text("the card of v7")
-    defaults = PARAMETERS["train"]().model_dump()
+    (tmp_path / "scheduled").mkdir()
+    (tmp_path / "scheduled/train.ipynb").write_bytes((project_root() / "scheduled/train.ipynb").read_bytes())
+    defaults = declared_parameters(read_job("train", config))
     for number, parameters, verdict in ((1, defaults, "ok"), (2, defaults | {"source": "small"}, "ok"), (3, defaults, "fail")):
         folder = tmp_path / "reports/train" / str(number)
         folder.mkdir(parents=True)

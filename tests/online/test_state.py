@@ -4,6 +4,7 @@ from flight_delay.online.state import *
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import permutations
 from random import Random
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.features.queries import at_horizon
 from flight_delay.features.offline import build
-from flight_delay.sources.tables import FLIGHT_ORDER, SCHEMAS, actual_times
+from flight_delay.sources.tables import FLIGHT_ORDER, SCHEMAS, actual_times, check_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -440,7 +441,7 @@ def test_a_cancellation_or_diversion_that_an_event_says_early_counts_from_then_o
         state = State.from_tables(storm, until=told)
         moments = [told - hour, told, told + hour / 4]
         assert fates_at(state, flight["flight_id"], flight, moments) == [None] * 3
-        state.observe({"kind": stage, "flight_id": flight["flight_id"]})
+        state.observe({"kind": stage, "flight_id": flight["flight_id"], "known_at": told})
         assert fates_at(state, flight["flight_id"], flight, moments) == [None, stage, stage]
         state.observe({"kind": stage, "flight_id": flight["flight_id"], stage: False})
         assert fates_at(state, flight["flight_id"], flight, moments) == [None] * 3
@@ -462,23 +463,29 @@ def test_a_snapshot_keeps_when_a_fate_was_told(storm, ended, tmp_path, stage):
     flight, hour = ended[stage], timedelta(hours=1)
     told = flight["scheduled_departure"] - 2 * hour if stage == "cancelled" else flight["actual_departure"] + hour / 4
     state = State.from_tables(storm, until=told)
-    state.observe({"kind": stage, "flight_id": flight["flight_id"]})
+    state.observe({"kind": stage, "flight_id": flight["flight_id"], "known_at": told})
     moments = [told - hour, told, told + hour / 4]
     state.snapshot(tmp_path / "kept")
     assert fates_at(State.restore(tmp_path / "kept"), flight["flight_id"], flight, moments) == [None, stage, stage]
 
 
 @pytest.mark.data
-def test_a_fate_that_was_taken_back_is_known_from_when_it_is_told_again(storm, ended):
+def test_a_fate_that_was_taken_back_was_known_until_then_and_again_from_when_it_is_told_again(storm, ended):
     flight, hour = ended["cancelled"], timedelta(hours=1)
-    first, again = (flight["scheduled_departure"] - hours * hour for hours in (4, 2))
-    state, told = State.from_tables(storm, until=first), {"kind": "cancelled", "flight_id": flight["flight_id"]}
-    for event in (told, told | {"cancelled": False}):
-        state.observe(event)
-    for _, event in events_of(storm, first, again):
-        state.observe(event)
-    state.observe(told)
-    assert fates_at(state, flight["flight_id"], flight, [first, again - hour, again]) == [None, None, "cancelled"]
+    instants = [flight["scheduled_departure"] - hours * hour for hours in (5, 4, 3)]
+    events = [
+        {"kind": "cancelled", "flight_id": flight["flight_id"], "known_at": instant, "cancelled": cancelled}
+        for instant, cancelled in zip(instants, (True, False, True), strict=True)
+    ]
+    moments = [instant + step for instant in instants for step in (-hour / 60, 0 * hour)]
+    for order in permutations(events):
+        state = State.from_tables(storm, until=instants[0] - hour)
+        for event in order:
+            state.observe(event)
+        stages = fates_at(state, flight["flight_id"], flight, moments)
+        assert stages == [None, "cancelled", "cancelled", None, None, "cancelled"]
+    state.observe({"kind": "cancelled", "flight_id": flight["flight_id"], "cancelled": False})  # without an instant: for good
+    assert fates_at(state, flight["flight_id"], flight, moments) == [None] * 6
 
 
 @pytest.mark.data
@@ -494,6 +501,76 @@ def test_a_cancellation_after_the_departure_is_known_when_the_flight_is_missed(s
     for at, stage in ((gone["actual_departure"], None), (missed - minute, None), (missed, "cancelled")):
         state = State.from_tables(tables) if through == "tables" else State.from_tables(tables, until=at)
         assert fates_at(state, gone["flight_id"], gone, [at]) == [stage]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_cancellation_and_a_departure_give_the_same_answers_in_any_order(storm, ended, order):
+    gone, hour = ended["landed"], timedelta(hours=1)
+    departure, cancellation = gone["actual_departure"], gone["scheduled_departure"] - 2 * hour
+    events = [
+        {"kind": "departed", "departure_delay": gone["departure_delay"], "known_at": departure},
+        {"kind": "cancelled", "known_at": cancellation},
+        {"kind": "cancelled", "known_at": departure + hour / 2},
+    ]
+    state = State.from_tables(storm, until=cancellation - hour)
+    for i in order:
+        state.observe({"flight_id": gone["flight_id"], **events[i]})
+    moments = [cancellation - hour, cancellation, departure - hour / 60, departure, departure + hour / 2]
+    assert fates_at(state, gone["flight_id"], gone, moments) == [None, "cancelled", "cancelled", None, "cancelled"]
+
+
+def in_the_tables_terms(state):
+    "A state's flights; each of them keeps the rules of the tables."
+    flights, broken = check_table("flights", tables_of(state).flights)
+    assert broken.is_empty(), broken
+    return flights
+
+
+CONTRADICTORY = (("departed", {"departure_delay": 2000}), ("arrived", {"arrival_delay": -20}), ("cancelled", {}))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("start", ["finished tables", "nothing yet"])
+def test_facts_that_contradict_each_other_leave_tables_that_pass_the_checks_whatever_came_first(storm, ended, tmp_path, start):
+    gone, small = ended["landed"], replace(storm, flights=storm.flights.tail(3_000))
+    until = None if start == "finished tables" else gone["scheduled_departure"]
+    for order in permutations(CONTRADICTORY):
+        state = State.from_tables(small, until=until)
+        for kind, content in order:
+            state.observe({"kind": kind, "flight_id": gone["flight_id"], **content})
+            in_the_tables_terms(state)
+        state.snapshot(tmp_path / "kept")
+        restored = State.restore(tmp_path / "kept")
+        for known in (state, restored):
+            flight = in_the_tables_terms(known).row(by_predicate=pl.col("flight_id") == gone["flight_id"], named=True)
+            assert (flight["departure_delay"], flight["arrival_delay"], flight["cancelled"]) == (2000, None, True)
+            known.observe({"kind": "departed", "flight_id": gone["flight_id"], "departure_delay": 3})
+            flight = in_the_tables_terms(known).row(by_predicate=pl.col("flight_id") == gone["flight_id"], named=True)
+            assert (flight["departure_delay"], flight["arrival_delay"], flight["cancelled"]) == (3, -20, False)
+
+
+@pytest.mark.data
+def test_what_events_set_aside_of_the_tables_comes_back_after_a_restart(storm, ended, tmp_path):
+    gone, small = ended["landed"], replace(storm, flights=storm.flights.tail(3_000))
+    for correction in (
+        {"kind": "departed", "departure_delay": 2000},
+        {"kind": "rescheduled", "scheduled_departure": gone["scheduled_departure"] + timedelta(hours=20),
+         "scheduled_arrival": gone["scheduled_departure"] + timedelta(hours=20, minutes=1)},
+    ):  # fmt: skip
+        state = State(replace(small, flights=small.flights.with_columns(
+            arrival_delay=pl.when(pl.col("flight_id") == gone["flight_id"]).then(0.0).otherwise("arrival_delay"),
+        ).with_columns(actual_times())))  # fmt: skip
+        before = in_the_tables_terms(state)
+        state.observe({"flight_id": gone["flight_id"], **correction})
+        state.snapshot(tmp_path / "kept")
+        state = State.restore(tmp_path / "kept")
+        now = in_the_tables_terms(state).row(by_predicate=pl.col("flight_id") == gone["flight_id"], named=True)
+        assert now["arrival_delay"] is None
+        state.observe({"kind": "departed", "flight_id": gone["flight_id"], "departure_delay": gone["departure_delay"]})
+        times = {column: gone[column] for column in ("scheduled_departure", "scheduled_arrival")}
+        state.observe({"kind": "rescheduled", "flight_id": gone["flight_id"], **times})
+        assert in_the_tables_terms(state).equals(before)
 
 
 from flight_delay.online.described import fleet_of_type
@@ -700,7 +777,9 @@ class Bookkeeper:
         if kind == "weather":
             known_at = fields["observed_at"] + timedelta(minutes=fields["late"])
             report = {name: value for name, value in fields.items() if name != "late"} | {"known_at": known_at}
-            self.reports[report["airport"], report["observed_at"]] = dict.fromkeys(self.tables.weather.columns) | report
+            identity = (report["airport"], report["observed_at"])
+            if identity not in self.reports or self.reports[identity]["known_at"] <= known_at:
+                self.reports[identity] = dict.fromkeys(self.tables.weather.columns) | report
             return {"kind": kind, **report}
         if kind == "rescheduled":
             first = self.first[row]
@@ -713,8 +792,13 @@ class Bookkeeper:
         return {"kind": kind, "flight_id": self.flights[row]["flight_id"], **fields}
 
     def rebuilt(self):
-        "Canonical tables of the rows."
+        "Canonical tables of the rows: an arrival counts after its departure alone, a cancellation without an arrival."
         flights = pl.DataFrame(self.flights, schema=self.tables.flights.schema).with_columns(actual_times())
+        landed = (pl.col("actual_arrival") > pl.col("actual_departure")).fill_null(False)
+        flights = flights.with_columns(
+            arrival_delay=pl.when(landed).then("arrival_delay"), cancelled=~landed & pl.col("cancelled")
+        )
+        flights = flights.with_columns(actual_times())
         weather = pl.DataFrame(list(self.reports.values()), schema=self.tables.weather.schema)
         return replace(self.tables, flights=flights.sort(FLIGHT_ORDER), weather=weather.sort("airport", "observed_at"))
 
@@ -760,3 +844,56 @@ def test_whatever_happens_live_rows_are_those_of_the_tables(
         for told in (described_as(flight, with_number=True), described_as(flight, with_number=False)):
             if find_listed_flight(state, told) >= 0:
                 assert state.features(told, as_of).equals(expected[i])
+
+
+AT_TWO_FLIGHTS = st.one_of(*AT_FLIGHTS, RESCHEDULES).map(lambda happening: (happening[0], 50 + happening[1] % 2, happening[2]))
+DATED = st.lists(  # what happened, and minutes after noon at which it became known: each of another instant
+    st.tuples(AT_TWO_FLIGHTS | REPORTS, st.integers(-600, 300)),
+    min_size=2,
+    max_size=15,
+    unique_by=lambda pair: pair[1],
+)
+
+
+def dated_events(tables, happenings):
+    "Events that say since when they are known; schedule changes name both times."
+    book, events = Bookkeeper(tables), []
+    for (kind, row, fields), minutes in happenings:
+        known_at = NOON + timedelta(minutes=minutes)
+        event = book.event(kind, row, fields)
+        events.append(event | ({"observed_at": NOON - 12 * AN_HOUR} if kind == "weather" else {}) | {"known_at": known_at})
+    return events
+
+
+def answers(state, rows, instants):
+    "A state's tables, and the rows and fates of some flights at some instants."
+    names = [state.tables.flights["flight_id"][row] for row in rows]
+    asks = [(name, as_of) for name in names for as_of in instants]
+    fates = [known_fate(state, name, as_of) for name, as_of in asks]
+    return tables_of(state), pl.concat(state.features(name, as_of) for name, as_of in asks), fates
+
+
+@pytest.mark.data
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(happenings=DATED, random=st.randoms(use_true_random=False), instants=st.lists(INSTANTS, min_size=3, max_size=3))
+def test_events_that_say_since_when_they_are_known_may_come_in_any_order_twice_and_with_a_restart(
+    slice_of_the_year, tmp_path_factory, happenings, random, instants
+):
+    events = dated_events(slice_of_the_year, happenings)
+    in_order, shuffled = State(slice_of_the_year), State(slice_of_the_year)
+    for event in sorted(events, key=lambda event: event["known_at"]):
+        in_order.observe(event)
+    doubled = [*events, *random.sample(events, len(events) // 2)]
+    random.shuffle(doubled)
+    for i, event in enumerate(doubled):
+        shuffled.observe(event)
+        if i == len(events) // 2:
+            folder = tmp_path_factory.getbasetemp() / "any order"
+            shuffled.snapshot(folder)
+            shuffled = State.restore(folder)
+    in_the_tables_terms(shuffled)
+    names = slice_of_the_year.flights["flight_id"][[50, 51, 60]]
+    for known in (in_order, shuffled):
+        known.rows = [known.timetable.row_of[name] for name in names]
+    (tables, features, fates), others = (answers(known, known.rows, instants) for known in (in_order, shuffled))
+    assert tables_equal(tables, others[0]) and features.equals(others[1]) and fates == others[2]

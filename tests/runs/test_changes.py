@@ -227,3 +227,19 @@ def test_a_comparison_is_linked_and_goes_with_its_runs(archive, monkeypatch):
     monkeypatch.setattr("flight_delay.runs.changes.DIFFS_KEPT", 1)
     remove_old_runs(archive)
     assert [page.exists() for page in pages] == [False, False, True]
+
+
+def test_the_card_of_a_failed_run_says_whose_figures_it_shows(archive):
+    good = keep(archive, "train", 1)
+    assert "last good run" not in write_index(archive).read_text()
+    keep(archive, "train", 2, "fail", failure="raised", metrics={})
+    page = write_index(archive).read_text()
+    card = page[page.index('<section class="card">') : page.index("</section>")]
+    assert f'Figures of <a href="train/{good.run_id}/report.html">the last good run</a>' in card and "fail" in card
+
+
+def test_a_reason_that_does_not_fit_the_index_ends_with_an_ellipsis(archive):
+    made = keep(archive, "train", 1, "fail", failure="raised")
+    made.reasons = ["x" * 300]
+    (made.path.parent / "run.json").write_text(run_record(made))
+    assert "x" * 239 + "…" in write_index(archive).read_text()

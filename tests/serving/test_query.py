@@ -12,6 +12,45 @@ def test_every_fault_of_a_query_is_named_at_once():
     assert all(name in str(refused.value) for name in ("route must be", "departure_time must be", "flight_number must be"))
 
 
+import json
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+LIBRARY_PHRASES = re.compile(r"Value error|Input should|JSON decode|Field required|must be in 1\.\.12|Error|Traceback|pydantic")
+ODD_TIMES = ["2013-13-01T10:00", "2013-02-30T10:00:00", "2013-11-15T25:00", "2013-11-15T14:30:00+99:00", "0000-01-01T00:00"]
+ODD_VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3_000)
+    | st.sampled_from([*ODD_TIMES, *EXAMPLE.values(), 10**5000, "A" * 9_000])
+    | st.lists(st.integers(), max_size=2) | st.dictionaries(st.text(max_size=5), st.integers(), max_size=2)
+)  # fmt: skip
+ZONES = {"JFK": "America/New_York", "LAX": "America/Los_Angeles"}
+
+
+@settings(max_examples=500, deadline=None)
+@given(changes=st.dictionaries(st.sampled_from([*Query.model_fields, "colour"]), ODD_VALUES, min_size=1, max_size=3))
+def test_any_query_is_taken_or_refused_in_short_plain_sentences(changes):
+    try:
+        query_flight(parse_query(EXAMPLE | changes), ZONES)
+    except BadInput as refusal:
+        text = str(refusal)
+        assert text.endswith(".") and "; " in text and len(text) < 1_200 and not LIBRARY_PHRASES.search(text), text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}, "it is empty"),
+        ({"type": "json_invalid", "loc": ("body", 1), "msg": "JSON decode error", "input": {}}, "it is not JSON"),
+        ({"type": "model_attributes_type", "loc": ("body",), "msg": "Input should be", "input": [1]}, "got [1]"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused_in_plain_words(error, said):
+    text = fault_sentences([error])
+    assert text.startswith(f"The body must be a JSON object; {said}; send one, for example {json.dumps(EXAMPLE)}")
+
+
 from flight_delay.serving.query import EXAMPLE
 
 

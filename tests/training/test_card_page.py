@@ -95,7 +95,7 @@ def test_the_page_says_what_the_card_says(card):
     assert f"{row['mae']:.1f} ({row['mae_low']:.1f} to {row['mae_high']:.1f})" in text
     assert "route hour" in text and "What it has not seen" in text and "2013-03-01" in text
     worst_served = next(fair for fair in card["fairness"] if fair["kind"] == "airline")
-    assert f"{worst_served['worst']} (error {worst_served['worst_behind']:+.0%})" in text
+    assert f"{worst_served['worst']} (error {worst_served['worst_behind']:+z.0%})" in text
 
 
 def test_what_the_data_say_of_themselves_cannot_break_the_page(card):
@@ -139,3 +139,13 @@ def test_the_training_report_lists_every_feature_and_so_each_one_that_the_charts
 def test_the_card_lists_every_feature_of_its_model(card):
     many = card | {"features": [f"feature_{i}" for i in range(400)]}
     assert {f"feature_{i}" for i in range(400)} <= set(re.findall(r"feature_\d+", card_page(many)))
+
+
+def test_every_table_of_figures_is_explained_and_no_zero_is_negative(card):
+    rows = [row | {"bias_15": -0.0001, "bias_15_low": -0.0004, "bias_15_high": 0.0002} for row in card["test"]]
+    promotion = {"decided": True, "reason": "there was no champion"}
+    text = " ".join(Outline(card_page(card | {"test": rows, "promotion": promotion})).text)
+    assert "yes: there was no champion" in text and "0.000 (0.000 to 0.000)" in text
+    assert not re.search(r"-0(\.0+)?(?![.\d])", text)
+    for word in ("less is better", "route hour, the usual delay", "by 15 minutes or more", "0.5 is guessing", "CRPS"):
+        assert word in text, word

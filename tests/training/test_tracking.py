@@ -9,6 +9,7 @@ import pytest
 
 from flight_delay.core.files import write_atomically
 from flight_delay.models.registry import register
+from flight_delay.training import tracking
 
 
 @pytest.mark.slow
@@ -32,6 +33,7 @@ def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypat
 def test_a_tracker_that_cannot_be_reached_costs_nothing_but_a_warning(home, monkeypatch, caplog):
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr(tracking, "REACH_SECONDS", 4)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     where = track("train", {}, pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {})
     assert where.startswith("tracking/wandb/offline-run")

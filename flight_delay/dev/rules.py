@@ -164,13 +164,17 @@ UNTAUGHT = {  # notebook -> names that are not taught yet
     "14_store": ("load",),
 }
 
-
+# %% ../../nbs/dev/rules.ipynb #0e3513a8
 def _teaching_faults(note: Notebook) -> list[str]:
-    "Public names that must be taught and are not; too many exported cells in a row."
+    "Public names that must be taught and are not; names that need no exception any more; too many exported cells in a row."
+    untaught, excepted = untaught_names(note), UNTAUGHT.get(note.path.stem, ())
     faults = [
         f"{note.path} does not teach {name}; put prose above its cell and an example or a test below, or begin it with _"
-        for name in untaught_names(note)
-        if name not in UNTAUGHT.get(note.path.stem, ())
+        for name in untaught
+        if name not in excepted
+    ]
+    faults += [
+        f"{name} of {note.path} needs no exception any more; take it off UNTAUGHT" for name in excepted if name not in untaught
     ]
     if (run := longest_silent_run(note)) > MAX_SILENT_RUN:
         faults.append(f"{note.path} has {run} exported cells in a row; {MAX_SILENT_RUN} are allowed, show what they do")

@@ -46,6 +46,12 @@ def test_a_new_name_that_is_not_taught_and_a_long_silence_are_named_and_an_old_n
     assert "11 exported cells in a row; 10 are allowed" in run
 
 
+def test_an_exception_that_is_not_needed_any_more_is_named():
+    taught = (Cell(0, "prose", "Loads."), Cell(1, "export", "def load(): ..."), Cell(2, "lesson", "load()"))
+    [sentence] = _teaching_faults(Notebook(Path("14_store.ipynb"), "sources.store", taught))
+    assert sentence == "load of 14_store.ipynb needs no exception any more; take it off UNTAUGHT"
+
+
 def test_a_public_name_in_two_notebooks_is_named_and_a_private_one_is_not():
     notes = [a_notebook(f"{n}0_x.ipynb", f"p{n}.x", "#| export\ndef read(): ...\ndef _help(): ...") for n in (1, 2)]
     [sentence] = repeated_names(notes)

@@ -70,6 +70,13 @@ def _cancellations(
             rows.append({"horizon": horizon, **evaluate_cancellation(p, cancelled, outcomes.day, float(base))})
     return pl.DataFrame(rows)
 
+# %% ../../nbs/training/64_train.ipynb #583379d8
+def _check_horizons(names: Sequence[str]) -> None:
+    "Refuse a horizon that is not a named one."
+    if unknown := [name for name in names if name not in queries.HORIZONS]:
+        named = ", ".join(queries.HORIZONS)
+        raise queries.UnknownHorizon(f"horizons must be among {named}; got {unknown[0]!r}; correct it.", horizon=unknown[0])
+
 # %% ../../nbs/training/64_train.ipynb #00ac7c29
 EXPLAINED_FLIGHTS = 400  # of each horizon; a sample is enough for a mean
 
@@ -108,10 +115,7 @@ def train(
     champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
 ) -> Trained:
     "Learn, measure, explain."
-    if unknown := [name for name in horizons if name not in queries.HORIZONS]:
-        raise queries.UnknownHorizon(
-            f"horizons must be among {', '.join(queries.HORIZONS)}; got {unknown[0]!r}.", horizon=unknown[0]
-        )
+    _check_horizons(horizons)
     shares = blend_weights(decisions := (params or {}).get("blend", ()))
     measured = fit_until(tables, blocks.validate_until, horizons, seed, params, shares=shares)
     model = fit_until(tables, blocks.test_until, horizons, seed, params, shares=shares) if refit else measured

@@ -147,11 +147,11 @@ def fit_band(
     hidden, params = {f.name for f in LEDGER if f.group in band.blind_to}, {**(params or {}), "bags": band.bags}
     matrices = quantile_matrices(feature_matrix(X.columns, hide_features(X, hidden)), params, seed)
     minutes, slope = minutes_target(delay, minutes_offset(band.stage, X)), HUBER_SLOPE_MINUTES[band.stage]
-    trees = {"late": fit_trees("late", matrices, delay >= LATE_MINUTES, seed, params)}
-    trees["minutes"] = fit_trees("minutes", matrices, minutes, seed, params, huber_slope=slope)
+    trees = {"late": fit_trees("late", matrices, delay >= LATE_MINUTES, seed, params, nthread=1)}
+    trees["minutes"] = fit_trees("minutes", matrices, minutes, seed, params, nthread=1, huber_slope=slope)
     [(rows, matrix), *_], log_errors = matrices, np.zeros(len(minutes))
     log_errors[rows] = np.log1p(np.abs(minutes[rows] - trees["minutes"].predict(matrix)))
-    return {**trees, "spread": fit_trees("spread", matrices, log_errors, seed, params)}
+    return {**trees, "spread": fit_trees("spread", matrices, log_errors, seed, params, nthread=1)}
 
 # %% ../../nbs/models/42_trees.ipynb #2431055f
 def _as_sum_of_leaves(booster):  # xgboost.Booster

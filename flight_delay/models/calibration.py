@@ -95,10 +95,10 @@ def _mixture_weights(
     "The weights of `late` and `minutes` near 15 minutes: logistic regression coefficients per unit of each score."
     from sklearn.linear_model import LogisticRegression
 
-    spread, late = np.maximum(scores.std(axis=0), 1e-9), delay >= LATE_MINUTES
+    unit, late = np.maximum(scores.std(axis=0), 1e-9), delay >= LATE_MINUTES
     if late.all() or not late.any():
         return np.array([0.0, 1.0])
-    return LogisticRegression(C=1e3).fit(scores / spread, late).coef_[0] / spread
+    return LogisticRegression(C=1e3).fit(scores / unit, late).coef_[0] / unit
 
 # %% ../../nbs/models/41_calibration.ipynb #955a6a4b
 def fit_calibration(

@@ -156,7 +156,6 @@ MAX_SILENT_RUN = 10  # exported cells in a row without a lesson or a test
 UNTAUGHT = {  # notebook -> names that are not taught yet
     "22_timetable": ("usual_plan",),
     "44_delay_model": ("least_delay", "not_before", "exceedances", "summarize_answers"),
-    "31_live_facts": ("LiveFacts",),
     "33_row": ("query_features",),
     "82_changes": ("write_diff",),
     "91_prediction": ("answer", "PredictionService"),

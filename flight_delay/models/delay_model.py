@@ -31,7 +31,13 @@ from flight_delay.models.calibration import (
     band_of,
     calibrated_distributions,
 )
-from .distribution import THRESHOLDS, summarize_distribution, exceedance_at
+from flight_delay.models.distribution import (
+    CLOSE_MINUTES,
+    LATE_THRESHOLDS,
+    THRESHOLDS,
+    exceedance_at,
+    summarize_distribution,
+)
 from .trees import SCORES, OFFSET_FEATURE, feature_matrix
 
 # %% ../../nbs/models/44_delay_model.ipynb #f0cb6863
@@ -198,13 +204,26 @@ def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, threshol
     return _given_under_way(exceedance, least_delay(model, x))
 
 # %% ../../nbs/models/44_delay_model.ipynb #b3107dea
+def _still_up(minutes: np.ndarray | float, least: np.ndarray) -> np.ndarray:  # (n,)
+    "The least probability of so many minutes: the clock leaves the landing LANDING_KNOWN_MINUTES to become known."
+    return 1 - np.clip((minutes - least) / LANDING_KNOWN_MINUTES, 0, 1)
+
+
 def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
-    "As `summarize_distribution`; of a flight under way no number of minutes is one that the clock has refuted."
+    "As `summarize_distribution`; of a flight under way no minutes and no probability are such that the clock has refuted them."
     answer, least = summarize_distribution(exceedance, **more), least_delay(model, x)
+    if not (under_way := np.isfinite(least)).any():
+        return answer
     levels = {"delay_minutes": 0.5, "delay_mean": 0.5, "delay_p10": 0.1, "delay_p90": 0.9}
-    return answer.with_columns(
-        pl.Series(name, not_before(answer[name].to_numpy(), least, level)) for name, level in levels.items()
+    figures = {name: not_before(answer[name].to_numpy(), least, level) for name, level in levels.items()}
+    figures |= {f"p_{t}": np.maximum(answer[f"p_{t}"].to_numpy(), _still_up(t, least)) for t in LATE_THRESHOLDS}
+    near, far = (
+        np.maximum(exceedance_at(exceedance[under_way], minutes), _still_up(minutes, least[under_way]))
+        for minutes in (figures["delay_minutes"][under_way] + side for side in (-CLOSE_MINUTES, CLOSE_MINUTES))
     )
+    figures["confidence"] = answer["confidence"].to_numpy().copy()
+    figures["confidence"][under_way] = near - far
+    return answer.with_columns(pl.Series(name, values) for name, values in figures.items())
 
 # %% ../../nbs/models/44_delay_model.ipynb #ea78f0a7
 def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `_still_there` gives it

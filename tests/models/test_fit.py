@@ -144,6 +144,17 @@ def test_the_clock_says_nothing_of_a_flight_that_has_just_left(under_way):
     assert said.drop("p_cancelled").equals(pl.concat([summarize_distribution(spread)] * 2))
 
 
+def test_minutes_and_probabilities_of_a_flight_under_way_agree(under_way, monkeypatch):
+    steep = 1 / (1 + np.exp((THRESHOLDS.clip(-50, 50) - 14) / 0.7))  # nearly all arrive 12 to 16 minutes late
+    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x: np.tile(steep, (len(x), 1)))
+    answers = under_way(np.arange(40.0, 200, 0.25))  # minutes since it left, of 60 planned
+    for minutes in (15, 30, 60, 120):
+        for name, share in (("delay_minutes", 0.5), ("delay_p10", 0.9), ("delay_p90", 0.1)):
+            later = answers.filter(pl.col(name) > minutes + 1e-6)
+            assert later.height and (later[f"p_{minutes}"] >= share - 1e-6).all()
+    assert answers["confidence"].is_between(0, 1).all()
+
+
 @pytest.mark.model
 def test_the_longer_a_flight_is_overdue_the_likelier_it_is_cancelled(made_up):
     model, X, _ = made_up

@@ -203,12 +203,12 @@ def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, threshol
     exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
     return _given_under_way(exceedance, least_delay(model, x))
 
-# %% ../../nbs/models/44_delay_model.ipynb #b3107dea
+# %% ../../nbs/models/44_delay_model.ipynb #6a43ac27
 def _still_up(minutes: np.ndarray | float, least: np.ndarray) -> np.ndarray:  # (n,)
     "The least probability of so many minutes: the clock leaves the landing LANDING_KNOWN_MINUTES to become known."
     return 1 - np.clip((minutes - least) / LANDING_KNOWN_MINUTES, 0, 1)
 
-
+# %% ../../nbs/models/44_delay_model.ipynb #b3107dea
 def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
     "As `summarize_distribution`; of a flight under way no minutes and no probability are such that the clock has refuted them."
     answer, least = summarize_distribution(exceedance, **more), least_delay(model, x)

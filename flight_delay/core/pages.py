@@ -38,7 +38,7 @@ class Table:
     def _repr_html_(self) -> str:
         def cell(value: Any) -> str:
             if isinstance(value, float):
-                return f'<td class="number">{value:,.{self.digits}f}</td>'
+                return f'<td class="number">{value:z,.{self.digits}f}</td>'
             if isinstance(value, int) and not isinstance(value, bool):
                 return f'<td class="number">{value:,}</td>'
             return f"<td>{'' if value is None else html.escape(str(value))}</td>"

@@ -14,6 +14,11 @@ def test_a_table_escapes_what_it_shows():
     assert "&lt;script&gt;" in Table(pl.DataFrame({"a": ["<script>"]}))._repr_html_()
 
 
+def test_no_number_of_a_table_is_a_negative_zero():
+    html = Table(pl.DataFrame({"skill": [-0.0001, -0.5]}))._repr_html_()
+    assert ">0.000<" in html and ">-0.500<" in html
+
+
 def noisy(*outputs):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("noise()", outputs=list(outputs))])
 

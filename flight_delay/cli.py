@@ -449,7 +449,10 @@ def main() -> None:
             sys.exit(OUT_OF_DISK)
         if error.filename is None:  # not about a file that a user named
             raise
-        typer.echo(f"flight-delay: a file or folder must be usable; {error}; mend it or name another.", err=True)
+        typer.echo(
+            f"flight-delay: a file or folder must be usable; {error}; check its permissions and the free space, or name another.",
+            err=True,
+        )
         sys.exit(BadInput.exit_code)
     except ModuleNotFoundError as error:
         typer.echo(

@@ -261,7 +261,7 @@ def known_channels(names: Iterable[str]) -> list[str]:
     "The names, if there are such channels."
     for name in names:
         if name not in CHANNELS:
-            raise BadInput(f"notify must name {', '.join(CHANNELS)}; got {name!r}; mend its spelling.")
+            raise BadInput(f"notify must name {', '.join(CHANNELS)}; got {name!r}; correct its spelling.")
     return list(names)
 
 # %% ../../nbs/runs/86_notifications.ipynb #b33fcd9f

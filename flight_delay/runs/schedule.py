@@ -130,7 +130,7 @@ def _filled(braces: str, slot: datetime, zone: str) -> str:
         known = ", ".join(f"{{{word}}}" for word in ["slot", *VALUES])
         raise BadInput(
             f"a placeholder must be one of {known}, a day also shifted like {{date-7}}; got {braces!r}; "
-            "mend its spelling, or double a brace that is meant as such."
+            "correct its spelling, or double a brace that is meant as such."
         )
     try:
         return VALUES[placeholder[1]](slot.astimezone(ZoneInfo(zone)).date(), int(placeholder[2] or 0)).isoformat()
@@ -180,7 +180,7 @@ def _check_links(entries: Sequence[Entry]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise BadInput(f"schedule.toml: each name must be given once; got {twice[0]!r} twice; rename one and say its job.")
     if unknown := sorted(followers - set(names)):
-        raise BadInput(f"schedule.toml: then must name entries ({', '.join(names)}); got {unknown[0]!r}; mend its spelling.")
+        raise BadInput(f"schedule.toml: then must name entries ({', '.join(names)}); got {unknown[0]!r}; correct its spelling.")
     for entry in entries:
         if entry.cron is None and entry.name not in followers:
             raise BadInput(f"schedule.toml: an entry must have a cron line or follow another; got {entry.name!r}; give it one.")
@@ -231,7 +231,7 @@ def find_entry(name: str, entries: Sequence[Entry]) -> Entry:
         if entry.name == name:
             return entry
     raise BadInput(
-        f"entry must be one of schedule.toml ({', '.join(one.name for one in entries)}); got {name!r}; mend its spelling."
+        f"entry must be one of schedule.toml ({', '.join(one.name for one in entries)}); got {name!r}; correct its spelling."
     )
 
 # %% ../../nbs/runs/87_schedule.ipynb #e6f04b3f

@@ -41,9 +41,11 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def of_http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:
-            return _refusal(400, "The body must be JSON in UTF-8; what came cannot be read as such; mend it.")
+            return _refusal(
+                400, "The body must be JSON in UTF-8; what came cannot be read as such; encode it with a JSON library."
+            )
         rule, request_line = "A request must name a path and a method of /docs", f"{request.method} {request.url.path}"
-        return _refusal(error.status_code, f"{rule}; got {request_line}: {error.detail}; mend the request.")
+        return _refusal(error.status_code, f"{rule}; got {request_line}: {error.detail}; /docs shows what the API takes.")
 
     @app.exception_handler(RequestValidationError)
     def of_the_question(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -93,17 +93,15 @@ def _one_sentence(error: Mapping[str, Any]) -> str:
     example = f"for example {json.dumps(EXAMPLE)}"
     if not place or place[0] not in Query.model_fields:
         if error["type"] == "extra_forbidden":
-            return (
-                f"A question takes {', '.join(Query.model_fields)}; got {_shown(place[0])}; leave it out or mend its spelling."
-            )
+            return f"A question takes {', '.join(Query.model_fields)}; got {_shown(place[0])}; leave it out or correct its spelling."
         return f"The body must be a JSON object; {_body_fault(error)}; send one, {example}."
     rule = f"{place[0]} must be {Query.model_fields[place[0]].description}"
     if error["type"] == "missing":
         return f"{rule}; it is missing; add it."
     return (
-        f"{rule}; got {_shown(error.get('input'))}; mend it or leave it out."
+        f"{rule}; got {_shown(error.get('input'))}; write it so, or leave it out."
         if _optional(place[0])
-        else f"{rule}; got {_shown(error.get('input'))}; mend it."
+        else f"{rule}; got {_shown(error.get('input'))}; write it so."
     )
 
 # %% ../../nbs/serving/90_query.ipynb #1d34da09
@@ -136,10 +134,14 @@ LATEST_AS_OF = timedelta(days=2)  # after the departure the flight is over
 def _as_instant(moment: datetime, zone: str) -> datetime:
     "An instant; on the zone's clock where it has no offset of its own."
     if not EARLIEST_YEAR <= moment.year < LATEST_YEAR:
-        raise BadInput(f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; mend it.")
+        raise BadInput(
+            f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; ask about a time between them."
+        )
     instant = (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     if not moment.tzinfo and instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != moment:
-        raise BadInput(f"a local time must exist; clocks in {zone} skip {moment.isoformat()}; mend it or add an offset.")
+        raise BadInput(
+            f"a local time must exist; clocks in {zone} skip {moment.isoformat()}; take a time that exists, or add an offset."
+        )
     return instant
 
 # %% ../../nbs/serving/90_query.ipynb #9107fc63
@@ -165,10 +167,10 @@ def query_flight(query: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
     for code in (origin, dest):
         if code not in zone_of:
             raise BadInput(
-                f"route must join two known airports; {code!r} is not one of the {len(zone_of):,} we know; mend the code."
+                f"route must join two known airports; {code!r} is not one of the {len(zone_of):,} we know; use the IATA codes of two airports, like JFK-LAX."
             )
     if origin == dest:
-        raise BadInput(f"route must join two different airports; got {query.route!r}; mend one of them.")
+        raise BadInput(f"route must join two different airports; got {query.route!r}; name two different ones.")
     departure = _as_instant(query.departure_time, zone_of[origin])
     flight = {
         "origin": origin,

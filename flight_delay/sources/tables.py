@@ -262,7 +262,7 @@ def check_table(
         broken = error.failure_cases.select("column", "check", "index", "failure_case")
     hard = broken.filter(pl.col("index").is_null() | pl.col("check").str.contains("^(dtype|not_nullable)"))
     if hard.height:
-        raise BadData(f"Table {name} {_hard_sentence(hard)}; mend the source and run again.", table=name)
+        raise BadData(f"Table {name} {_hard_sentence(hard)}; correct the source and run again.", table=name)
     rows = broken.select(table=pl.lit(name), row=pl.col("index").cast(pl.Int64), rule=pl.col("check"))
     named = rows.with_columns(row=table[rows["row"]].select(_row_label(name, table)).to_series())
     return table.with_row_index().filter(~pl.col("index").is_in(rows["row"].unique().implode())).drop("index"), named
@@ -296,7 +296,7 @@ def _refuse_broken_source(tables: Tables) -> None:
             commonest = rows["rule"].value_counts(sort=True)["rule"][0]
             raise BadData(
                 f"Table {name} may lose {MAX_SET_ASIDE_SHARE:.0%} of its rows to broken rules; {lost:,} of {lost + kept:,} "
-                f"break one, most often '{commonest}'; mend the source and run again.",
+                f"break one, most often '{commonest}'; correct the source and run again.",
                 table=name,
             )
 
@@ -320,7 +320,7 @@ def check_order(tables: Tables) -> Tables:
     for name, table, what, broken in rules:
         if (bad := table.filter(broken)).height:
             raise BadData(
-                f"Table {name} must {what}; {bad.height:,} rows do not, first {bad['row_name'][0]}; mend it with "
+                f"Table {name} must {what}; {bad.height:,} rows do not, first {bad['row_name'][0]}; correct it with "
                 "`flight_delay.sources.tables.check`, or sort and drop duplicates.",
                 table=name,
             )

@@ -84,7 +84,7 @@ def split(
         if n < MIN_BLOCK_FLIGHTS:
             raise BadInput(
                 f"the {name} block must hold {MIN_BLOCK_FLIGHTS} landed flights or more; from {start:%Y-%m-%d %H:%M} until "
-                f"{end:%Y-%m-%d %H:%M} UTC there are {n}; mend train_until, validate_until or test_until."
+                f"{end:%Y-%m-%d %H:%M} UTC there are {n}; change train_until, validate_until or test_until."
             )
     return blocks
 

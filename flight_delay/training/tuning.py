@@ -234,7 +234,7 @@ def _candidate_cost(contest: _TuningData, family: _Family, settings: Mapping[str
 def _open_study(family: str, storage: Path, seed: int = 0) -> optuna.Study:
     "The study of a family, new or resumed."
     if family not in FAMILIES:
-        raise BadInput(f"family must be one of {', '.join(FAMILIES)}; got {family!r}; mend its spelling.")
+        raise BadInput(f"family must be one of {', '.join(FAMILIES)}; got {family!r}; correct its spelling.")
     storage.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         study_name=family,

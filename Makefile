@@ -57,8 +57,8 @@ gates: $(STAMP) ## the notebooks and what is made from them
 	@ruff format --quiet --check nbs scheduled setup.py
 	@echo "[5/7] types"
 	@mypy
-	@echo "[6/7] every cell of the notebooks runs; outputs that are out of date are told"
-	@python -m flight_delay.dev.gates runs
+	@echo "[6/7] every cell of the notebooks runs and shows what is saved"
+	@python -m flight_delay.dev.gates outputs
 
 unit: $(STAMP)
 	@echo "[7/7] tests"

@@ -450,7 +450,7 @@ def main() -> None:
         if error.filename is None:  # not about a file that a user named
             raise
         typer.echo(
-            f"flight-delay: a file or folder must be usable; {error}; check its permissions and the free space, or name another.",
+            f"flight-delay: a file or folder must be usable; {error}; check its permissions, or name another.",
             err=True,
         )
         sys.exit(BadInput.exit_code)

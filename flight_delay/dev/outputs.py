@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from execnb.nbio import read_nb
 from execnb.shell import CaptureShell
 from fastcore.parallel import parallel
@@ -67,6 +68,7 @@ def _executed(path: Path, root: Path) -> tuple[list[list[Any]], str]:  # outputs
         cell["outputs"] = []
     sys.path.insert(0, str(root))
     os.environ["IN_TEST"] = "1"
+    pl.Config.restore_defaults()  # the notebook that ran before in this process may have changed how tables look
     shell = CaptureShell(path)
     try:
         with working_directory(path.parent):

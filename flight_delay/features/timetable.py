@@ -60,7 +60,7 @@ STREAM_COLUMNS = {  # table -> the columns that streams read
 # %% ../../nbs/features/22_timetable.ipynb #021383e4
 def usual_plan(flights: pl.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:  # (origin, dest) -> (miles, minutes)
     "The timetable's usual distance and planned duration of each route."
-    routes = flights.group_by("origin", "dest").agg(pl.median("distance_mi"), pl.median("planned_minutes"))
+    routes = flights.group_by("origin", "dest", maintain_order=True).agg(pl.median("distance_mi"), pl.median("planned_minutes"))
     return {(origin, dest): (miles, minutes) for origin, dest, miles, minutes in routes.iter_rows()}
 
 # %% ../../nbs/features/22_timetable.ipynb #36956f43

@@ -42,7 +42,7 @@ def _add_refusals(app: FastAPI) -> None:
     def of_http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:
             return _refusal(
-                400, "The body must be JSON in UTF-8; what came cannot be read as such; encode it with a JSON library."
+                400, "The body must be JSON in UTF-8; what came cannot be read as such; let a JSON library write it."
             )
         rule, request_line = "A request must name a path and a method of /docs", f"{request.method} {request.url.path}"
         return _refusal(error.status_code, f"{rule}; got {request_line}: {error.detail}; /docs shows what the API takes.")

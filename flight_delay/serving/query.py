@@ -93,7 +93,7 @@ def _one_sentence(error: Mapping[str, Any]) -> str:
     example = f"for example {json.dumps(EXAMPLE)}"
     if not place or place[0] not in Query.model_fields:
         if error["type"] == "extra_forbidden":
-            return f"A question takes {', '.join(Query.model_fields)}; got {_shown(place[0])}; leave it out or correct its spelling."
+            return f"A question takes {', '.join(Query.model_fields)}; got {_shown(place[0])}; leave it out, or spell it right."
         return f"The body must be a JSON object; {_body_fault(error)}; send one, {example}."
     rule = f"{place[0]} must be {Query.model_fields[place[0]].description}"
     if error["type"] == "missing":
@@ -135,7 +135,7 @@ def _as_instant(moment: datetime, zone: str) -> datetime:
     "An instant; on the zone's clock where it has no offset of its own."
     if not EARLIEST_YEAR <= moment.year < LATEST_YEAR:
         raise BadInput(
-            f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; ask about a time between them."
+            f"a time must lie from {EARLIEST_YEAR} until {LATEST_YEAR}; got {moment.isoformat()}; ask about one of these years."
         )
     instant = (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     if not moment.tzinfo and instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != moment:
@@ -167,7 +167,8 @@ def query_flight(query: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
     for code in (origin, dest):
         if code not in zone_of:
             raise BadInput(
-                f"route must join two known airports; {code!r} is not one of the {len(zone_of):,} we know; use the IATA codes of two airports, like JFK-LAX."
+                f"route must join two known airports; {code!r} is not one of the {len(zone_of):,} we know; "
+                "use the IATA codes of two airports, like JFK-LAX."
             )
     if origin == dest:
         raise BadInput(f"route must join two different airports; got {query.route!r}; name two different ones.")

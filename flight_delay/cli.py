@@ -74,7 +74,7 @@ def _parameter(text: str) -> tuple[str, Any]:
         raise BadInput(f"a parameter must be written NAME=VALUE; got {text!r}; for example -p seed=1.")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also a number of thousands of digits, and brackets without end
         return name, value
 
 # %% ../nbs/99_cli.ipynb #0f6490d5

@@ -78,7 +78,7 @@ _NAMES = (
 )
 _PLAIN = r"(?!(?:none|null|true|false|\d{1,5})(?![^\s\"'&;,<>)}\]]))"  # not a secret, whatever it is called
 _FOLDED = (
-    rf"{_NAMES}(?:\\?[\"'])?(?:=|\s*[:=]\s*(?=\\?[\"']|\d{{6}}))(?P<quote>\\?[\"'])?"
+    rf"{_NAMES}(?:\\?[\"'])?(?:=|\s*:[^\n\"']{{1,120}}?=\s*(?=\\?[\"'])|\s*[:=]\s*(?=\\?[\"']|\d{{6}}))(?P<quote>\\?[\"'])?"
     rf"(?P<secret>{_PLAIN}(?(quote)[^\"'\\\n<>]|[^\s\"'&;<>\\,)}}\]]){{4,}})",
     rf"{_NAMES}\s*[:=][ \t]+(?P<secret>(?=[^\s\"'<>]*\d)(?=[^\s\"'<>]*[a-z])[^\s\"'<>,;()\[\]{{}}]{{6,}})",
     r"x-[\w-]*(?:key|token|secret|auth)[\w-]*:[ \t]*(?P<secret>[^\s\"'<>]{6,})",
@@ -136,6 +136,13 @@ def _shapes_hidden(text: str) -> str:
             at = end
     return "".join([*parts, text[at:]])
 
+# %% ../../nbs/core/03_secrets.ipynb #2a654612
+def _is_telling(name: Any, value: Any) -> bool:
+    "Whether a value has a secret's shape once its name stands before it."
+    if not isinstance(name, str) or not isinstance(value, str):
+        return False
+    return any(start == len(name) + 2 for start, _ in _shaped(f'{name}="{value}"'))
+
 # %% ../../nbs/core/03_secrets.ipynb #044aa6d6
 def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
     "A text, or what is made of texts, with every secret hidden, also as JSON, HTML, Python or an address would write it."
@@ -152,6 +159,9 @@ def mask_secrets(value: Any, secrets: Sequence[str]) -> Any:
                 value = value.replace(form, MASK)
         return _shapes_hidden(value)
     if isinstance(value, Mapping):
-        hidden = {mask_secrets(name, secrets): mask_secrets(item, secrets) for name, item in value.items()}
+        hidden = {
+            mask_secrets(name, secrets): MASK if _is_telling(name, item) else mask_secrets(item, secrets)
+            for name, item in value.items()
+        }
         return type(value)(hidden)  # type: ignore[call-arg]
     return [mask_secrets(item, secrets) for item in value] if isinstance(value, list | tuple) else value

@@ -151,8 +151,9 @@ def read_job(job: str, config: Settings) -> "NotebookNode":
     "A job's notebook, read."
     import nbformat
 
+    path = job_notebook(job, config)
     try:
-        return nbformat.read(job_notebook(job, config), as_version=4)
+        return nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises what it meets: KeyError, AttributeError, its own
         raise BadInput(
             f"scheduled/{job}.ipynb must be a notebook (JSON); it cannot be read: {error}; restore it from git."
@@ -199,8 +200,9 @@ class NotBelow:
 
 # %% ../../nbs/runs/80_parameters.ipynb #e88bf894
 def _instant(text: str) -> str:
-    "A text that is a day or an instant."
-    datetime.fromisoformat(text)
+    "A text that is a day or an instant, of a year that calendars can shift by a day."
+    if not datetime.min.year < datetime.fromisoformat(text).year < datetime.max.year:
+        raise ValueError("the year must be from 2 to 9998")
     return text
 
 
@@ -397,6 +399,8 @@ def job_parameters(notebook: "NotebookNode") -> dict[str, Parameter]:
         if not isinstance(line, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name) or line.value is None:
             continue
         default = _literal(line.value)
+        if isinstance(default, str) and default:
+            _refuse_secret(target.id, default)
         annotation = line.annotation if isinstance(line, ast.AnnAssign) else None
         kind = _kind(target.id, annotation, names) if annotation else _kind_of(default)
         lines = range(line.lineno, (line.end_lineno or line.lineno) + 1)

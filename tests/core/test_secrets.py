@@ -6,3 +6,16 @@ def test_masking_twice_changes_nothing_more_and_other_values_stay():
     shown = mask_secrets({"url": "postgres://me:pa55word-x@host/db", "n": 3, "list": ["token=hunter2-hunter2"]}, [])
     assert shown == {"url": f"postgres://me:{MASK}@host/db", "n": 3, "list": [f"token={MASK}"]}
     assert mask_secrets(shown, []) == shown
+
+
+def test_a_secret_that_is_annotated_or_stands_under_its_name_is_hidden():
+    secret = "hunter2longsecret"
+    for text in (
+        f'api_key: str = "{secret}"',
+        f"smtp_password: str | None = '{secret}'",
+        f'api_key: Annotated[str, Field(min_length=3)] = "{secret}"',
+    ):
+        assert secret not in mask_secrets(text, []), text
+    assert mask_secrets({"api_key": secret, "key": "origin"}, []) == {"api_key": MASK, "key": "origin"}
+    for text in ('horizon: str = "two_hours"', "late_minutes: Annotated[float, Field(ge=0)] = 15.0"):
+        assert mask_secrets(text, []) == text

@@ -217,8 +217,12 @@ def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, 
     levels = {"delay_minutes": 0.5, "delay_mean": 0.5, "delay_p10": 0.1, "delay_p90": 0.9}
     figures = {name: not_before(answer[name].to_numpy(), least, level) for name, level in levels.items()}
     figures |= {f"p_{t}": np.maximum(answer[f"p_{t}"].to_numpy(), _still_up(t, least)) for t in LATE_THRESHOLDS}
+    figures["delay_mean"][under_way] = np.maximum(figures["delay_mean"], figures["delay_p10"])[under_way]
     near, far = (
-        np.maximum(exceedance_at(exceedance[under_way], minutes), _still_up(minutes, least[under_way]))
+        np.maximum(
+            np.where(minutes < THRESHOLDS[-1], exceedance_at(exceedance[under_way], minutes), 0),
+            _still_up(minutes, least[under_way]),
+        )
         for minutes in (figures["delay_minutes"][under_way] + side for side in (-CLOSE_MINUTES, CLOSE_MINUTES))
     )
     figures["confidence"] = answer["confidence"].to_numpy().copy()

@@ -236,7 +236,7 @@ class _Engine(NBClientEngine):
 # %% ../../nbs/runs/83_executor.ipynb #fe4f8925
 def _knows_parameters(record: logging.LogRecord) -> bool:
     "Drop what papermill says of declared parameters: it reads the cell by pattern and takes `Data[int | None]` for unknown."
-    return not record.getMessage().startswith("Passed unknown parameter")
+    return not record.getMessage().startswith(("Passed unknown parameter", "Unable to parse line"))
 
 # %% ../../nbs/runs/83_executor.ipynb #a660a33c
 ENGINE = "flight-delay"
@@ -245,8 +245,9 @@ ENGINE = "flight-delay"
 def _execute(notebook: Path, given: Mapping[str, Any], watch: Watch) -> BaseException | None:
     "Run every cell; gives what stopped it, or None. Nothing is written by papermill: it would write secrets."
     papermill_engines.register(ENGINE, _Engine)
-    papermill_log = logging.getLogger("papermill")
-    papermill_log.addFilter(_knows_parameters)
+    papermill_logs = [logging.getLogger(name) for name in ("papermill", "papermill.translators")]
+    for each in papermill_logs:
+        each.addFilter(_knows_parameters)
     bar = {"desc": notebook.stem, "bar_format": "{desc}: {bar:30} cell {n_fmt} of {total_fmt}, {elapsed}"}
     try:
         papermill.execute_notebook(
@@ -262,7 +263,8 @@ def _execute(notebook: Path, given: Mapping[str, Any], watch: Watch) -> BaseExce
     except BaseException as error:  # whatever it is, it gets a verdict
         return error
     finally:
-        papermill_log.removeFilter(_knows_parameters)
+        for each in papermill_logs:
+            each.removeFilter(_knows_parameters)
         end_process_group(watch.run.kernel_pid)
     return None
 

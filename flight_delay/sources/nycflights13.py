@@ -3,9 +3,11 @@
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
            'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'GAP_DAYS',
-           'MIN_FLOWN', 'FATE_HOURS', 'with_instants', 'with_fates', 'convert']
+           'MIN_FLOWN', 'FATE_HOURS', 'DOUBTED_EVENTS', 'with_instants', 'with_fates', 'convert']
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #f1e07c48
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -236,24 +238,31 @@ def _repeated(flights: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:  # wi
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #4f64746d
 def _far_away(flights: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:  # with the actual times
-    "Flights without the few that have flown long after all others, and these with the reason."
+    "Flights without the few that have flown long before or after all others, and these with the reason."
     scheduled, flown = pl.col("scheduled_departure"), pl.max_horizontal("actual_departure", "actual_arrival").is_not_null()
     ordered = flights.with_row_index("place").filter(flown).sort("scheduled_departure").with_row_index("rank")
     group = (scheduled.diff() > pl.duration(days=GAP_DAYS)).fill_null(False).cum_sum()
-    remaining = ordered.height - pl.col("rank").min().over(group)  # flights from the start of a group to the last one
-    few = remaining <= max(1, int(MAX_SET_ASIDE_SHARE * ordered.height))
+    from_start, to_end = pl.col("rank").max().over(group) + 1, ordered.height - pl.col("rank").min().over(group)  # flights
+    few = pl.min_horizontal(from_start, to_end) <= max(1, int(MAX_SET_ASIDE_SHARE * ordered.height))
     places = ordered.filter(few)["place"] if ordered.height >= MIN_FLOWN else ordered["place"].clear()
-    rule = f"a flight that has flown must not lie more than {GAP_DAYS} days after all others"
+    rule = f"a flight that has flown must not lie more than {GAP_DAYS} days from all others"
     rules = pl.repeat(None, flights.height, dtype=pl.String, eager=True).scatter(places, rule)
     return _without_broken("flights.csv", flights, rules)
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #5e0f3a23
 FATE_HOURS = 6  # so long after an event was due and did not come, it will not come
+DOUBTED_EVENTS = 5  # so many of the newest may be slips of the pen, each before which so many flights wait
 
 
-def _newest_event() -> pl.Expr:  # needs actual_departure, actual_arrival
-    "Until when a file of flights goes: its newest departure or arrival, null where nothing has flown yet."
-    return pl.max_horizontal(pl.col("actual_departure").max(), pl.col("actual_arrival").max())
+def _file_end(flights: pl.DataFrame) -> datetime | None:  # with actual times; None where nothing has flown yet
+    "Until when a file of flights goes: its newest event, those left out before which a day's flights have not left."
+    at = pl.max_horizontal("actual_departure", "actual_arrival")
+    events = flights.select(at=at).drop_nulls().sort("at", descending=True)["at"].head(DOUBTED_EVENTS + 1).to_list()
+    waiting = flights.filter(pl.col("departure_delay").is_null(), ~pl.col("cancelled").fill_null(False))["scheduled_departure"]
+    for newest, before in pairwise(events):
+        if waiting.is_between(before, newest - timedelta(hours=FATE_HOURS)).sum() <= DOUBTED_EVENTS:
+            return newest
+    return events[-1] if events else None
 
 # %% ../../nbs/sources/13_nycflights13.ipynb #b344fe84
 def with_fates(
@@ -261,9 +270,10 @@ def with_fates(
     complete: bool = False,  # the file was written long after its last flight
 ) -> pl.DataFrame:
     "The same flights, cancelled and diverted filled in; both false for a flight that is waiting or under way."
+    end = pl.lit(_file_end(flights), INSTANT)
 
     def will_not_come(due: pl.Expr) -> pl.Expr:
-        return pl.lit(complete) | (_newest_event() - due >= pl.duration(hours=FATE_HOURS)).fill_null(False)
+        return pl.lit(complete) | (end - due >= pl.duration(hours=FATE_HOURS)).fill_null(False)
 
     left, landed = pl.col("departure_delay").is_not_null(), pl.col("arrival_delay").is_not_null()
     lands = pl.col("scheduled_arrival") + (pl.col("actual_departure") - pl.col("scheduled_departure"))

@@ -155,6 +155,13 @@ def test_minutes_and_probabilities_of_a_flight_under_way_agree(under_way, monkey
     assert answers["confidence"].is_between(0, 1).all()
 
 
+def test_a_flight_that_is_days_under_way_is_as_sure_as_its_interval_is_narrow(under_way):
+    answers = under_way(np.array([4_300.0, 4_500, 5_700]))  # about and beyond the last threshold
+    narrow = answers.filter(pl.col("delay_p90") - pl.col("delay_p10") < 10)
+    assert narrow.height and (narrow["confidence"] > 0.79).all()
+    assert (answers["delay_mean"] >= answers["delay_p10"]).all()
+
+
 @pytest.mark.model
 def test_the_longer_a_flight_is_overdue_the_likelier_it_is_cancelled(made_up):
     model, X, _ = made_up

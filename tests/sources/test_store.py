@@ -235,7 +235,7 @@ BAD_FLIGHTS = {
     "there twice": (flight_line(flight=101, day=2), "a flight must be there once"),
     "years ahead": (
         flight_line(year=2042, flight=9),
-        "a flight that has flown must not lie more than 30 days after all others",
+        "a flight that has flown must not lie more than 30 days from all others",
     ),
     "a skipped hour": (
         flight_line(month=3, day=10, sched_dep_time=230, dep_time=235, sched_arr_time=500, arr_time=510),
@@ -594,6 +594,24 @@ def test_a_word_in_the_column_cancelled_is_set_aside(tmp_path):
     lines = [HEADER + ",cancelled", *(line + ",0" for line in TINY["flights.csv"][1:]), TODAY[0] + ",perhaps"]
     tables = accounts(tiny_source(tmp_path / "src", flights=lines))
     assert tables.set_aside.rows() == [("flights", "flights.csv line 42", "cancelled must be true or false, 1 or 0")]
+
+
+def test_one_flight_a_few_days_too_late_cancels_no_day_that_is_waiting(tmp_path):
+    waiting = [flight_line(**{**DAY, "day": DAY["day"] + 1}, flight=100 + i, **UNFLOWN) for i in range(30)]
+    slip = flight_line(**{**DAY, "day": DAY["day"] + 20}, flight=9)
+    sound = [*TINY["flights.csv"], *TODAY, *waiting]
+    assert dict_of(fates(tmp_path / "slip", [*sound, slip])).items() >= dict_of(fates(tmp_path / "sound", sound)).items()
+
+
+def dict_of(rows):
+    "Cancelled and diverted by flight number."
+    return {number: rest for number, *rest in rows}
+
+
+def test_one_flight_with_a_year_long_ago_is_set_aside(tmp_path):
+    slip = flight_line(**{**DAY, "year": 1913}, flight=8)
+    tables = accounts(tiny_source(tmp_path / "src", flights=[*TINY["flights.csv"], *TODAY, slip]))
+    assert tables.set_aside["rule"].to_list() == ["a flight that has flown must not lie more than 30 days from all others"]
 
 
 from flight_delay.sources.nycflights13 import with_fates

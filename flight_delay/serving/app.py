@@ -44,8 +44,8 @@ def _add_refusals(app: FastAPI) -> None:
             return _refusal(
                 400, "The body must be JSON in UTF-8; what came cannot be read as such; let a JSON library write it."
             )
-        rule, request_line = "A request must name a path and a method of /docs", f"{request.method} {request.url.path}"
-        return _refusal(error.status_code, f"{rule}; got {request_line}: {error.detail}; /docs shows what the API takes.")
+        request_line = f"{request.method} {request.url.path}"
+        return _refusal(error.status_code, f"{request_line} is not answered here ({error.detail}); /docs lists what is.")
 
     @app.exception_handler(RequestValidationError)
     def of_the_question(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -35,7 +35,7 @@ def _explain_answer(model: DelayModel, X: pl.DataFrame) -> dict[str, Any]:  # X:
     return {
         "usual": {"minutes": round(explained.usual, 4)},
         "reasons": [
-            {"theme": r.theme, "sentence": r.sentence, "minutes": round(r.push, 4), "direction": r.direction}
+            {"theme": r.theme, "sentence": r.sentence, "minutes": round(r.push, 4) + 0.0, "direction": r.direction}
             for r in explained.reasons
         ],
         "not_known": explained.not_known,

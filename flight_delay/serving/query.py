@@ -111,6 +111,8 @@ def _body_fault(error: Mapping[str, Any]) -> str:
         return "it is empty"
     if error["type"] == "json_invalid":
         return "it is not JSON"
+    if isinstance(error.get("input"), bytes):
+        return "it came without the header `content-type: application/json`"
     return f"got {_shown(error.get('input'))}"
 
 # %% ../../nbs/serving/90_query.ipynb #af6c18db

@@ -328,6 +328,17 @@ def write_settings(settings: Mapping[str, Any], path: Path, blend: pl.DataFrame 
     decisions = {} if blend is None else {"blend": json_rows(blend)}
     write_atomically(path, json.dumps(dict(settings) | decisions, indent=2) + "\n")
 
+# %% ../../nbs/training/66_tuning.ipynb #46fd12fd
+def _is_of_kind(value: Any, default: Any) -> bool:
+    "Whether a setting is what training can use in place of its default: a number above zero (or zero), a name, some widths."
+    if isinstance(default, str):
+        return isinstance(value, str)
+    if isinstance(default, tuple):
+        return isinstance(value, list) and bool(value) and all(_is_of_kind(item, default[0]) for item in value)
+    whole, number = isinstance(value, int) and not isinstance(value, bool), isinstance(value, int | float)
+    fits = whole if isinstance(default, int) else number and not isinstance(value, bool) and np.isfinite(value)
+    return bool(fits) and value >= (1 if isinstance(default, int) else 0)
+
 # %% ../../nbs/training/66_tuning.ipynb #e66c9312
 def read_settings(path: str | Path | None, config: Settings | None = None) -> dict[str, Any]:
     "Settings as `write_settings` kept them; without a path those of LIBRARY_SETTINGS."
@@ -337,13 +348,18 @@ def read_settings(path: str | Path | None, config: Settings | None = None) -> di
     path = path or library
     try:
         given = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"params must be the path of a file that the tune job wrote; {path} cannot be read: {error}.") from error
     if not isinstance(given, dict):
         raise BadInput(f"params must hold settings by name; {path} holds {given!r}; write it with the tune job.")
     if unknown := sorted(set(given) - {*TUNABLE, "blend"}):
         raise BadInput(f"params may hold {', '.join(TUNABLE)} and blend; {path} holds {unknown[0]!r} too; take it out.")
-    blend_weights(given.get("blend", ()))  # refuses what could not be used
+    for name, value in given.items():
+        if name != "blend" and not _is_of_kind(value, TUNABLE[name]):
+            raise BadInput(f"{name} of params must be like {TUNABLE[name]!r}; got {value!r}; let the tune job write it.")
+    if not isinstance(decisions := given.get("blend", []), list):
+        raise BadInput(f"blend of params must be a list of rows; got {decisions!r}; let the tune job write it.")
+    blend_weights(decisions)  # refuses what could not be used
     return given
 
 # %% ../../nbs/training/66_tuning.ipynb #27529d47

@@ -80,6 +80,19 @@ def test_settings_survive_their_file_and_strange_ones_are_refused(tmp_path):
             read_settings(tmp_path / "params.json")
     with pytest.raises(BadInput, match="cannot be read"):
         read_settings(tmp_path / "none.json")
+    for text in (
+        '{"rounds": "many"}',
+        '{"learning_rate": NaN}',
+        '{"steps": 0}',
+        '{"hidden": "x"}',
+        '{"blend": null}',
+        "[" * 99_999,
+    ):
+        (tmp_path / "params.json").write_text(text)
+        with pytest.raises(BadInput, match=r"must be|cannot be read"):
+            read_settings(tmp_path / "params.json")
+    (tmp_path / "params.json").write_text('{"rounds": 60, "dropout": 0, "hidden": [32, 16]}')
+    assert read_settings(tmp_path / "params.json")["rounds"] == 60
 
 
 def test_an_unknown_family_is_refused(tmp_path):

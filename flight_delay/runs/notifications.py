@@ -184,7 +184,7 @@ class _Mail(_Channel):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "flight-delay@localhost"
-    mail_to: str = Field(description="addresses with commas between them")
+    mail_to: str = Field(min_length=1, description="addresses with commas between them")
 
     def send(self, notice: Notice) -> None:
         message = EmailMessage()

@@ -174,7 +174,7 @@ def test_a_server_that_drips_is_left_behind(web, tmp_path, monkeypatch):
     [
         ("mail", "SMTP_PORT", None, "ConnectionRefusedError: Connection refused"),
         ("mail", "SMTP_PORT", "many", "FLIGHT_DELAY_SMTP_PORT: Input should be a valid integer"),
-        ("mail", "MAIL_TO", "", "SMTPRecipientsRefused"),
+        ("mail", "MAIL_TO", "", "FLIGHT_DELAY_MAIL_TO: String should have at least 1 character"),
         ("mail", "SMTP_SECURITY", "starttls", "SMTPNotSupportedError"),
         ("slack", "SLACK_WEBHOOK_URL", "/T-SECRET/500", "answered 500"),
         ("slack", "SLACK_WEBHOOK_URL", "/T-SECRET/302", "answered 302"),

@@ -43,9 +43,11 @@ def _fit_cancelled(X: pl.DataFrame, cancelled: np.ndarray, seed: int, params: Ma
     return {CANCELLED: to_onnx(booster, X.width)}, {}
 
 # %% ../../nbs/models/45_fit.ipynb #095fa061
-def _fit_band_graphs(band: Band, X: pl.DataFrame, delay: np.ndarray, seed: int, params: Mapping[str, Any] | None) -> Fitted:
-    "The trees of one band."
-    boosters = fit_band(band, X, delay, seed, params).items()
+def _fit_band_graphs(
+    band: Band, X: pl.DataFrame, delay: np.ndarray, rows: np.ndarray, seed: int, params: Mapping[str, Any] | None
+) -> Fitted:
+    "The trees of one band, whose rows are taken out here: only bands that are at work are held twice."
+    boosters = fit_band(band, X.filter(rows), delay[rows], seed, params).items()
     named = [(GRAPH.format(band=band.name, score=score), booster) for score, booster in boosters]
     return {name: to_onnx(booster, X.width) for name, booster in named}, {name: tree_nodes(booster) for name, booster in named}
 
@@ -84,8 +86,7 @@ def fit_scores(
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # the longest task first
         tasks = [threads.submit(_fit_networks, X, delay, bands, seed, params, networks)]
         for i in reversed(sized):
-            rows = bands == i
-            tasks.append(threads.submit(_fit_band_graphs, BANDS[i], X.filter(rows), delay[rows], seed, params))
+            tasks.append(threads.submit(_fit_band_graphs, BANDS[i], X, delay, bands == i, seed, params))
         if (~landed).sum() >= MIN_FLIGHTS:
             tasks.append(threads.submit(_fit_cancelled, X, ~landed, seed, params))
     fitted = [task.result() for task in tasks]

@@ -73,7 +73,7 @@ research: $(STAMP) ## run the notebooks of nbs/research, none of which make test
 secrets: ## shapes of tokens, keys and passwords in addresses, in what git tracks (needs detect-secrets)
 	@$(BIN)/detect-secrets-hook \
 		--disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector \
-		$$(git ls-files | grep -v -E '^(nbs|tests)/(runs/(test_)?([0-9]+_)?(parameters|runner)|core/(03_secrets|index))\.')
+		$$(git ls-files | grep -v -E '^(nbs|tests)/(runs/(test_)?([0-9]+_)?runner|core/(test_)?([0-9]+_)?(secrets|index))\.')
 
 lab: $(STAMP) ## JupyterLab on the notebooks
 	@jupyter lab --LabApp.default_url=/lab/tree/nbs/index.ipynb

@@ -235,7 +235,7 @@ def test_a_crontab_that_first_calls_makes_nothing_up(typed):
 
 
 def test_the_help_of_a_job_says_what_it_takes(typed, figure_project):
-    cell = "from flight_delay.runs.parameters import Seed\\nseed: Seed = 0  # of everything random"
+    cell = "from flight_delay.core.kinds import Seed\\nseed: Seed = 0  # of everything random"
     notebook = (figure_project / "scheduled" / "figure.ipynb").read_text().replace("day = '2026-03-09'", cell)
     (figure_project / "scheduled" / "seeded.ipynb").write_text(notebook)
     for words in (("seeded", "--help"), ("-p", "seed=1", "--notify", "mail", "seeded", "--help")):

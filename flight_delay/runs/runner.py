@@ -133,11 +133,11 @@ def _orphaned(name: str, config: Settings) -> Iterator[bool]:  # name: of the fo
 # %% ../../nbs/runs/85_runner.ipynb #a8eefd40
 def recover(config: Settings) -> list[Run]:
     "Finish what killed runners left: an unfinished run is put among the runs as interrupted, a pending promotion is made."
-    found = []
+    recovered = []
     for folder in filter(Path.is_dir, config.reports.glob(".unfinished-*")):
         with _orphaned(folder.name, config) as gone:
             try:
-                found += [_recovered(folder, config)] if gone else []
+                recovered += [_recovered(folder, config)] if gone else []
             except (OSError, ValueError, TypeError, AttributeError, ValidationError) as error:
                 if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # a full disk can pass
                     log.warning("%s waits for the next run: %s", folder.name, error)
@@ -145,11 +145,11 @@ def recover(config: Settings) -> list[Run]:
                 log.warning("%s cannot be recovered and is removed: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
     for pending in sorted(config.reports.glob(f"*/*/{PENDING}"), key=lambda path: path.parent.name, reverse=True):
-        made = Run(pending.parent.parent.name, pending.parent.name, "", path=pending.parent / "report.html")
-        with _orphaned(unfinished_folder(made, config).name, config) as gone:
+        unpromoted = Run(pending.parent.parent.name, pending.parent.name, "", path=pending.parent / "report.html")
+        with _orphaned(unfinished_folder(unpromoted, config).name, config) as gone:
             if gone:
-                promote(made, config)
-    return found
+                promote(unpromoted, config)
+    return recovered
 
 # %% ../../nbs/runs/85_runner.ipynb #be44234d
 def _recovered(folder: Path, config: Settings) -> Run:
@@ -182,7 +182,7 @@ def _load_report_software() -> None:
         notebook_html(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("ready")]))
 
 # %% ../../nbs/runs/85_runner.ipynb #38f076ac
-def _carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, config: Settings) -> None:
+def _carry_out(run: Run, source: Path, overrides: Mapping[str, Any], folder: Path, config: Settings) -> None:
     "Run a notebook in its folder, judge it, and put it among the runs."
     secrets, clock, kills = secret_values(os.environ), time.monotonic(), oom_kills()
     place = os.open(folder, os.O_RDONLY)
@@ -192,7 +192,7 @@ def _carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, c
         heart.start()
         threading.Thread(target=_load_report_software, daemon=True).start()
         WATCHED.append(watch)
-        error = execute_with_retries(source, given, watch)
+        error = execute_with_retries(source, overrides, watch)
         WATCHED.remove(watch)
         with signals_deferred():
             watch.stop.set()
@@ -210,12 +210,12 @@ def _carry_out(run: Run, source: Path, given: Mapping[str, Any], folder: Path, c
             _conclude(run, config)
 
 # %% ../../nbs/runs/85_runner.ipynb #973478c1
-def start_run(job: str, given: Mapping[str, Any], config: Settings) -> Run:
+def start_run(job: str, overrides: Mapping[str, Any], config: Settings) -> Run:
     "A run at its beginning."
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
     at = now.isoformat(timespec="seconds")
-    return Run(job, run_id, at, dict(given), commit=commit(config.root), state="running", pid=os.getpid())
+    return Run(job, run_id, at, dict(overrides), commit=commit(config.root), state="running", pid=os.getpid())
 
 # %% ../../nbs/runs/85_runner.ipynb #e98310d8
 def _check_request(run: Run, notebook: nbformat.NotebookNode, folder: Path) -> dict[str, Parameter]:  # folder: it runs there
@@ -248,22 +248,22 @@ def run(
     config: Settings | None = None,
 ) -> Run:
     "Run a job; gives its verdict and the path of its report. What is wrong with the question is raised, and kept as a run too."
-    config, given = config or settings(), dict(parameters or {})
-    source, made = job_notebook(job, config), start_run(job, given, config)
-    folder = unfinished_folder(made, config)
+    config, overrides = config or settings(), dict(parameters or {})
+    source, this_run = job_notebook(job, config), start_run(job, overrides, config)
+    folder = unfinished_folder(this_run, config)
     alive = lock_folder(config) / f"{folder.name}.lock"
     recover(config)
     with interruptible(), hold_lock(alive), ExitStack() as stack:
         stack.callback(alive.unlink, missing_ok=True)
         try:
-            takes = _check_request(made, read_job(job, config), source.parent)
-            stack.enter_context(_exclusive(made, data_names(takes), config))
+            takes = _check_request(this_run, read_job(job, config), source.parent)
+            stack.enter_context(_exclusive(this_run, data_names(takes), config))
         except (BadInput, AlreadyRunning) as refusal:
-            _refuse(made, refusal, folder, config)
+            _refuse(this_run, refusal, folder, config)
             raise
-        _prepare(made, folder)
-        _carry_out(made, source, {name: made.parameters[name] for name in given}, folder, config)
-    return made
+        _prepare(this_run, folder)
+        _carry_out(this_run, source, {name: this_run.parameters[name] for name in overrides}, folder, config)
+    return this_run
 
 # %% ../../nbs/runs/85_runner.ipynb #f9de6b5c
 def _refuse(run: Run, error: FlightDelayError, folder: Path, config: Settings) -> None:

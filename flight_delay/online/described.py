@@ -100,7 +100,7 @@ def _described_flight(
         "flight_number": flight_columns["flight_number"] or 0,
         "distance_mi": flight_columns["distance_mi"] or distance,
     }
-    schema = {name: column.dtype.type for name, column in SCHEMAS["flights"].columns.items()}
+    schema = SCHEMAS["flights"].dtypes
     row_of_table = (
         dict.fromkeys(schema)
         | completed

@@ -17,10 +17,7 @@ from ..sources.tables import CONDITIONS, SCHEMAS
 # %% ../../nbs/online/30_events.ipynb #f424d5ac
 FIRST_INSTANT, INSTANTS_END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LIMITS = {  # (table, column) -> low, high, unit
-    (name, check.statistics["column"]): (check.statistics["low"], check.statistics["high"], check.statistics["unit"])
-    for name, schema in SCHEMAS.items()
-    for check in schema.checks
-    if check.statistics
+    (name, rule.limits[0]): rule.limits[1:] for name, schema in SCHEMAS.items() for rule in schema.rules if rule.limits
 }
 
 

@@ -10,11 +10,16 @@ __all__ = ['INSTANT', 'LATE_MINUTES', 'DELAY_MINUTES', 'YEARS', 'CONDITIONS', 'F
 
 # %% ../../nbs/sources/10_tables.ipynb #715dc8b6
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
 
 from ..core.errors import BadData
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+    from polars._typing import PolarsDataType
 
 # %% ../../nbs/sources/10_tables.ipynb #7adb7586
 INSTANT = pl.Datetime("ms", "UTC")
@@ -46,79 +51,90 @@ def actual_times() -> list[pl.Expr]:
     ]
 
 # %% ../../nbs/sources/10_tables.ipynb #0b893682
-def _rule(
-    sentence: str,  # what must hold, as it will stand in the report
-    holds: pl.Expr,  # true for a good row, false for a broken one, null where it does not apply
-) -> pa.Check:
-    "A row rule."
-    return pa.Check(lambda data: data.lazyframe.select(holds.fill_null(True)), error=sentence)
+class _Rule(NamedTuple):
+    "What must hold of every row."
+
+    sentence: str  # as it will stand in the report
+    holds: pl.Expr  # true for a good row, false for a broken one, null where it does not apply
+    limits: tuple[str, float, float, str] | None = None  # column, low, high, unit: for whoever checks a single value
 
 # %% ../../nbs/sources/10_tables.ipynb #7912990c
-def _between(column: str, low: float, high: float, unit: str = "") -> pa.Check:
+def _between(column: str, low: float, high: float, unit: str = "") -> _Rule:
     "The row rule that a number lies in a range that nature or the trade allows."
     sentence = f"{column} must lie between {low:g} and {high:g} {unit}".strip()
-    check = _rule(sentence, pl.col(column).is_between(low, high))
-    check.statistics = {"column": column, "low": low, "high": high, "unit": unit}  # for whoever checks a single value
-    return check
+    return _Rule(sentence, pl.col(column).is_between(low, high), (column, low, high, unit))
 
 # %% ../../nbs/sources/10_tables.ipynb #eb2a71a7
-def _in_known_years(column: str) -> pa.Check:
+def _in_known_years(column: str) -> _Rule:
     "The row rule that an instant lies in `YEARS`."
-    return _rule(f"{column} must lie in the years {YEARS[0]} to {YEARS[1]}", pl.col(column).dt.year().is_between(*YEARS))
+    return _Rule(f"{column} must lie in the years {YEARS[0]} to {YEARS[1]}", pl.col(column).dt.year().is_between(*YEARS))
 
 # %% ../../nbs/sources/10_tables.ipynb #dff47591
-def _column(dtype, nullable: bool = False) -> pa.Column:
+class _Column(NamedTuple):
     "A column that must be there with this type."
-    return pa.Column(dtype, nullable=nullable)
+
+    dtype: "PolarsDataType"
+    nullable: bool = False
+
+# %% ../../nbs/sources/10_tables.ipynb #ca033727
+@dataclass
+class _Schema:
+    "What a table must be: its columns in this order and no others, and the rules for its rows."
+
+    columns: dict[str, _Column]
+    rules: list[_Rule] = field(default_factory=list)
+
+    @property
+    def dtypes(self) -> dict[str, "PolarsDataType"]:
+        "The type of each column."
+        return {name: column.dtype for name, column in self.columns.items()}
 
 # %% ../../nbs/sources/10_tables.ipynb #49694b07
-FLIGHTS = pa.DataFrameSchema(
+FLIGHTS = _Schema(
     {
-        "flight_id": _column(pl.String),
-        "carrier": _column(pl.String),
-        "flight_number": _column(pl.Int64),
-        "tail_number": _column(pl.String, nullable=True),
-        "origin": _column(pl.String),
-        "dest": _column(pl.String),
-        "scheduled_departure": _column(INSTANT),
-        "scheduled_arrival": _column(INSTANT),
-        "distance_mi": _column(pl.Float64),
-        "departure_delay": _column(pl.Float64, nullable=True),
-        "arrival_delay": _column(pl.Float64, nullable=True),
-        "taxi_out": _column(pl.Float64, nullable=True),
-        "cancelled": _column(pl.Boolean),
-        "diverted": _column(pl.Boolean),
-        "actual_departure": _column(INSTANT, nullable=True),
-        "actual_arrival": _column(INSTANT, nullable=True),
+        "flight_id": _Column(pl.String),
+        "carrier": _Column(pl.String),
+        "flight_number": _Column(pl.Int64),
+        "tail_number": _Column(pl.String, nullable=True),
+        "origin": _Column(pl.String),
+        "dest": _Column(pl.String),
+        "scheduled_departure": _Column(INSTANT),
+        "scheduled_arrival": _Column(INSTANT),
+        "distance_mi": _Column(pl.Float64),
+        "departure_delay": _Column(pl.Float64, nullable=True),
+        "arrival_delay": _Column(pl.Float64, nullable=True),
+        "taxi_out": _Column(pl.Float64, nullable=True),
+        "cancelled": _Column(pl.Boolean),
+        "diverted": _Column(pl.Boolean),
+        "actual_departure": _Column(INSTANT, nullable=True),
+        "actual_arrival": _Column(INSTANT, nullable=True),
     },
-    strict=True,
-    ordered=True,
 )
 
 # %% ../../nbs/sources/10_tables.ipynb #8ae699f8
-FLIGHTS.checks = [
-    _rule("flight_id must be unique", pl.col("flight_id").is_first_distinct()),
+FLIGHTS.rules = [
+    _Rule("flight_id must be unique", pl.col("flight_id").is_first_distinct()),
     _in_known_years("scheduled_departure"),
-    _rule("origin and dest must differ", pl.col("origin") != pl.col("dest")),
-    _rule(
+    _Rule("origin and dest must differ", pl.col("origin") != pl.col("dest")),
+    _Rule(
         "scheduled arrival must follow scheduled departure within 24 hours",
         (pl.col("scheduled_arrival") - pl.col("scheduled_departure")).is_between(pl.duration(minutes=1), pl.duration(hours=24)),
     ),
-    _rule(
+    _Rule(
         "actual_departure must be scheduled_departure plus departure_delay",
         actual_times()[0].eq_missing(pl.col("actual_departure")),
     ),
-    _rule(
+    _Rule(
         "actual_arrival must be scheduled_arrival plus arrival_delay",
         actual_times()[1].eq_missing(pl.col("actual_arrival")),
     ),
-    _rule("a flight must not arrive before it departs", pl.col("actual_arrival") > pl.col("actual_departure")),
-    _rule("a cancelled flight must have no arrival", ~(pl.col("cancelled") & pl.col("arrival_delay").is_not_null())),
-    _rule(
+    _Rule("a flight must not arrive before it departs", pl.col("actual_arrival") > pl.col("actual_departure")),
+    _Rule("a cancelled flight must have no arrival", ~(pl.col("cancelled") & pl.col("arrival_delay").is_not_null())),
+    _Rule(
         "a flight that arrived must have departed", pl.col("arrival_delay").is_null() | pl.col("departure_delay").is_not_null()
     ),
-    _rule("carrier must be an IATA code of two letters or digits", pl.col("carrier").str.contains("^[A-Z0-9]{2}$")),
-    _rule("airports must be IATA codes of three letters", pl.concat_str("origin", "dest").str.contains("^[A-Z]{6}$")),
+    _Rule("carrier must be an IATA code of two letters or digits", pl.col("carrier").str.contains("^[A-Z0-9]{2}$")),
+    _Rule("airports must be IATA codes of three letters", pl.concat_str("origin", "dest").str.contains("^[A-Z]{6}$")),
     _between("departure_delay", *DELAY_MINUTES, "minutes"),
     _between("arrival_delay", *DELAY_MINUTES, "minutes"),
     _between("taxi_out", 0, 600, "minutes"),
@@ -126,32 +142,30 @@ FLIGHTS.checks = [
 ]
 
 # %% ../../nbs/sources/10_tables.ipynb #e2394ed8
-WEATHER = pa.DataFrameSchema(
+WEATHER = _Schema(
     {
-        "airport": _column(pl.String),
-        "observed_at": _column(INSTANT),
-        "known_at": _column(INSTANT),
-        "temperature_c": _column(pl.Float64, nullable=True),
-        "dew_point_c": _column(pl.Float64, nullable=True),
-        "humidity_pct": _column(pl.Float64, nullable=True),
-        "wind_direction_deg": _column(pl.Float64, nullable=True),
-        "wind_speed_kt": _column(pl.Float64, nullable=True),
-        "wind_gust_kt": _column(pl.Float64, nullable=True),
-        "visibility_mi": _column(pl.Float64, nullable=True),
-        "precipitation_mm": _column(pl.Float64, nullable=True),
-        "pressure_hpa": _column(pl.Float64, nullable=True),
-        "condition": _column(pl.String),
+        "airport": _Column(pl.String),
+        "observed_at": _Column(INSTANT),
+        "known_at": _Column(INSTANT),
+        "temperature_c": _Column(pl.Float64, nullable=True),
+        "dew_point_c": _Column(pl.Float64, nullable=True),
+        "humidity_pct": _Column(pl.Float64, nullable=True),
+        "wind_direction_deg": _Column(pl.Float64, nullable=True),
+        "wind_speed_kt": _Column(pl.Float64, nullable=True),
+        "wind_gust_kt": _Column(pl.Float64, nullable=True),
+        "visibility_mi": _Column(pl.Float64, nullable=True),
+        "precipitation_mm": _Column(pl.Float64, nullable=True),
+        "pressure_hpa": _Column(pl.Float64, nullable=True),
+        "condition": _Column(pl.String),
     },
-    strict=True,
-    ordered=True,
 )
 
 # %% ../../nbs/sources/10_tables.ipynb #394142bb
-WEATHER.checks = [
-    _rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
+WEATHER.rules = [
+    _Rule("one report per airport and instant", pl.struct("airport", "observed_at").is_first_distinct()),
     _in_known_years("observed_at"),
-    _rule("a report cannot be known before it was observed", pl.col("known_at") >= pl.col("observed_at")),
-    _rule(f"condition must be one of {', '.join(CONDITIONS)}", pl.col("condition").is_in(list(CONDITIONS))),
+    _Rule("a report cannot be known before it was observed", pl.col("known_at") >= pl.col("observed_at")),
+    _Rule(f"condition must be one of {', '.join(CONDITIONS)}", pl.col("condition").is_in(list(CONDITIONS))),
     _between("temperature_c", -60, 60, "°C"),
     _between("dew_point_c", -60, 40, "°C"),
     _between("humidity_pct", 0, 100, "%"),
@@ -164,47 +178,41 @@ WEATHER.checks = [
 ]
 
 # %% ../../nbs/sources/10_tables.ipynb #561139f0
-AIRCRAFT = pa.DataFrameSchema(
+AIRCRAFT = _Schema(
     {
-        "tail_number": _column(pl.String),
-        "manufacturer": _column(pl.String),
-        "model": _column(pl.String),
-        "year_built": _column(pl.Int64, nullable=True),
-        "seats": _column(pl.Int64, nullable=True),
+        "tail_number": _Column(pl.String),
+        "manufacturer": _Column(pl.String),
+        "model": _Column(pl.String),
+        "year_built": _Column(pl.Int64, nullable=True),
+        "seats": _Column(pl.Int64, nullable=True),
     },
-    checks=[
-        _rule("tail_number must be unique", pl.col("tail_number").is_first_distinct()),
+    rules=[
+        _Rule("tail_number must be unique", pl.col("tail_number").is_first_distinct()),
         _between("year_built", 1903, 2100),
         _between("seats", 1, 1000),
     ],
-    strict=True,
-    ordered=True,
 )
 
 # %% ../../nbs/sources/10_tables.ipynb #845be351
-AIRPORTS = pa.DataFrameSchema(
+AIRPORTS = _Schema(
     {
-        "airport": _column(pl.String),
-        "name": _column(pl.String),
-        "latitude": _column(pl.Float64),
-        "longitude": _column(pl.Float64),
-        "timezone": _column(pl.String),
+        "airport": _Column(pl.String),
+        "name": _Column(pl.String),
+        "latitude": _Column(pl.Float64),
+        "longitude": _Column(pl.Float64),
+        "timezone": _Column(pl.String),
     },
-    checks=[
-        _rule("airport must be unique", pl.col("airport").is_first_distinct()),
+    rules=[
+        _Rule("airport must be unique", pl.col("airport").is_first_distinct()),
         _between("latitude", -90, 90, "degrees"),
         _between("longitude", -180, 180, "degrees"),
     ],
-    strict=True,
-    ordered=True,
 )
 
 # %% ../../nbs/sources/10_tables.ipynb #213d2965
-CARRIERS = pa.DataFrameSchema(
-    {"carrier": _column(pl.String), "name": _column(pl.String)},
-    checks=[_rule("carrier must be unique", pl.col("carrier").is_first_distinct())],
-    strict=True,
-    ordered=True,
+CARRIERS = _Schema(
+    {"carrier": _Column(pl.String), "name": _Column(pl.String)},
+    rules=[_Rule("carrier must be unique", pl.col("carrier").is_first_distinct())],
 )
 SCHEMAS = {"flights": FLIGHTS, "weather": WEATHER, "aircraft": AIRCRAFT, "airports": AIRPORTS, "carriers": CARRIERS}
 
@@ -224,6 +232,19 @@ class Tables:
     set_aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SET_ASIDE))
     source: str = "unnamed"
     digest: str = ""
+
+# %% ../../nbs/sources/10_tables.ipynb #04352373
+@cache
+def _pandera_schema(name: str) -> "pa.DataFrameSchema":  # name: a key of SCHEMAS
+    "A table's columns and rules in pandera's terms."
+    import pandera.polars as pa
+
+    checks = [
+        pa.Check(lambda data, holds=rule.holds: data.lazyframe.select(holds.fill_null(True)), error=rule.sentence)
+        for rule in SCHEMAS[name].rules
+    ]
+    columns = {column: pa.Column(kind.dtype, nullable=kind.nullable) for column, kind in SCHEMAS[name].columns.items()}
+    return pa.DataFrameSchema(columns, checks=checks, strict=True, ordered=True)
 
 # %% ../../nbs/sources/10_tables.ipynb #b7d00c11
 def _row_label(name: str, table: pl.DataFrame) -> pl.Expr:
@@ -255,10 +276,12 @@ def check_table(
     table: pl.DataFrame,  # with SOURCE_LINE, which is kept, or without
 ) -> tuple[pl.DataFrame, pl.DataFrame]:  # the good rows, and (table, row, rule) for each rule that a row broke
     "Hold a table against its rules."
+    from pandera.errors import SchemaErrors
+
     try:
-        SCHEMAS[name].validate(table.drop(SOURCE_LINE, strict=False), lazy=True)
+        _pandera_schema(name).validate(table.drop(SOURCE_LINE, strict=False), lazy=True)
         return table, pl.DataFrame(schema=SET_ASIDE)
-    except pa.errors.SchemaErrors as error:
+    except SchemaErrors as error:
         broken = error.failure_cases.select("column", "check", "index", "failure_case")
     hard = broken.filter(pl.col("index").is_null() | pl.col("check").str.contains("^(dtype|not_nullable)"))
     if hard.height:

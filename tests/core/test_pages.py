@@ -7,6 +7,7 @@ import io
 
 import nbformat
 import polars as pl
+import pytest
 from PIL import Image
 
 
@@ -33,6 +34,7 @@ def test_a_page_stays_under_two_megabytes_whatever_was_printed_and_says_what_it_
     assert "left out" in notebook_html(noisy(*[table] * 2))
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_made_smaller_and_every_picture_has_words():
     import numpy as np
 

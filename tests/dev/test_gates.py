@@ -63,6 +63,7 @@ def test_a_command_that_changes_a_generated_file_is_caught(tmp_path):
     assert complaint.startswith("README.md is out of step")
 
 
+@pytest.mark.slow
 def test_this_house_keeps_its_rules():
     assert complaints(project_root()) == []
 

@@ -167,7 +167,8 @@ def watched(nyc):
     flights, weather = nyc.flights.filter(pl.col("scheduled_departure") < end), nyc.weather.filter(pl.col("known_at") < end)
     tables = Tables(flights, weather, nyc.aircraft, nyc.airports, nyc.carriers, source="winter")
     blocks = split(tables.flights, "2013-02-20", "2013-03-05", "2013-03-12")
-    trained = train(tables, blocks, ["two_hours", "pushback"], params={"rounds": 40})
+    blend = [{"band": "departed", "late": 0.3, "minutes": 0.5}]
+    trained = train(tables, blocks, ["two_hours", "pushback"], params={"rounds": 40, "steps": 100, "blend": blend})
     trained.model.card = model_card(tables, blocks, trained, ["two_hours", "pushback"], 0, False)
     return tables, trained.model
 

@@ -5,6 +5,7 @@ from flight_delay.runs.schedule import *
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -97,6 +98,7 @@ def test_values_of_a_slot_are_calendar_days_where_the_entry_is():
     assert resolve_value({"a": ["{date}", 1, None]}, slot, "UTC") == {"a": ["2013-03-01", 1, None]}
 
 
+@cache
 def field_holds(field, value, names, lowest):
     "Whether one cron field matches."
     for term in field.lower().split(","):
@@ -111,17 +113,17 @@ def field_holds(field, value, names, lowest):
 
 
 MONTHS, DAYS = (
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-    ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    ("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
 )
 
 
 def matches(cron, wall):
     "Whether a cron line names a minute of wall time."
     minute, hour, day, month, weekday = cron.split()
-    on_day, on_weekday = field_holds(day, wall.day, [], 1), field_holds(weekday, wall.isoweekday() % 7, DAYS, 0)
+    on_day, on_weekday = field_holds(day, wall.day, (), 1), field_holds(weekday, wall.isoweekday() % 7, DAYS, 0)
     right_day = (on_day and on_weekday) if "*" in (day[0], weekday[0]) else (on_day or on_weekday)
-    clock = field_holds(minute, wall.minute, [], 0) and field_holds(hour, wall.hour, [], 0)
+    clock = field_holds(minute, wall.minute, (), 0) and field_holds(hour, wall.hour, (), 0)
     return clock and right_day and field_holds(month, wall.month, MONTHS, 1)
 
 

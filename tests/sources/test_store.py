@@ -80,6 +80,7 @@ def test_what_is_set_aside_is_named_with_its_reason(nyc):
 from flight_delay.sources.nycflights13 import convert
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_row_that_contradicts_itself_is_set_aside_by_line(tmp_path):
     first = "2013,1,1,517,515,2,"
@@ -101,6 +102,7 @@ def test_a_missing_column_is_named(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_source_that_mostly_contradicts_itself_is_refused(tmp_path):
     folder = broken_copy(tmp_path / "src", "airports.csv", lambda text: text[:1000].rsplit("\n", 1)[0] + "\n")
@@ -108,12 +110,14 @@ def test_a_source_that_mostly_contradicts_itself_is_refused(tmp_path):
         load(str(folder), settings(home=tmp_path / "home"))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_word_where_a_number_belongs_is_set_aside_by_line(tmp_path):
     folder = broken_copy(tmp_path / "src", "weather.csv", lambda text: text.replace(",39.02,", ",warm,", 1))
     assert ("weather", "weather.csv line 2", "temp must be a finite number") in convert(folder).set_aside.rows()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_server_needs_only_what_was_kept(tmp_path, monkeypatch):
     config = settings(home=tmp_path / "home")

@@ -4,8 +4,9 @@ from flight_delay.sources.tables import *
 
 def a_year_in_miniature(carriers):
     "Empty tables but for the carriers."
-    dtypes = {name: {column: spec.dtype.type for column, spec in SCHEMAS[name].columns.items()} for name in SCHEMAS}
-    return Tables(**{name: pl.DataFrame(schema=dtypes[name]) for name in SCHEMAS if name != "carriers"}, carriers=carriers)
+    return Tables(
+        **{name: pl.DataFrame(schema=SCHEMAS[name].dtypes) for name in SCHEMAS if name != "carriers"}, carriers=carriers
+    )
 
 
 def test_check_keeps_the_good_rows_and_names_the_broken_one():

@@ -109,6 +109,7 @@ def test_a_model_of_another_source_is_refused(verdict):
     assert "a source that its card does not name" in verdict(challenger(costs=1.0), source=None).reason
 
 
+@pytest.mark.slow
 def test_a_decision_does_not_hang_on_luck(verdict):
     assert not any(verdict(challenger(costs=10.0, seed=seed)).promoted for seed in range(20))
     assert all(verdict(challenger(costs=9.5, seed=seed)).promoted for seed in range(20))

@@ -25,6 +25,7 @@ def small(nyc):
     return tuning_data(winter, split(winter.flights), every=10)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_every_family_can_be_asked(small, family):
@@ -45,6 +46,7 @@ CHEAP = {
 from flight_delay.training.tuning import _open_study
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_study_that_is_stopped_goes_on_where_it_was(small, tmp_path):
     first = tune(small, "ridge", tmp_path / "study.db", 5, trials=1)
@@ -58,6 +60,7 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(small, tmp_path):
     assert gains({"ridge": spent}).height == 0 and best_settings({"ridge": spent}) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_library_s_own_settings_are_the_first_candidate(small, tmp_path, monkeypatch):
     monkeypatch.setitem(DEFAULTS, "xgboost", CHEAP["xgboost"])

@@ -8,6 +8,7 @@ __all__ = ['QUANTILES', 'RESAMPLES', 'RANKS', 'CALIBRATION_BINS', 'Sums', 'EVENT
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #0e247491
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,7 @@ CALIBRATION_BINS = 20
 Sums = Mapping[str, np.ndarray]  # (resamples,) each; flights, events, expected (resamples, ranks); group (bins,)
 
 # %% ../../nbs/evaluation/50_metrics.ipynb #656532a6
+@lru_cache(maxsize=32)  # the segments of a block have the same days
 def _bootstrap_counts(days: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:  # (resamples, days)
     "How often each day is drawn in each resample: days with replacement, as many as there are."
     return np.random.default_rng(seed).multinomial(days, np.full(days, 1 / days), resamples).astype(float)

@@ -55,11 +55,11 @@ def by_segment(
     losses, figures = row_losses(answer, outcomes.delay), []
     change = outcomes.delay - flights["departure_delay"].to_numpy() if departed else outcomes.delay
     day = outcomes.day if {"local_departure", "scheduled_departure"} & set(flights.columns) else None
-    for value, rows in flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment"):
-        i = rows["i"].to_numpy()
+    rows = flights.select(segment=SEGMENTS[segment], i=pl.int_range(pl.len())).group_by("segment").agg("i")
+    for value, i in zip(rows["segment"], rows["i"].to_numpy(), strict=True):
         own = {name: loss[i] for name, loss in losses.items()} | {"spread": np.abs(change[i] - np.median(change[i]))}
         measured = measure(own, BY_SEGMENT, None if day is None else day[i], SEGMENT_RESAMPLES, of_ranking=("auc_15",))
-        figures.append({"segment": value[0], "flights": len(i), **measured})
+        figures.append({"segment": value, "flights": len(i), **measured})
     return pl.DataFrame(figures, infer_schema_length=None).sort("segment")
 
 # %% ../../nbs/evaluation/52_segments.ipynb #6da4678e

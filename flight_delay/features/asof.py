@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['TICKS', 'STAMP_BITS', 'NOT_KNOWN', 'NO_LIMIT', 'UNKNOWN_KEY', 'POWERS', 'WINDOW_STATISTICS', 'NEWEST_STATISTICS',
            'PAIRS', 'PLANNED_TURNAROUND', 'stamp', 'ticks', 'totals_needed', 'QueryArrays', 'known_at_ms',
-           'window_span', 'newest_anchor', 'Engine', 'minutes_until_ready', 'tail_known', 'own_features',
+           'window_span', 'newest_anchor', 'Engine', 'with_lags', 'minutes_until_ready', 'tail_known', 'own_features',
            'with_derived', 'key_features']
 
 # %% ../../nbs/features/23_asof.ipynb #c807f883
@@ -219,6 +219,22 @@ def _check_lags(lags: Mapping[str, float]) -> Mapping[str, float]:
             )
     return lags
 
+# %% ../../nbs/features/23_asof.ipynb #26efb051
+def _sort_facts(engine: "Engine", names: Iterable[str]) -> None:
+    "Read some streams with the lags of their feeds, and sort their facts under every key."
+    own = {name: STREAMS[name] for name in names}
+    engine.streams = engine.streams | {
+        name: _stream_arrays(stream, engine.columns[stream.table], engine.lag(stream)) for name, stream in own.items()
+    }
+
+    def sort(pair: tuple[str, str]) -> _Facts:
+        (name, key), arrays = pair, engine.streams[pair[0]]
+        return _sorted_facts(engine.codes[key][own[name].table], arrays.known, arrays.ticks, totals_needed(name, key))
+
+    pairs = [pair for pair in PAIRS if pair[0] in own]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        engine.facts = engine.facts | dict(zip(pairs, threads.map(sort, pairs), strict=True))
+
 # %% ../../nbs/features/23_asof.ipynb #2385196e
 class Engine:
     "All facts of some tables, ready to be looked up for any flight at any instant."
@@ -236,20 +252,21 @@ class Engine:
         keys = {key: _key_codes(key, frames) for key in KEYS}
         self.vocabulary = {key: words for key, (words, _) in keys.items()}
         self.codes = {key: codes for key, (_, codes) in keys.items()}
-        self.streams = {
-            name: _stream_arrays(stream, self.columns[stream.table], self.lag(stream)) for name, stream in STREAMS.items()
-        }
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            self.facts = dict(zip(PAIRS, threads.map(lambda pair: self.sorted_facts(*pair), PAIRS), strict=True))
+        self.streams: dict[str, _StreamArrays] = {}
+        self.facts: dict[tuple[str, str], _Facts] = {}
+        _sort_facts(self, STREAMS)
 
     def lag(self, stream: Stream) -> float:
         "A stream's reporting lag in milliseconds."
         return self.lags.get(stream.feed or "", 0.0) * MINUTE_MS
 
-    def sorted_facts(self, stream: str, key: str) -> _Facts:
-        "A stream's facts under a key."
-        arrays, codes = self.streams[stream], self.codes[key][STREAMS[stream].table]
-        return _sorted_facts(codes, arrays.known, arrays.ticks, totals_needed(stream, key))
+# %% ../../nbs/features/23_asof.ipynb #49954774
+def with_lags(engine: Engine, lags: Mapping[str, float]) -> Engine:  # lags: minutes by which a feed is late
+    "An engine of the same tables whose feeds are as late as given."
+    late = Engine.__new__(Engine)
+    vars(late).update(vars(engine), lags=_check_lags(lags))
+    _sort_facts(late, [name for name, stream in STREAMS.items() if late.lag(stream) != engine.lag(stream)])
+    return late
 
 # %% ../../nbs/features/23_asof.ipynb #46328d54
 def _own_fact(engine: Engine, queries: QueryArrays, stream: str) -> tuple[np.ndarray, np.ndarray]:  # rows (m,), known (m,)

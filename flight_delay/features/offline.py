@@ -7,11 +7,21 @@ __all__ = ['BLOCK', 'build']
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
 
-from .asof import UNKNOWN_KEY, QueryArrays, Engine, with_derived, key_features, own_features, tail_known
+from flight_delay.features.asof import (
+    UNKNOWN_KEY,
+    Engine,
+    QueryArrays,
+    key_features,
+    own_features,
+    tail_known,
+    with_derived,
+    with_lags,
+)
 from .declarations import KEYS, LEDGER, AIRCRAFT_COLUMNS
 from .queries import STAGES, resolve_queries
 from .timetable import float_columns
@@ -40,6 +50,16 @@ def _feature_rows(
         known |= key_features(engine, arrays, key)
     return pl.DataFrame(dict(zip((f.name for f in LEDGER), with_derived(known), strict=True)), nan_to_null=True)
 
+# %% ../../nbs/features/24_offline.ipynb #17e43294
+_ENGINES: WeakKeyDictionary[Tables, Engine] = WeakKeyDictionary()
+
+
+def _engine(tables: Tables, lags: Mapping[str, float] | None) -> Engine:
+    "The engine of some tables."
+    if tables not in _ENGINES:
+        _ENGINES[tables] = Engine(tables)
+    return with_lags(_ENGINES[tables], lags) if lags else _ENGINES[tables]
+
 # %% ../../nbs/features/24_offline.ipynb #031b17c5
 def build(
     tables: Tables,
@@ -47,7 +67,7 @@ def build(
     lags: Mapping[str, float] | None = None,  # minutes by which a feed is late, by feed
 ) -> pl.DataFrame:  # a row per query, in order; one float64 column per ledger entry, null for unknown
     "What was known about each queried flight at each queried instant."
-    engine, queries = Engine(tables, lags), resolve_queries(tables.flights, ask)
+    engine, queries = _engine(tables, lags), resolve_queries(tables.flights, ask)
     blocks = list(queries.iter_slices(BLOCK)) or [queries]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return pl.concat(threads.map(lambda block: _feature_rows(engine, block), blocks))

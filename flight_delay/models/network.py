@@ -4,7 +4,8 @@
 __all__ = ['NETWORK', 'EMBEDDING_SIZES', 'FARTHEST', 'fit_network']
 
 # %% ../../nbs/models/43_network.ipynb #15d692ed
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,19 @@ def _network_to_onnx(network, inputs: _Inputs, slope: float) -> bytes:
     onnx.checker.check_model(graph)
     return graph.SerializeToString()
 
+# %% ../../nbs/models/43_network.ipynb #97c35c0f
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    "Torch with one thread; afterwards with as many as before."
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
 # %% ../../nbs/models/43_network.ipynb #fbfb6e4e
 def fit_network(
     features: Sequence[str],
@@ -176,7 +190,7 @@ def fit_network(
     numbers, codes = (torch.from_numpy(part).to(trained_on) for part in _encode_inputs(inputs, x))
     late = torch.from_numpy((delay >= LATE_MINUTES).astype(np.float32)).to(trained_on)
     minutes = torch.from_numpy((minutes_target(delay, offset) / slope).astype(np.float32)).to(trained_on)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _one_thread():
         torch.manual_seed(seed)
         tables = torch.nn.ModuleList(
             torch.nn.Embedding(len(seen) + 1, EMBEDDING_SIZES[features[i]], padding_idx=0) for i, seen in inputs.codes.items()

@@ -220,7 +220,7 @@ SCHEMAS = {"flights": FLIGHTS, "weather": WEATHER, "aircraft": AIRCRAFT, "airpor
 SET_ASIDE = {"table": pl.String, "row": pl.String, "rule": pl.String}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # the same only if one object, so that what is derived can be kept by them
 class Tables:
     "The canonical tables of one source, the rows that were set aside, and the digest of what they were made from."
 

@@ -78,7 +78,7 @@ def _check_horizons(names: Sequence[str]) -> None:
         raise queries.UnknownHorizon(f"horizons must be among {named}; got {unknown[0]!r}; correct it.", horizon=unknown[0])
 
 # %% ../../nbs/training/64_train.ipynb #00ac7c29
-EXPLAINED_FLIGHTS = 400  # of each horizon; a sample is enough for a mean
+EXPLAINED_FLIGHTS = 200  # of each horizon; a sample is enough for a mean
 
 
 def _importance_by_stage(

@@ -16,3 +16,23 @@ from flight_delay.features.asof import _check_lags
 def test_a_lag_that_makes_no_sense_is_refused(lags):
     with pytest.raises(BadInput, match="lags must be minutes of 0 or more for departures, arrivals, weather; got"):
         _check_lags(lags)
+
+
+from dataclasses import replace
+
+import numpy as np
+
+from flight_delay.features.asof import Engine, with_lags
+from flight_delay.features.declarations import STREAMS
+
+
+@pytest.mark.data
+def test_an_engine_with_other_lags_is_as_if_made_with_them(nyc):
+    tables = replace(nyc, flights=nyc.flights.head(5_000), weather=nyc.weather.head(3_000))
+    punctual, lags = Engine(tables), {"departures": 30.0, "weather": 90.0}
+    before, late, again = dict(punctual.facts), with_lags(punctual, lags), Engine(tables, lags)
+    for (stream, key), facts in again.facts.items():
+        assert np.array_equal(late.facts[stream, key].stamps, facts.stamps)
+        assert np.array_equal(late.facts[stream, key].totals, facts.totals)
+        assert (late.facts[stream, key] is before[stream, key]) == (STREAMS[stream].feed not in lags)
+    assert punctual.facts == before and punctual.lags == {}

@@ -339,6 +339,24 @@ def test_a_lag_shifts_what_is_known(spring):
     assert later.select(windowed).equals(earlier.select(windowed))
 
 
+import gc
+import weakref
+
+from flight_delay.features.offline import _ENGINES
+
+
+@pytest.mark.data
+def test_the_engine_of_some_tables_is_made_once_and_goes_with_them(spring):
+    tables, ask = replace(spring), at_horizon(spring.flights, "day").head(3)
+    build(tables, ask)
+    engine = weakref.ref(_ENGINES[tables])
+    build(tables, ask, lags={"weather": 60})
+    assert _ENGINES[tables] is engine() and engine().lags == {}
+    del tables
+    gc.collect()
+    assert engine() is None
+
+
 from flight_delay.core.errors import BadData, BadInput
 from flight_delay.features.declarations import windows
 

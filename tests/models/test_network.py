@@ -30,3 +30,21 @@ def test_the_graph_of_a_network_gives_what_torch_gives():
         torch_scores = network.eval()["body"](torch.cat([numbers, tables[0](codes[:, 0])], 1)).numpy()
     [graph] = onnxruntime.InferenceSession(_network_to_onnx(network, inputs, 10.0)).run(None, {"features": unusual})
     assert np.abs(graph - torch_scores * [1, 10]).max() < 1e-4
+
+
+from flight_delay.models.network import fit_network
+
+
+@pytest.mark.model
+def test_a_network_is_the_same_on_any_number_of_cores():
+    import torch
+
+    random, before, graphs = np.random.default_rng(8), torch.get_num_threads(), []
+    x = random.normal(size=(3_000, 60)).astype(np.float32)
+    delay, features = 40 * x[:, 0] + random.normal(0, 15, 3_000), [f"feature_{i}" for i in range(60)]
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        graphs.append(fit_network(features, x, delay, np.zeros(3_000), slope=40.0, seed=0, params={"steps": 20}))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert graphs[0] == graphs[1]

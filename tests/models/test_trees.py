@@ -26,6 +26,15 @@ def test_merged_boosters_predict_their_mean():
         assert np.abs(shares.sum(axis=1) - mean).max() < 1e-4
 
 
+def test_trees_are_the_same_with_any_number_of_threads():
+    random = np.random.default_rng(6)
+    x = random.normal(size=(20_000, 12)).astype(np.float32)
+    x[::7, 1] = np.nan
+    y, matrices = x[:, 0] + random.normal(size=len(x)) > 0, quantile_matrices(x)
+    one, two = (fit_trees("late", matrices, y, 0, {"rounds": 20}, nthread=threads) for threads in (1, 2))
+    assert one.get_dump() == two.get_dump()
+
+
 def test_the_nodes_of_a_booster_give_what_it_predicts():
     import xgboost
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ..models.delay_model import DelayModel, exceedances, map_rows, summarize_answers
+from ..models.delay_model import DelayModel, answer_columns, exceedances, map_rows
 from ..models.distribution import CLOSE_MINUTES, THRESHOLDS
 from ..models.trees import feature_matrix
 from ..sources.tables import LATE_MINUTES
@@ -40,7 +40,7 @@ def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.Data
     def score_block(block: pl.DataFrame) -> pl.DataFrame:
         x = feature_matrix(model.features, block)
         exceedance = exceedances(model, x)
-        return summarize_answers(model, x, exceedance, crps=crps(exceedance, block["delay"].to_numpy()))
+        return pl.DataFrame(answer_columns(model, x, exceedance, crps=crps(exceedance, block["delay"].to_numpy())))
 
     return pl.concat(map_rows(score_block, X.with_columns(delay=pl.Series(delay, dtype=pl.Float64))))
 

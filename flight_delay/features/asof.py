@@ -10,7 +10,7 @@ __all__ = ['TICKS', 'STAMP_BITS', 'NOT_KNOWN', 'NO_LIMIT', 'UNKNOWN_KEY', 'POWER
 import inspect
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -350,13 +350,13 @@ def _newest_feature(engine: Engine, queries: QueryArrays, feature: Feature) -> n
     return queries.departs / MINUTE_MS - values[row] if feature.statistic == "gap" else values[row]
 
 # %% ../../nbs/features/23_asof.ipynb #5b1e7a21
-def minutes_until_ready(engine: Engine, landed_at: str, origin: str) -> float:
+def minutes_until_ready(position_of: Mapping[str, Sequence[float]], landed_at: str, origin: str) -> float:
     "Minutes from a planned landing to the earliest departure of the same aircraft from an airport."
     if landed_at == origin:
         return TURNAROUND_MINUTES
-    if landed_at not in engine.position_of or origin not in engine.position_of:
+    if landed_at not in position_of or origin not in position_of:
         return math.inf
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, engine.position_of[airport]) for airport in (landed_at, origin))
+    (lat1, lon1), (lat2, lon2) = (map(math.radians, position_of[airport]) for airport in (landed_at, origin))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
     return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
@@ -366,7 +366,9 @@ def _minutes_needed(engine: Engine, landed_at: np.ndarray, origin: np.ndarray) -
     "`minutes_until_ready` for many pairs of airports."
     pairs, which = np.unique(np.column_stack([landed_at, origin]), axis=0, return_inverse=True)
     airports = [engine.vocabulary[key].categories.to_list() for key in ("dest", "origin")]
-    needed = np.array([minutes_until_ready(engine, airports[0][dest], airports[1][origin]) for dest, origin in pairs])
+    needed = np.array(
+        [minutes_until_ready(engine.position_of, airports[0][dest], airports[1][origin]) for dest, origin in pairs]
+    )
     return needed[which.ravel()]
 
 # %% ../../nbs/features/23_asof.ipynb #8b9e319f

@@ -4,7 +4,7 @@
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED', 'LANDING_KNOWN_MINUTES',
            'BLOCK_ROWS', 'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph', 'tree_scores', 'network_scores',
            'raw_scores', 'band_calibration', 'exceedances_before_waiting', 'minutes_overdue', 'least_delay',
-           'not_before', 'exceedances', 'summarize_answers', 'cancellation_probability', 'map_rows',
+           'not_before', 'exceedances', 'answer_columns', 'cancellation_probability', 'predict_rows', 'map_rows',
            'predict_cancelled', 'write_model', 'read_model']
 
 # %% ../../nbs/models/44_delay_model.ipynb #482a7726
@@ -36,7 +36,7 @@ from flight_delay.models.distribution import (
     LATE_THRESHOLDS,
     THRESHOLDS,
     exceedance_at,
-    summarize_distribution,
+    summary_columns,
 )
 from .trees import SCORES, OFFSET_FEATURE, feature_matrix
 
@@ -72,8 +72,7 @@ class DelayModel:
 
     def __post_init__(self):
         options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 3, os.cpu_count() or 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # polars and XGBoost need the cores, too
+        options.log_severity_level, options.intra_op_num_threads = 3, 1  # `map_rows` shares blocks among the cores
         self.sessions = {
             name: onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             for name, graph in self.graphs.items()
@@ -190,6 +189,8 @@ def _given_under_way(
     exceedance: np.ndarray, least: np.ndarray
 ) -> np.ndarray:  # (n, thresholds), (n,) as `least_delay` gives it
     "The distributions of flights that have left and not landed; those that the clock tells nothing about stay as they are."
+    if not (least > THRESHOLDS[0]).any():
+        return exceedance
     cut = exceedance_at(exceedance, np.maximum(least, THRESHOLDS[0])) < 1
     cut &= least > THRESHOLDS[0]
     exceedance[cut] = _given_still_waiting(exceedance[cut], least[cut] + MADE_UP_MINUTES)
@@ -199,8 +200,8 @@ def _given_under_way(
 def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
     "The distribution of each query, given how long it has been overdue."
     exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
-    overdue = minutes > 0
-    exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
+    if (overdue := minutes > 0).any():
+        exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
     return _given_under_way(exceedance, least_delay(model, x))
 
 # %% ../../nbs/models/44_delay_model.ipynb #6a43ac27
@@ -209,14 +210,14 @@ def _still_up(minutes: np.ndarray | float, least: np.ndarray) -> np.ndarray:  # 
     return 1 - np.clip((minutes - least) / LANDING_KNOWN_MINUTES, 0, 1)
 
 # %% ../../nbs/models/44_delay_model.ipynb #b3107dea
-def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> pl.DataFrame:
-    "As `summarize_distribution`; of a flight under way no minutes and no probability are such that the clock has refuted them."
-    answer, least = summarize_distribution(exceedance, **more), least_delay(model, x)
+def answer_columns(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
+    "As `summary_columns`; of a flight under way no minutes and no probability are such that the clock has refuted them."
+    answer, least = summary_columns(exceedance, **more), least_delay(model, x)
     if not (under_way := np.isfinite(least)).any():
         return answer
     levels = {"delay_minutes": 0.5, "delay_mean": 0.5, "delay_p10": 0.1, "delay_p90": 0.9}
-    figures = {name: not_before(answer[name].to_numpy(), least, level) for name, level in levels.items()}
-    figures |= {f"p_{t}": np.maximum(answer[f"p_{t}"].to_numpy(), _still_up(t, least)) for t in LATE_THRESHOLDS}
+    figures = {name: not_before(answer[name], least, level) for name, level in levels.items()}
+    figures |= {f"p_{t}": np.maximum(answer[f"p_{t}"], _still_up(t, least)) for t in LATE_THRESHOLDS}
     figures["delay_mean"][under_way] = np.maximum(figures["delay_mean"], figures["delay_p10"])[under_way]
     near, far = (
         np.maximum(
@@ -225,9 +226,9 @@ def summarize_answers(model: DelayModel, x: np.ndarray, exceedance: np.ndarray, 
         )
         for minutes in (figures["delay_minutes"][under_way] + side for side in (-CLOSE_MINUTES, CLOSE_MINUTES))
     )
-    figures["confidence"] = answer["confidence"].to_numpy().copy()
+    figures["confidence"] = answer["confidence"].copy()
     figures["confidence"][under_way] = near - far
-    return answer.with_columns(pl.Series(name, values) for name, values in figures.items())
+    return answer | figures
 
 # %% ../../nbs/models/44_delay_model.ipynb #ea78f0a7
 def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  # (n,), (n,) as `_still_there` gives it
@@ -250,6 +251,14 @@ def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  #
         p[overdue] = _cancelled_having_waited(p[overdue], there)
     return p
 
+# %% ../../nbs/models/44_delay_model.ipynb #dm0064
+def predict_rows(
+    model: DelayModel,
+    x: np.ndarray,  # float32 (n, features), NaN for unknown
+) -> dict[str, np.ndarray]:  # (n,) each: the columns of `summary_columns`, and p_cancelled
+    "The predictions of rows of features."
+    return answer_columns(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x))
+
 # %% ../../nbs/models/44_delay_model.ipynb #e81b6d3f
 BLOCK_ROWS = 20_000  # at a time: a distribution is 90 numbers a row, and each step of its making holds them once more
 
@@ -266,8 +275,7 @@ def _predict(model: DelayModel, X: pl.DataFrame) -> pl.DataFrame:
     "The predictions for a table of features."
 
     def predict_block(block: pl.DataFrame) -> pl.DataFrame:
-        x = feature_matrix(model.features, block)
-        return summarize_answers(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x))
+        return pl.DataFrame(predict_rows(model, feature_matrix(model.features, block)))
 
     return pl.concat(map_rows(predict_block, X))
 

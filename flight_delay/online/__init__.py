@@ -9,7 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.online",
     submod_attrs={
-        "row": ["basis"],
+        "rows": ["basis"],
         "state": ["State", "known_fate"],
     },
 )

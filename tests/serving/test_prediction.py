@@ -18,7 +18,7 @@ import pytest
 from flight_delay.models import registry
 from flight_delay.core.errors import BadInput, NotReady
 from flight_delay.core.config import settings
-from flight_delay.models.calibration import BANDS, bands_of
+from flight_delay.models.calibration import BANDS
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -206,8 +206,7 @@ def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
     assert "more than a year" in outside_training({"trained_on": seen}, later)[0][0]
 
 
-from flight_delay.serving.prediction import _features_for_model
-from flight_delay.serving.query import query_flight
+from flight_delay.serving.prediction import _bands, _look_up
 
 
 @pytest.mark.model
@@ -218,10 +217,11 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
     rows, warnings = [], []
     for kind in ("clear", "storm"):
         query = parse_query(early | {"weather_condition": kind})
-        flight, as_of = query_flight(query, state.engine.zone_of)
-        rows.append(_features_for_model(trained_a_week_ahead, state, flight, as_of))
-        warnings = unused_fields(query, BANDS[bands_of(rows[-1])[0]], rows[-1]["lead_minutes"][0])
-    assert rows[0].equals(rows[1])
+        asked = _look_up(state, query)
+        [band] = _bands(trained_a_week_ahead, [asked])
+        rows.append(state.rows([asked.live]))
+        warnings = unused_fields(query, BANDS[band], asked.live.known["lead_minutes"])
+    assert np.array_equal(*rows, equal_nan=True)
     assert [warning.split()[0] for warning in warnings] == ["weather_condition", "tail_number"]
     near = parse_query(SEED | {"tail_number": "N14228"})
     assert unused_fields(near, BANDS[0], 0.0) == []

@@ -16,6 +16,19 @@ def test_tables_that_were_written_are_read_back(nyc, tmp_path):
     assert kept.flights.equals(few.flights) and (kept.source, kept.digest) == ("three flights", nyc.digest)
 
 
+from flight_delay.sources.store import version_folder
+
+
+@pytest.mark.data
+def test_what_belongs_to_tables_appears_and_goes_with_their_version(nyc, tmp_path):
+    few = replace(nyc, flights=nyc.flights.head(3))
+    for text in ("first", "second"):
+        write_tables(few, tmp_path / "kept", lambda folder, text=text: (folder / "note.txt").write_text(text))
+        assert (version_folder(tmp_path / "kept") / "note.txt").read_text() == text
+    write_tables(few, tmp_path / "kept")
+    assert not list((tmp_path / "kept").rglob("note.txt"))
+
+
 from flight_delay.sources.store import _CONVERSION_MODULES, _conversion_code
 
 

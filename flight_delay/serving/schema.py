@@ -179,7 +179,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "begin", _begin_postgresql)
     return engine
 
-# %% ../../nbs/serving/91_schema.ipynb #23e96962
+# %% ../../nbs/serving/91_schema.ipynb #3bed99f1
 _ONE_AT_A_TIME = threading.Lock()  # Alembic's context belongs to the process
 
 
@@ -194,6 +194,8 @@ def migrate(engine: sa.Engine) -> str | None:  # the revision that it is at
         engine.connect().execution_options(writes=True, durable=True) as connection,
         connection.begin(),
     ):
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a migration may take its time
         alembic.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
         try:
             alembic.run_migrations()

@@ -6,7 +6,7 @@
 __all__ = ['log', 'Work', 'FORGET_ROWS', 'MAX_WAITING', 'WAKE_WAITING', 'BATCH_ROWS', 'MAX_PAUSE_SECONDS', 'ANSWER_SECONDS',
            'RETRY_AFTER_SECONDS', 'PAGE_ROWS', 'Health', 'Store']
 
-# %% ../../nbs/serving/92_store.ipynb #913b3021
+# %% ../../nbs/serving/92_store.ipynb #60ae6390
 import atexit
 import hashlib
 import json
@@ -15,8 +15,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,20 +24,14 @@ from typing import Any, Self
 from uuid import uuid4
 
 import sqlalchemy as sa
+from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..core.config import Settings, settings
 from ..core.errors import BadData, BadInput, NotReady
-from flight_delay.serving.schema import (
-    decisions_table,
-    events_table,
-    json_text,
-    migrate,
-    open_engine,
-    outcomes_table,
-    predictions_table,
-    store_url,
-)
+from .schema import decisions_table, events_table, outcomes_table, predictions_table
+from .schema import json_text, migrate, open_engine, store_url
 
 # %% ../../nbs/serving/92_store.ipynb #9a9190f4
 log = logging.getLogger(__name__)
@@ -107,10 +101,21 @@ def _insert_predictions(rows: Sequence[_Row], connection: sa.Connection) -> None
             _insert(predictions_table, connection).on_conflict_do_nothing(), [_prediction_row(*row) for row in rows]
         )
 
-# %% ../../nbs/serving/92_store.ipynb #4b29b4f1
+# %% ../../nbs/serving/92_store.ipynb #669359ad
 _ASKED = {"route": "route", "airline": "airline", "departure": "departure_time"}  # column -> field of a query
 
 
+def _query_fields(query: Any) -> Mapping[str, Any]:
+    "A query as a mapping, whichever way it was handed over."
+    if isinstance(query, BaseModel):
+        return query.model_dump(mode="json", exclude_none=True)
+    return query if isinstance(query, Mapping) else json.loads(query)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json_text(value).strip('"')
+
+# %% ../../nbs/serving/92_store.ipynb #c4668618
 def _prediction_row(
     prediction_id: str,
     asked_at: datetime,
@@ -123,20 +128,19 @@ def _prediction_row(
     keep_features: bool,
 ) -> dict[str, Any]:
     "A prediction as a row of its table."
-    query_fields = json.loads(json_text(query))
-    if features is not None:
-        features = {name: None if value != value else value for name, value in features.items()}
+    query_fields = _query_fields(query)
+    features_json = None if features is None else to_json(features, inf_nan_mode="null", fallback=float)
     return {
         "id": prediction_id,
         "asked_at": asked_at,
         "as_of": as_of,
         "flight_id": flight_id,
-        **{column: query_fields.get(name) for column, name in _ASKED.items()},
+        **{column: _text(query_fields.get(name)) for column, name in _ASKED.items()},
         "query": query_fields,
         "answer": answer,
         "model_version": model_version,
-        "features_digest": None if features is None else hashlib.sha256(json_text(features).encode()).hexdigest(),
-        "features": features if keep_features else None,
+        "features_digest": None if features_json is None else hashlib.sha256(features_json).hexdigest(),
+        "features": features_json if keep_features else None,
     }
 
 # %% ../../nbs/serving/92_store.ipynb #db2cf90d
@@ -267,14 +271,12 @@ def _take(writer: _Writer) -> list[_Call]:
         writer.batch.append(writer.rows.popleft())
     return [(work, result) for work, result in calls if result.set_running_or_notify_cancel()]
 
-# %% ../../nbs/serving/92_store.ipynb #dc5a217b
+# %% ../../nbs/serving/92_store.ipynb #815c9e82
 def _finish(future: Future[Any] | None, result: Any = None, error: Exception | None = None) -> None:
     "Tell whoever waits."
-    if future is not None and not future.done():
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+    if future is not None:
+        with suppress(InvalidStateError):  # a caller that has gone away
+            future.set_result(result) if error is None else future.set_exception(error)
 
 # %% ../../nbs/serving/92_store.ipynb #df999a89
 def _settle(writer: _Writer, calls: Sequence[_Call], results: Sequence[Any]) -> None:
@@ -442,7 +444,7 @@ class _Opened:
         self._engine.dispose()
         return lost
 
-# %% ../../nbs/serving/92_store.ipynb #63f038c2
+# %% ../../nbs/serving/92_store.ipynb #d76cb429
 class _Watched(_Opened):
     "A store that says how it stands."
 
@@ -461,7 +463,7 @@ class _Watched(_Opened):
         writer = self._writer
         waiting = len(writer.rows) + len(writer.batch)
         dropped = f" {writer.dropped} predictions were dropped." * (writer.dropped > 0)
-        if writer.closed:
+        if writer.closed or not self._thread.is_alive():
             return Health(False, f"The store is closed.{dropped}", waiting, writer.dropped)
         if writer.fault is None:
             return Health(True, f"The store can be written.{dropped}", waiting, writer.dropped)
@@ -537,7 +539,7 @@ def _now() -> datetime:
     "The end of the millisecond that it is: an instant that is cut to milliseconds must not lie before its event."
     return datetime.now(UTC) + timedelta(microseconds=999)
 
-# %% ../../nbs/serving/92_store.ipynb #11287165
+# %% ../../nbs/serving/92_store.ipynb #49a634a7
 class _Events(_Predictions):
     "A store of events, too."
 
@@ -555,6 +557,7 @@ class _Events(_Predictions):
 
     def events_since(self, sequence: int = 0) -> Iterator[dict[str, Any]]:
         "The events behind a sequence number, in order of arrival."
+        sequence = min(sequence, 2**63 - 1)  # the largest that a database knows
         page = sa.select(events_table).order_by(events_table.c.sequence).limit(PAGE_ROWS)
         while True:
             with _reading(self._engine) as connection:

@@ -60,6 +60,14 @@ def test_events_are_taken_once_and_come_back_in_order_of_arrival(store_config):
         assert store.add_events([]) == []
 
 
+def test_an_event_without_known_at_is_not_known_before_it_came(store_config):
+    with Store(store_config) as store:
+        before = datetime.now(UTC)
+        store.add_events([landing(10.0)])
+        [row] = store.events_since()
+        assert row["known_at"] >= before
+
+
 def test_many_events_are_read_in_pages(store_config, monkeypatch):
     monkeypatch.setattr("flight_delay.serving.store.PAGE_ROWS", 3)
     with Store(store_config) as store:
@@ -124,6 +132,8 @@ def test_any_text_in_json_comes_back(store_config):
 
 
 import sqlite3
+
+from flight_delay.serving.schema import metadata
 
 
 @pytest.fixture
@@ -191,6 +201,16 @@ def test_a_full_disk_writes_nothing_by_halves(quick, sqlite_config):
         pages["max"] = 1_000_000
         assert all(store.add_events(many))
         assert store.prediction("p")
+
+
+def test_a_database_that_comes_back_empty_gets_its_tables(quick, store_config):
+    with Store(store_config) as store:
+        with store._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            metadata.drop_all(connection)
+            connection.exec_driver_sql("DROP TABLE alembic_version")
+        with pytest.raises(NotReady, match="events"):
+            store.add_events([landing(1.0)])
+        assert store.add_events([landing(1.0)]) == [True]
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(sqlite_config):
@@ -375,6 +395,15 @@ def test_a_killed_process_loses_no_accepted_event_and_only_the_last_predictions(
         lost = [name for name in reported if name.startswith("p") and store.prediction(name) is None]
     assert len(events) > 20 and {name for name in reported if name.startswith("e")} <= events
     assert all(killed_at - reported[name] < 0.2 + 1.0 for name in lost)  # a second for machines that have much to do
+
+
+def test_closing_writes_all_that_waits(store_config):
+    store = Store(store_config.model_copy(update={"store_flush_ms": 60_000}))
+    for n in range(4000):
+        log_one(store, f"p{n}")
+    assert store.close() == 0
+    with Store(store_config) as store:
+        assert all(store.prediction(f"p{n}") for n in range(0, 4000, 100)) and store.prediction("p3999")
 
 
 def test_a_process_that_is_asked_to_end_loses_nothing(store_config):

@@ -36,7 +36,27 @@ from .schema import json_text, migrate, open_engine, store_url
 # %% ../../nbs/serving/92_store.ipynb #9a9190f4
 log = logging.getLogger(__name__)
 
-# %% ../../nbs/serving/92_store.ipynb #93e8ea20
+# %% ../../nbs/serving/92_store.ipynb #7cd1eca0
+class _Unstorable(Exception):
+    "The database is well, but it cannot hold this."
+
+
+def _is_of_content(error: Exception) -> bool:
+    "Whether what a work raised lies in what was to be written, not in the database."
+    if isinstance(error, sa.exc.DBAPIError):
+        return isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+    return isinstance(error, sa.exc.StatementError) or not isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError)
+
+# %% ../../nbs/serving/92_store.ipynb #c43ebd16
+def _reason(error: Exception) -> str:
+    "Why something could not be written, in a few words."
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, UnicodeError):
+        return "a text has characters that cannot be stored"
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(cause).__name__
+
+# %% ../../nbs/serving/92_store.ipynb #bea11dd7
 Work = Callable[[sa.Connection], Any]
 
 
@@ -48,32 +68,20 @@ class _Database:
         self._migrated = False
 
     def write(self, works: Sequence[Work], durable: bool) -> list[Any]:
-        "Do all of it in one transaction, or nothing."
+        "Do all of it in one transaction, or nothing; `_Unstorable` where a content is at fault."
         migrated, self._migrated = self._migrated, False
         if not migrated:
             migrate(self.engine)
         with self.engine.connect().execution_options(writes=True, durable=durable) as connection, connection.begin():
-            results = [work(connection) for work in works]
+            try:
+                results = [work(connection) for work in works]
+            except Exception as error:
+                if not _is_of_content(error):
+                    raise
+                self._migrated = True
+                raise _Unstorable(_reason(error)) from error
         self._migrated = True
         return results
-
-# %% ../../nbs/serving/92_store.ipynb #d5cc94a8
-def _is_of_content(error: Exception) -> bool:
-    "Whether an error lies in what was to be written, not in the database."
-    if isinstance(error, sa.exc.DataError | sa.exc.IntegrityError):
-        return True
-    if isinstance(error, sa.exc.StatementError) and not isinstance(error, sa.exc.DBAPIError):
-        return True  # a value that could not be turned into the column's type
-    return isinstance(error, TypeError | ValueError | OverflowError)
-
-# %% ../../nbs/serving/92_store.ipynb #22e8fb0f
-def _reason(error: Exception) -> str:
-    "Why the database could not be written, in a few words."
-    cause = getattr(error, "orig", None) or error
-    if isinstance(cause, UnicodeError):
-        return "a text has characters that cannot be stored"
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(cause).__name__
 
 # %% ../../nbs/serving/92_store.ipynb #51fa1163
 @dataclass(frozen=True)
@@ -148,13 +156,13 @@ def _storable(text: Any) -> bool:
     "Whether both databases can hold a text: no NUL, no half of a character."
     return isinstance(text, str) and "\0" not in text and text.encode(errors="replace").decode() == text
 
-# %% ../../nbs/serving/92_store.ipynb #8cbafecf
+# %% ../../nbs/serving/92_store.ipynb #be01ea66
 def _event_row(event: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
     "An event as a row of its table."
     for name in ("kind", "flight_id", "airport"):
         text = event.get(name, "" if name == "kind" else None)
         if not (_storable(text) or (text is None and name != "kind")):
-            raise BadInput(f"{name} of an event must be a text without NUL; got {text!r}; correct it.")
+            raise BadInput(f"{name} of an event must be a text without NUL; got {text!r:.80}; correct it.")
     try:
         content = json_text(event)
     except (TypeError, ValueError, RecursionError) as error:
@@ -249,7 +257,7 @@ class _Writer:
         if written:
             raise _not_ready(f"{MAX_WAITING} predictions wait already")
 
-# %% ../../nbs/serving/92_store.ipynb #9853d9ab
+# %% ../../nbs/serving/92_store.ipynb #a262b3d3
 def _call(writer: _Writer, work: Work) -> Any:
     "The result of a work, once it is on disk."
     if writer.closed:
@@ -261,7 +269,10 @@ def _call(writer: _Writer, work: Work) -> Any:
         return result.result(ANSWER_SECONDS)
     except TimeoutError:
         result.cancel()
-        raise _not_ready(f"it took longer than {ANSWER_SECONDS:.0f} seconds") from None
+        raise NotReady(
+            f"The store must write within {ANSWER_SECONDS:g} seconds; so far it has not; send it again: an event counts once.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        ) from None
 
 # %% ../../nbs/serving/92_store.ipynb #09d920f2
 def _take(writer: _Writer) -> list[_Call]:
@@ -307,7 +318,7 @@ def _refuse(writer: _Writer, calls: Sequence[_Call], error: Exception) -> None:
             _finish(waiter if row else None, error=_not_ready(reason))
         writer.batch = [item for item in writer.batch if item[0] is None]
 
-# %% ../../nbs/serving/92_store.ipynb #cba4f223
+# %% ../../nbs/serving/92_store.ipynb #e0c6c751
 def _one_by_one(writer: _Writer, calls: Sequence[_Call]) -> None:
     "Write each content in a transaction of its own, so that only the faulty one is refused."
     for i, (work, future) in enumerate(calls):
@@ -315,7 +326,7 @@ def _one_by_one(writer: _Writer, calls: Sequence[_Call]) -> None:
             [result] = writer.database.write([work], durable=True)
             _finish(future, result)
         except Exception as error:
-            if not _is_of_content(error):
+            if not isinstance(error, _Unstorable):
                 return _refuse(writer, calls[i:], error)
             _finish(future, error=BadInput(f"What is stored must be storable; {_reason(error)}; change it and send it again."))
     while writer.batch:
@@ -324,7 +335,7 @@ def _one_by_one(writer: _Writer, calls: Sequence[_Call]) -> None:
             writer.database.write([partial(_insert_predictions, [row] if row else [])], writer.durable)
             _finish(written)
         except Exception as error:
-            if not _is_of_content(error):
+            if not isinstance(error, _Unstorable):
                 return _refuse(writer, [], error)
             writer.dropped += 1
             log.warning("A prediction cannot be stored and is dropped: %s", _reason(error))
@@ -332,7 +343,7 @@ def _one_by_one(writer: _Writer, calls: Sequence[_Call]) -> None:
         writer.batch.pop(0)
     return _settle(writer, [], [])
 
-# %% ../../nbs/serving/92_store.ipynb #c6bdfd84
+# %% ../../nbs/serving/92_store.ipynb #0e8a64a0
 def _step(writer: _Writer) -> None:
     "Write what waits, in one transaction."
     calls = _take(writer)
@@ -343,11 +354,10 @@ def _step(writer: _Writer) -> None:
     works = [work for work, _ in calls]
     try:
         results = writer.database.write([*works, partial(_insert_predictions, rows)], writer.durable or bool(calls))
+    except _Unstorable:
+        _one_by_one(writer, calls)
     except Exception as error:
-        if _is_of_content(error):
-            _one_by_one(writer, calls)
-        else:
-            _refuse(writer, calls, error)
+        _refuse(writer, calls, error)
     else:
         _settle(writer, calls, results[:-1])
 

@@ -106,11 +106,16 @@ def test_one_prediction_that_cannot_be_stored_takes_no_other_with_it(store_confi
         log_one(store, "before")
         store.log_prediction("nan", NOON, NOON, {}, {"delay_minutes": float("nan")})
         store.log_prediction("half", NOON, NOON, {"route": "\ud800"}, {})
+        store.log_prediction("list", NOON, NOON, ["EWR-IAH"], {})
+        deep = []
+        for _ in range(100_000):
+            deep = [deep]
+        store.log_prediction("deep", NOON, NOON, {}, {"deep": deep})
         store.log_prediction("naive", NOON.replace(tzinfo=None), NOON, {}, {})
         log_one(store, "after")
         assert store.add_events([landing(1.0)]) == [True]
         assert store.prediction("before") and store.prediction("after")
-        assert store.health().dropped == 3 and "3 predictions were dropped" in store.health().message
+        assert store.health().dropped == 5 and "5 predictions were dropped" in store.health().message
     assert "cannot be stored" in caplog.text
 
 
@@ -278,6 +283,26 @@ def test_postgresql_may_go_and_come_back(quick, postgres, tmp_path):
         assert store.prediction("p")
 
 
+from concurrent.futures import ThreadPoolExecutor
+
+
+def test_a_call_that_was_given_up_before_its_turn_is_not_written_later(sqlite_config, monkeypatch):
+    monkeypatch.setattr("flight_delay.serving.store.ANSWER_SECONDS", 0.3)
+    with Store(sqlite_config) as store, ThreadPoolExecutor(2) as callers:
+        other = sqlite3.connect(sqlite_config.home / "store" / "store.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        first = callers.submit(store.add_events, [landing(1.0)])
+        time.sleep(0.1)  # the thread is at the first, which waits for the lock
+        second = callers.submit(store.add_events, [landing(2.0)])
+        for call in (first, second):
+            with pytest.raises(NotReady, match=r"within 0\.3 seconds; so far it has not; send it again"):
+                call.result()
+        other.execute("ROLLBACK")
+        other.close()
+        store.flush(20)
+        assert 2.0 not in [row["content"]["arrival_delay"] for row in store.events_since()]
+
+
 def test_a_durable_prediction_is_on_disk_when_its_future_is_done(store_config):
     with Store(store_config.model_copy(update={"store_durable": True, "store_flush_ms": 60_000})) as store:
         log_one(store).result(20)
@@ -295,9 +320,6 @@ def test_a_durable_prediction_that_cannot_be_written_is_refused_and_not_written_
         other.close()
         store.flush()
         assert store.prediction("p") is None
-
-
-from concurrent.futures import ThreadPoolExecutor
 
 
 def test_events_that_come_at_once_share_transactions(store_config):

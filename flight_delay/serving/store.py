@@ -369,15 +369,6 @@ def _run(writer: _Writer) -> None:
         writer.wake.clear()
         _step(writer)
 
-# %% ../../nbs/serving/92_store.ipynb #32ddb1b1
-def _forget(writer: _Writer, before: datetime) -> dict[str, int]:  # table -> rows that are gone
-    "Delete all rows that are older, some at a time."
-    gone = dict.fromkeys((age.table.name for age in _AGES), 0)
-    for age in _AGES:
-        while (rows := _call(writer, partial(_forget_some, age, before))) > 0:
-            gone[age.table.name] += rows
-    return gone
-
 # %% ../../nbs/serving/92_store.ipynb #0a07122d
 def _is_damaged(error: Exception) -> bool:
     return getattr(getattr(error, "orig", None), "sqlite_errorname", None) in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -576,6 +567,15 @@ class _Events(_Predictions):
             if len(rows) < PAGE_ROWS:
                 return
             sequence = rows[-1]["sequence"]
+
+# %% ../../nbs/serving/92_store.ipynb #32ddb1b1
+def _forget(writer: _Writer, before: datetime) -> dict[str, int]:  # table -> rows that are gone
+    "Delete all rows that are older, some at a time."
+    gone = dict.fromkeys((age.table.name for age in _AGES), 0)
+    for age in _AGES:
+        while (rows := _call(writer, partial(_forget_some, age, before))) > 0:
+            gone[age.table.name] += rows
+    return gone
 
 # %% ../../nbs/serving/92_store.ipynb #fee29c22
 class Store(_Events):

@@ -136,7 +136,9 @@ def test_any_text_in_json_comes_back(store_config):
         assert store.prediction("odd")["answer"] == {text: text}
 
 
+import os
 import sqlite3
+import subprocess
 
 from flight_delay.serving.schema import metadata
 
@@ -206,6 +208,35 @@ def test_a_full_disk_writes_nothing_by_halves(quick, sqlite_config):
         pages["max"] = 1_000_000
         assert all(store.add_events(many))
         assert store.prediction("p")
+
+
+def fill(store):
+    "Add events until they are refused: those that were accepted, and why no more are."
+    accepted = []
+    while True:
+        names = [f"{len(accepted) + i}" for i in range(50)]
+        try:
+            store.add_events([{"kind": "arrived", "flight_id": name, "note": "x" * 300} for name in names])
+        except NotReady as error:
+            return accepted, str(error)
+        accepted += names
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_keeps_what_was_accepted_and_may_grow(quick, tmp_path):
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("a small disk can only be mounted by root")
+    try:
+        with Store(settings(home=tmp_path, store_flush_ms=20)) as store:
+            accepted, reason = fill(store)
+            assert "disk is full" in reason or "disk I/O error" in reason
+            log_one(store)
+            assert accepted and [row["flight_id"] for row in store.events_since()] == accepted
+            subprocess.run(["mount", "-o", "remount,size=64m", tmp_path], check=True)
+            until(lambda: store.health().ready)
+            assert store.prediction("p") and store.add_events([landing(1.0)]) == [True]
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 def test_a_database_that_comes_back_empty_gets_its_tables(quick, store_config):
@@ -347,7 +378,6 @@ with Store(settings(store_url=address)) as store:
 """
 
 
-import subprocess
 import sys
 from flight_delay.serving.schema import store_url
 
@@ -375,7 +405,6 @@ def test_several_processes_write_and_a_reader_misses_nothing(store_config):
         assert all(store.prediction(f"writer{k}-{n}") for k in range(2) for n in range(100))
 
 
-import os
 import signal
 
 _SERVER = """

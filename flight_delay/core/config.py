@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import BadInput
@@ -53,8 +53,23 @@ class _Retention(BaseSettings):
         description="so many models are kept, and beyond them those that an alias names or ever did, but for past challengers",
     )
 
+# %% ../../nbs/core/01_config.ipynb #51a2feec
+class _StoreSettings(BaseSettings):
+    "What the API remembers, where, and for how long."
+
+    store_url: SecretStr | None = Field(
+        None, description="database of predictions, events, outcomes, decisions; default: SQLite, <home>/store/store.db"
+    )
+    store_flush_ms: int = Field(
+        200, ge=1, le=60_000, description="predictions are written at least this often: a killed process loses no more"
+    )
+    store_durable: bool = Field(
+        False, description="an answer is given only once it is written: nothing is lost, answers take longer"
+    )
+    store_keep_days: int = Field(365, ge=1, description="what the store took in earlier than this is forgotten")
+
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58
-class Settings(_Retention):
+class Settings(_Retention, _StoreSettings):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")

@@ -166,7 +166,7 @@ def _teaching_faults(note: Notebook) -> list[str]:
     return faults
 
 # %% ../../nbs/dev/rules.ipynb #694da366
-SHARED_NAMES = ("load",)  # sources.load gives tables, models.load a model: their packages' faces
+SHARED_NAMES = ("load", "upgrade")  # sources.load gives tables, models.load a model; each migration has an upgrade
 
 
 def repeated_names(notebooks: Sequence[Notebook]) -> list[str]:

@@ -138,7 +138,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-SECRET = "a-signing-secret-of-forty-characters-000"
+SECRET = "a-signing-secret-of-forty-characters-000" * 2  # long enough for HS512, which must be refused all the same
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_a_token_that_nobody_with_the_key_signed_is_refused(signed_by_service, p
         "public key as secret": [forged("HS256", named, public, kid="now"), forged("RS256", named, public, kid="now")],
         "foreign key": [stranger, jwt.encode(named, "another-" + SECRET, "HS256")],
         "no such kid": [jwt.encode(named, pairs[0], "RS256", headers={"kid": "then"}), jwt.encode(named, pairs[0], "RS256")],
-        "other algorithm": [jwt.encode(named, SECRET + SECRET, "HS512"), jwt.encode(named, pairs[0], "RS512", {"kid": "now"})],
+        "other algorithm": [jwt.encode(named, SECRET, "HS512"), jwt.encode(named, pairs[0], "RS512", {"kid": "now"})],
         "torn": [
             whole[:-8],
             whole[8:],
@@ -336,9 +336,12 @@ def test_on_loopback_access_is_off_until_there_is_a_key(home, host):
 
 
 def test_a_jwks_file_without_a_key_that_can_be_used_does_not_start(home, pairs, tmp_path):
-    (tmp_path / "jwks.json").write_text(jwks(now=pairs[0]).replace('"kid"', '"name"'))
-    with pytest.raises(BadInput, match="must hold an RSA key"):
-        check_start(settings(jwt_jwks_file=tmp_path / "jwks.json"))
+    signing, secret = jwks(now=pairs[0]), base64.urlsafe_b64encode(SECRET.encode()).decode()
+    symmetric = json.dumps({"keys": [{"kty": "oct", "k": secret, "kid": "now", "alg": "HS256"}]})
+    for text in (signing.replace('"kid"', '"name"'), signing.replace('"sig"', '"enc"'), symmetric):
+        (tmp_path / "jwks.json").write_text(text)
+        with pytest.raises(BadInput, match="must hold an RSA key"):
+            check_start(settings(jwt_jwks_file=tmp_path / "jwks.json"))
     with pytest.raises(NotReady, match="readable JWKS"):
         check_start(settings(jwt_jwks_file=tmp_path / "none.json"))
 

@@ -161,11 +161,13 @@ def _serve(
     import uvicorn
 
     from flight_delay.serving import access
+    from flight_delay.serving import limits
 
     options = {"host": host, "port": port, "workers": workers}
     given = {name: value for name, value in options.items() if value is not None}
     config = _settings(**given)
     access.check_start(config)
+    limits.RateLimit(config)  # refuses here, not in each worker, a place to count that cannot work
     _log_as_configured()
     os.environ |= {f"FLIGHT_DELAY_{name.upper()}": str(value) for name, value in given.items()}  # workers read it
     uvicorn.run(

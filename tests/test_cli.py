@@ -169,6 +169,7 @@ REFUSALS = [
     ("serve --port 99999999", 2, "65535"),
     ("serve --workers 0", 2, "--workers"),
     ("serve --host 0.0.0.0", 2, "flight-delay: a server that asks for keys must have one"),
+    ("serve --workers 2", 2, "several workers"),
     ("keys create kiosk --role reader", 2, "got reader"),
     ("keys create kiosk --role predict --expires 0", 2, "got 0"),
     ("keys revoke kiosk", 2, "'kiosk' is none"),
@@ -176,7 +177,8 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("words", "code", "sentence"), REFUSALS)
-def test_a_refusal_is_one_sentence_and_an_exit_code(typed, words, code, sentence):
+def test_a_refusal_is_one_sentence_and_an_exit_code(typed, words, code, sentence, monkeypatch):
+    monkeypatch.setenv("FLIGHT_DELAY_LIMITS_URL", "memory://")
     exit_code, output, errors = typed(*words.split())
     assert exit_code == code and sentence in errors and not output, (output, errors)
     if not words.startswith("serve"):  # these are typer's, in a frame

@@ -112,6 +112,9 @@ def test_a_redis_that_does_not_answer_leaves_each_worker_counting(home, caplog):
 import httpx
 import jwt
 from flight_delay.serving import access
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -336,6 +339,47 @@ def test_a_websocket_is_refused(home):
 
     asyncio.run(Guard(None, settings())({"type": "websocket"}, None, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.fixture(scope="module")
+def odd_requests(tmp_path_factory):
+    "A guard, and a function that gives the status of one raw request to it."
+    home = tmp_path_factory.mktemp("odd")
+    key = access.create_key("kiosk", ["predict"], config=settings(home=home))[1]
+    guard = Guard(Starlette(routes=[Route("/{path:path}", echo)]), settings(home=home, jwt_secret=SECRET, rate_limit=0))
+
+    def status(method, path, headers, body):
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "scheme": "http", "headers": headers, "query_string": b""}
+        asyncio.run(guard(scope | {"root_path": "", "client": None, "server": None}, receive, send))
+        return sent[0]["status"]
+
+    return key, status
+
+
+HEADERS = st.tuples(
+    st.sampled_from([b"authorization", b"x-api-key", b"content-length", b"x-forwarded-for", b"origin"]),
+    st.one_of(
+        st.binary(max_size=40), st.binary(max_size=40).map(b"Bearer ".__add__), st.just(b"Bearer a.b.c"), st.just(b"9" * 30)
+    ),
+)
+
+
+@given(
+    st.sampled_from(["GET", "POST", "HEAD", "TRACE", "é"]), st.text(max_size=30), st.lists(HEADERS, max_size=4), st.booleans()
+)
+@hypothesis_settings(deadline=None)
+def test_no_request_makes_the_server_fail(odd_requests, method, path, headers, with_key):
+    key, status = odd_requests
+    own = [(b"x-api-key", key.encode())] if with_key else []
+    assert status(method, "/" + path, own + headers, b"x") in (200, 401, 403, 405, 413)
 
 
 import contextlib

@@ -431,7 +431,7 @@ def serving(folder, port, *options, **setting):
     (folder / "tiny.py").write_text(APP)
     environment = {f"FLIGHT_DELAY_{name.upper()}": str(value) for name, value in setting.items()}
     command = [sys.executable, "-m", "uvicorn", "tiny:app", "--port", str(port), *options]
-    return started(command, port, cwd=folder, env=os.environ | environment | {"FLIGHT_DELAY_PORT": str(port)})
+    return started(command, port, cwd=folder, env=os.environ | environment | {"TMPDIR": str(folder)})
 
 
 def redis_server(folder, port):

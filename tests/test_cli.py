@@ -175,11 +175,17 @@ REFUSALS = [
     ("schedule export --to cron --output settings.ini/x", 2, "settings.ini"),
     ("serve --port 99999999", 2, "65535"),
     ("serve --workers 0", 2, "--workers"),
+    ("serve --host 0.0.0.0", 2, "flight-delay: a server that asks for keys must have one"),
+    ("serve --workers 2", 2, "several workers"),
+    ("keys create kiosk --role reader", 2, "got reader"),
+    ("keys create kiosk --role predict --expires 0", 2, "got 0"),
+    ("keys revoke kiosk", 2, "'kiosk' is none"),
 ]
 
 
 @pytest.mark.parametrize(("words", "code", "sentence"), REFUSALS)
-def test_a_refusal_is_one_sentence_and_an_exit_code(typed, words, code, sentence):
+def test_a_refusal_is_one_sentence_and_an_exit_code(typed, words, code, sentence, monkeypatch):
+    monkeypatch.setenv("FLIGHT_DELAY_LIMITS_URL", "memory://")
     exit_code, output, errors = typed(*words.split())
     assert exit_code == code and sentence in errors and not output, (output, errors)
     if not words.startswith("serve"):  # these are typer's, in a frame
@@ -193,7 +199,18 @@ def test_a_refusal_is_no_traceback_for_a_user_either(home):
     )
 
 
+def test_a_key_is_shown_once_and_alone_listed_without_its_secret_and_revoked(typed, home):
+    code, output, errors = typed("keys", "create", "kiosk", "--role", "predict", "--role", "ingest", "--expires", "30")
+    key_id, secret = output.strip().split("_", 2)[1:]
+    assert code == 0 and len(output.split()) == 1 and len(secret) == 43 and "predict, ingest until" in errors
+    listed = typed("keys", "list")[1]
+    assert all(word in listed for word in (key_id, "kiosk", "active")) and secret not in listed + errors
+    assert typed("keys", "revoke", "kiosk") == (0, f"kiosk ({key_id}) is revoked\n", "")
+    assert "revoked" in typed("keys", "list")[1]
+
+
 def test_an_empty_list_says_where_it_looked(typed, home):
+    assert str(home.home) in typed("keys", "list")[1]
     assert str(home.reports) in typed("reports", "list")[1] and "FLIGHT_DELAY_ROOT" in typed("reports", "list")[1]
     assert str(home.home) in typed("models", "list")[1]
 

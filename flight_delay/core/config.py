@@ -7,12 +7,14 @@ __all__ = ['project_root', 'commit', 'Settings', 'settings', 'configure_logging'
 
 # %% ../../nbs/core/01_config.ipynb #e11330ed
 import logging
+import os
 import subprocess
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import BadInput
 
@@ -68,8 +70,78 @@ class _StoreSettings(BaseSettings):
     )
     store_keep_days: int = Field(365, ge=1, description="what the store took in earlier than this is forgotten")
 
+# %% ../../nbs/core/01_config.ipynb #e58c365d
+def _split(text: Any) -> Any:
+    "A list that is written with commas."
+    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+# %% ../../nbs/core/01_config.ipynb #062ff77e
+class _Access(BaseSettings):
+    "Who may ask."
+
+    access: Literal["auto", "on", "off"] = Field(
+        "auto", description="whether callers need a key or a token; auto: off on a loopback address without any, else on"
+    )
+    metrics_public: bool = Field(False, description="whether /metrics is answered without a key")
+    jwt_secret: SecretStr | None = Field(None, min_length=32, description="signs tokens of HS256: 32 characters or more")
+    jwt_jwks_file: Path | None = Field(
+        None, description="a JWKS file with the public keys of RS256; read again when it changes"
+    )
+    jwt_audience: str | None = Field(
+        None, min_length=1, description="what a token's aud must name; else a token with aud is refused"
+    )
+    jwt_issuer: str | None = Field(None, min_length=1, description="what a token's iss must be; default: anything")
+    tls_certificate: Path | None = Field(None, description="a certificate's file (PEM): the API then speaks HTTPS")
+    tls_key: Path | None = Field(None, description="the file of the certificate's private key")
+    cors_origins: _List = Field((), description="web origins whose pages may ask, like https://a.example,https://b.example")
+    trusted_proxies: _List = Field((), description="addresses or networks whose X-Forwarded-For names the client")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(proxy, strict=False)) for proxy in proxies)
+
+# %% ../../nbs/core/01_config.ipynb #75509252
+class _Limits(BaseSettings):
+    "How much a caller may ask."
+
+    rate_limit: int = Field(1000, ge=0, description="requests a minute for each key, or each address without one; 0: no limit")
+    limits_url: SecretStr | None = Field(
+        None, description="where requests are counted: redis://host:6379; default: in memory, or a file that all workers share"
+    )
+    body_limit_mb: float = Field(8, gt=0, description="a request's body may be this large")
+
+# %% ../../nbs/core/01_config.ipynb #a821f6ff
+def _is_secret(name: str) -> bool:
+    "Whether a setting is a secret."
+    field = Settings.model_fields.get(name)
+    return field is not None and SecretStr in get_args(field.annotation)
+
+# %% ../../nbs/core/01_config.ipynb #23a9c390
+class _SecretFiles(PydanticBaseSettingsSource):
+    "The secrets that stand in files: FLIGHT_DELAY_<NAME>_FILE holds the path."
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"FLIGHT_DELAY_{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path or not _is_secret(field_name):
+            return None, field_name, False
+        if variable in os.environ:
+            raise BadInput(f"{variable} must be given once; {variable}_FILE gives it too; unset one of the two.")
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{variable}_FILE must name a text file that can be read; got {path}; mend the path.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58
-class Settings(_Retention, _StoreSettings):
+class Settings(_Access, _Limits, _Retention, _StoreSettings):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")
@@ -100,6 +172,10 @@ class Settings(_Retention, _StoreSettings):
     def absolute(cls, folder: Path) -> Path:
         return folder.expanduser().resolve()
 
+    @classmethod
+    def settings_customise_sources(cls, *classes: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        return sources["init_settings"], sources["env_settings"], _SecretFiles(*classes)
+
 # %% ../../nbs/core/01_config.ipynb #7c6262bd
 def settings(**given: Any) -> Settings:  # given: values that win over the environment
     "The settings in force now."
@@ -107,8 +183,9 @@ def settings(**given: Any) -> Settings:  # given: values that win over the envir
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "FLIGHT_DELAY_" + str(first["loc"][0]).upper()
-        raise BadInput(f"{name}: {first['msg']}; got {first['input']!r}. Change the variable or unset it.") from error
+        name = str(first["loc"][0])
+        value = "a secret" if _is_secret(name) else repr(first["input"])
+        raise BadInput(f"FLIGHT_DELAY_{name.upper()}: {first['msg']}; got {value}. Change the variable or unset it.") from None
 
 # %% ../../nbs/core/01_config.ipynb #b2eaeab2
 def configure_logging(level: str = "INFO") -> None:

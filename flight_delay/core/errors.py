@@ -51,6 +51,10 @@ REMEDIES = {  # name of the class -> what a person can do
     "AlreadyRunning": "wait until the other run has ended, or end it; then start again",
     "AliasMoved": "look at `flight-delay models list`, and compare with the champion of now",
     "FeaturesChanged": "train a new model: the code's features are not those that this one learnt from",
+    "Unauthorized": "send a key or a token that is valid now; `flight-delay keys create` makes a key",
+    "Forbidden": "ask with a key that has the role which the sentence names",
+    "TooLarge": "send less at once, or raise FLIGHT_DELAY_BODY_LIMIT_MB",
+    "TooManyRequests": "wait as long as Retry-After says",
     "NoModel": "train a model, or name a version that `flight-delay models list` shows",
 }
 

@@ -68,7 +68,11 @@ def trusted_card(folder: Path) -> dict[str, Any] | None:  # None: it is not as r
     return card if isinstance(card, dict) else None
 
 # %% ../../nbs/core/02_files.ipynb #47599ad7
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(
+    path: Path,
+    text: str,
+    mode: int = 0o644,  # who may read it; mkstemp is private, and another user may serve what this one trained
+) -> None:
     "Replace a file in one step that survives a crash: either the old text or the new."
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
@@ -77,7 +81,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(unfinished, 0o644)  # mkstemp is private; another user may serve what this one trained
+        os.chmod(unfinished, mode)
         os.replace(unfinished, path)
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)

@@ -90,7 +90,7 @@ _FOLDED = (
 _EXACT = (
     r"://[^/\s:@\"'<>]*:(?P<secret>(?!\d{1,5}(?:[/?#]|$))(?:(?!://)[^\s\"'<>])+)@(?=[\w.\[-])",  # a port is no password
     r"://(?P<secret>[^/\s:@\"'<>]{16,})@",
-    r"(?<![\w/+-])(?P<secret>(?:hf_\w{16,}|sk-ant-[\w-]{10,}|AIza[\w-]{35})(?![\w-]))",
+    r"(?<![\w/+-])(?P<secret>(?:hf_\w{16,}|sk-ant-[\w-]{10,}|AIza[\w-]{35}|fd_[0-9a-f]{8}_[\w-]{43})(?![\w-]))",
     r"-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----(?P<secret>[\s\S]+?)(?:-----END|\Z)",
 )
 

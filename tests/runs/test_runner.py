@@ -338,9 +338,6 @@ def test_four_jobs_at_once_get_four_right_verdicts_and_no_mixed_outputs(house):
     assert all(f'data-job="{name}"' in index for name in ends)
 
 
-#| test
-
-
 LOST = """  # an interruption that some callback swallows
 real = executor._handled
 def lost(*given):

@@ -37,6 +37,7 @@ from flight_delay.models.distribution import (
     THRESHOLDS,
     exceedance_at,
     summary_columns,
+    widened,
 )
 from .trees import SCORES, OFFSET_FEATURE, feature_matrix
 
@@ -255,9 +256,13 @@ def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  #
 def predict_rows(
     model: DelayModel,
     x: np.ndarray,  # float32 (n, features), NaN for unknown
+    width: np.ndarray | None = None,  # (n,) as for `widened`; of flights about which the model is known to be too sure
 ) -> dict[str, np.ndarray]:  # (n,) each: the columns of `summary_columns`, and p_cancelled
     "The predictions of rows of features."
-    return answer_columns(model, x, exceedances(model, x), p_cancelled=cancellation_probability(model, x))
+    exceedance = exceedances(model, x)
+    if width is not None:
+        exceedance = widened(exceedance, width)
+    return answer_columns(model, x, exceedance, p_cancelled=cancellation_probability(model, x))
 
 # %% ../../nbs/models/44_delay_model.ipynb #e81b6d3f
 BLOCK_ROWS = 20_000  # at a time: a distribution is 90 numbers a row, and each step of its making holds them once more

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'quantile', 'exceedance_at', 'summary_columns',
-           'summarize_distribution']
+           'summarize_distribution', 'widened']
 
 # %% ../../nbs/models/40_distribution.ipynb #3caf5c9f
 import numpy as np
@@ -86,3 +86,15 @@ def summarize_distribution(
 ) -> pl.DataFrame:  # as `summary_columns`
     "The columns of a prediction as a table."
     return pl.DataFrame(summary_columns(exceedance, **more))
+
+# %% ../../nbs/models/40_distribution.ipynb #b3dc8b4e
+def widened(
+    exceedance: np.ndarray,  # (n, thresholds), falling along a row
+    width: np.ndarray,  # (n,) 1 and more, in units of the distribution's own width
+) -> np.ndarray:  # (n, thresholds)
+    "Distributions with the same medians, so many times as wide."
+    wider, median = exceedance.copy(), quantile(exceedance, 0.5)
+    for i in np.flatnonzero(width > 1):
+        drawn = np.interp(median[i] + (THRESHOLDS - median[i]) / width[i], THRESHOLDS, exceedance[i])
+        wider[i] = np.where(exceedance[i] == 1, 1, drawn)
+    return wider

@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.serving",
     submod_attrs={
+        "answer": ["Answer"],
         "app": ["create_app"],
         "prediction": ["PredictionService"],
         "query": ["Query"],

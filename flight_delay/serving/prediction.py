@@ -32,7 +32,7 @@ from ..online.live_facts import EPOCH, PlannedFlight, name_of
 from ..online.rows import GROUP_FACTS, LiveQuery, basis
 from ..online.snapshot import code_digest
 from ..online.state import Fate, State, fate_of_row
-from .answer import clock_times, given_fields, status_and_support, unused_fields
+from .answer import clock_times, distribution_width, given_fields, status_and_support, unused_fields
 from .query import EXAMPLE, Query, named_flight, query_flight
 from ..sources import store
 
@@ -214,7 +214,9 @@ def _look_up_or_error(state: State, query: Query) -> _LookedUp | FlightDelayErro
 def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -> Iterator[dict[str, Any]]:
     "What each answer says."
     bands, rows = _bands(model, looked_up), state.rows([one.live for one in looked_up])
-    columns = predict_rows(model, rows[:, list(_places(model).values())].astype(np.float32))
+    width = np.array([distribution_width(model.card, one.flight) for one in looked_up])
+    x = rows[:, list(_places(model).values())].astype(np.float32)
+    columns = predict_rows(model, x, width if width.max() > 1 else None)
     predictions = np.column_stack(list(columns.values())).tolist()
     for one, band, row, prediction in zip(looked_up, bands, rows.tolist(), predictions, strict=True):
         if one.fate:

@@ -25,3 +25,26 @@ def test_the_answers_are_those_of_a_known_distribution():
     assert answer["delay_mean"] == pytest.approx(20, abs=0.2)
     assert answer["p_15"] == pytest.approx(1 / (1 + np.exp(-5 / 8)), abs=1e-12)
     assert answer["confidence"] == pytest.approx(1 / (1 + np.exp(-15 / 8)) - 1 / (1 + np.exp(15 / 8)), abs=0.01)
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=len(THRESHOLDS), max_size=len(THRESHOLDS)),
+    st.sampled_from([1.0, 1.25, 1.5, 2.0]),
+)
+def test_a_widened_distribution_is_one_with_the_same_median_and_a_longer_interval(numbers, width):
+    one = np.sort(np.array(numbers))[::-1][None, :]
+    one[:, 0], one[:, -1] = 1, 0
+    wider = widened(one, np.array([width]))
+    assert (np.diff(wider) <= 0).all() and (wider[one == 1] == 1).all()
+    before, after = summary_columns(one), summary_columns(wider)
+    assert after["delay_minutes"] == pytest.approx(before["delay_minutes"], abs=1e-6)
+    assert after["delay_p10"] <= before["delay_p10"] + 1e-6 and after["delay_p90"] >= before["delay_p90"] - 1e-6
+    assert width > 1 or np.array_equal(one, wider)
+
+
+def test_the_sides_of_a_smooth_distribution_grow_by_the_width():
+    one = 1 / (1 + np.exp((THRESHOLDS - 20) / 15))[None, :]
+    before, after = summary_columns(one), summary_columns(widened(one, np.array([1.5])))
+    for side in ("delay_p10", "delay_p90"):
+        grown = (after[side] - after["delay_minutes"]) / (before[side] - before["delay_minutes"])
+        assert grown == pytest.approx(1.5, abs=0.03)

@@ -248,6 +248,22 @@ def test_a_model_without_a_record_of_what_it_has_seen_still_serves(service, monk
     assert service.answer(parse_query(SEED | {"airline": "ZZ"}))["status"] in ("ok", "degraded")
 
 
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change", [{}, {"departure_delay_minutes": 40}, {"as_of": "2013-11-15T23:30Z"}, {"as_of": "2013-11-10T10:00Z"}]
+)
+def test_an_airline_that_was_never_seen_gets_a_wider_interval_around_the_same_median(service, monkeypatch, change):
+    query = parse_query(SEED | change | {"airline": "ZZ", "explain": True})
+    wide = service.answer(query)
+    monkeypatch.setattr("flight_delay.serving.answer.UNSEEN_WIDTH", 1.0)
+    plain = service.answer(query)
+    assert wide["delay_minutes"] == pytest.approx(plain["delay_minutes"], abs=1e-3) and wide["reasons"] == plain["reasons"]
+    low, high = (wide["interval"][side] - plain["interval"][side] for side in ("low", "high"))
+    assert low <= 0 < high and wide["confidence"] < plain["confidence"]
+    assert wide["support"]["level"] == "low" and wide["p_cancelled"] == plain["p_cancelled"]
+
+
 from flight_delay.serving.prediction import _bands, _look_up
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -295,13 +296,26 @@ def query_flight(query: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
     return flight, _resolve_as_of(query, departure)
 
 # %% ../../nbs/serving/90_query.ipynb #8d0fd192
-def _rows_of_number(state: LiveFacts, carrier: str, number: int) -> np.ndarray:  # rows of the timetable, by departure
+_BY_NUMBER: WeakKeyDictionary[LiveFacts, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
+
+
+def _by_number(state: LiveFacts) -> tuple[np.ndarray, np.ndarray]:  # codes (flights,), rows (flights,)
+    "The timetable's flights by the code of their number, sorted once for each state: no event gives a flight another number."
+    codes = state.codes["flights"][KEY_NUMBER["flight"]]
+    if len(_BY_NUMBER.get(state, ((),))[0]) != len(codes):
+        order = np.argsort(codes, kind="stable")
+        _BY_NUMBER[state] = codes[order], order
+    return _BY_NUMBER[state]
+
+# %% ../../nbs/serving/90_query.ipynb #25845e21
+def _rows_of_number(state: LiveFacts, carrier: str, number: int) -> np.ndarray:  # rows of the timetable
     "All flights of a number."
     code = state.code_of["flight"].get(f"{carrier} {number}")
     if code is None:
         return np.empty(0, int)
-    rows = np.flatnonzero(state.codes["flights"][KEY_NUMBER["flight"]] == code)
-    return rows[np.argsort(state.columns["flights"]["scheduled_departure"][rows], kind="stable")]
+    codes, rows = _by_number(state)
+    low, high = codes.searchsorted(np.array([code, code + 1], codes.dtype))  # of another type, it would convert all codes
+    return rows[low:high]
 
 # %% ../../nbs/serving/90_query.ipynb #3ea36c5c
 def _local_day(state: LiveFacts, leg: PlannedFlight) -> date:
@@ -313,7 +327,8 @@ def _legs(state: LiveFacts, rows: np.ndarray, day: date) -> list[PlannedFlight]:
     "Those of some flights that leave on a day, local at their origins."
     noon = milliseconds(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
     near = np.abs(state.columns["flights"]["scheduled_departure"][rows] - noon) < 1.5 * 86_400_000  # in any time zone
-    return [leg for row in rows[near].tolist() if _local_day(state, leg := planned_flight(state, row)) == day]
+    legs = (planned_flight(state, row) for row in rows[near].tolist())
+    return sorted((leg for leg in legs if _local_day(state, leg) == day), key=lambda leg: leg.departs)
 
 # %% ../../nbs/serving/90_query.ipynb #02e9a94c
 def _near(state: LiveFacts, carrier: str, number: int, rows: np.ndarray, day: date) -> tuple[str, list[str]]:

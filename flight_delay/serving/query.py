@@ -32,6 +32,9 @@ EXAMPLE: dict[str, Any] = {
 NAMED_EXAMPLE: dict[str, Any] = {"flight": "AA1", "date": "2013-11-15"}
 
 # %% ../../nbs/serving/90_query.ipynb #9334561e
+EARLIEST_YEAR, LATEST_YEAR = 1980, 2100  # airlines fly, and the engine counts, in these
+
+
 class _NormalisedFields(BaseModel):
     "Accepts codes in any case and times as ISO 8601 text."
 
@@ -43,8 +46,12 @@ class _NormalisedFields(BaseModel):
     @field_validator("date", mode="before", check_fields=False)
     @classmethod
     def day(cls, value: Any) -> Any:
-        if value is None or (isinstance(value, str) and len(value) == len("2013-07-04")):
-            return value and date.fromisoformat(value)
+        if value is None:
+            return None
+        if isinstance(value, str) and len(value) == len("2013-07-04"):
+            value = date.fromisoformat(value)
+        if type(value) is date and EARLIEST_YEAR <= value.year < LATEST_YEAR:
+            return value
         raise ValueError("a day must be text like 2013-07-04")
 
     @field_validator("departure_time", "as_of", mode="before", check_fields=False)
@@ -97,9 +104,10 @@ class _Named(_OneForm):
 
     flight: str | None = Field(None, description=_FLIGHT, pattern="^([A-Z][A-Z0-9]|[0-9][A-Z])[0-9]{1,4}$")
     date: _DAY | None = Field(
-        None, validate_default=True, description="the day of the flight's departure, local at the origin, like 2013-07-04",
-        ge=_DAY(1980, 1, 1), lt=_DAY(2100, 1, 1),
-    )  # fmt: skip
+        None,
+        validate_default=True,
+        description=f"the day of departure, local at the origin, from {EARLIEST_YEAR} until {LATEST_YEAR}, like 2013-07-04",
+    )
     route: str | None = Field(
         None, validate_default=True, pattern="^[A-Z]{3,4}-[A-Z]{3,4}$",
         description="origin and destination as IATA codes, like JFK-LAX (KJFK-KLAX is read as the same)",
@@ -218,7 +226,6 @@ def _refusal(field: str, rule: str, value: str, remedy: str) -> BadInput:
     return BadInput(f"{rule}; {value}; {remedy}.", faults=[fault._asdict()])
 
 # %% ../../nbs/serving/90_query.ipynb #6cfe4886
-EARLIEST_YEAR, LATEST_YEAR = 1980, 2100  # airlines fly, and the engine counts, in these
 LATEST_AS_OF = timedelta(days=2)  # after the departure the flight is over
 
 

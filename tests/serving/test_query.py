@@ -2,6 +2,8 @@
 
 from flight_delay.serving.query import *
 
+from datetime import datetime
+
 import pytest
 from flight_delay.core.errors import BadInput
 
@@ -44,6 +46,9 @@ def wrong_fields(fields):
         (NAME | {"date": "04.07.2013"}, ["date"]),
         (NAME | {"date": "2013-02-29", "flight_number": 0}, ["date", "flight_number"]),
         (NAME | {"date": 20130704, "airline": "UA"}, ["date", "airline"]),
+        (NAME | {"date": "1979-12-31"}, ["date"]),
+        (NAME | {"date": datetime(2013, 7, 4)}, ["date"]),
+        (NAME | {"date": datetime(2013, 7, 4).date()}, []),
         ({"airline": "AA", "colour": "red"}, ["route", "departure_time", "colour"]),
     ],
 )

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 
 from .. import __version__
 from ..core.config import Settings, settings
@@ -52,7 +53,7 @@ def _add_refusals(app: FastAPI) -> None:
         seconds = (
             error.data.get("retry_after") or error.data.get("retry_after_seconds") or (1 if error.http_status == 503 else None)
         )
-        more = {name: error.data[name] for name in ("errors",) if name in error.data}
+        more = {"errors": error.data["faults"]} if error.data.get("faults") else {}
         more |= {"retry_after": seconds} if seconds else {}
         return _problem(request, error.http_status, str(error), **more)
 
@@ -65,8 +66,8 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_a_parameter(request: Request, error: RequestValidationError) -> Response:
-        faults = [f"{fault['loc'][-1]} must be right; {fault['msg']}; correct it." for fault in error.errors()]
-        return _problem(request, 400, " ".join(faults))
+        missing = [str(fault["loc"][-1]) for fault in error.errors()]  # parameters are texts, so that nothing else can be wrong
+        return _problem(request, 400, " ".join(f"{name} must be given; it is missing; add ?{name}=." for name in missing))
 
 # %% ../../nbs/serving/98_app.ipynb #4a537c77
 async def _json_body(request: Request) -> bytes:
@@ -75,7 +76,10 @@ async def _json_body(request: Request) -> bytes:
     if media != "application/json":
         shown = repr(media[:80]) if media else "none"
         raise _WrongMedia(f"the body must be JSON; content-type is {shown}; send the header `content-type: application/json`.")
-    return await request.body()
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise BadInput("a body must come whole; the client hung up before its end; send it again.") from None
 
 # %% ../../nbs/serving/98_app.ipynb #e8000013
 def _query_of(body: bytes) -> Query:
@@ -84,7 +88,7 @@ def _query_of(body: bytes) -> Query:
         return Query.model_validate_json(body)
     except ValidationError as error:
         given = error.errors(include_url=False)
-        raise BadInput(fault_sentences(given), errors=faults(given)) from None
+        raise BadInput(fault_sentences(given), faults=faults(given)) from None
 
 # %% ../../nbs/serving/98_app.ipynb #e8000014
 class _TooMany(FlightDelayError):
@@ -266,6 +270,10 @@ def _parsed(item: Any) -> Query | BadInput:
     try:
         if not isinstance(item, dict):
             raise BadInput("A question must be a JSON object; send a list of objects.")
+        if item.get("explain"):
+            raise BadInput(
+                "a question of a list must not ask for reasons, which take long; leave explain out, or POST it to /explain."
+            )
         return parse_query(item)
     except BadInput as error:
         return error
@@ -373,6 +381,7 @@ def create_app(
         lifespan=lifespan,
         middleware=middleware,
         responses=_REFUSALS,
+        redirect_slashes=False,
     )
     _add_refusals(app)
     _add_predictions(app, live, metrics)  # first, because routes are tried in their order

@@ -15,11 +15,12 @@ from secrets import token_hex
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
-from ..online.live_facts import EPOCH, planned_flight
+from ..online.live_facts import EPOCH, milliseconds, planned_flight
 from ..online.state import State, known_fate
 from .prediction import PredictionService, answers
 from .query import LATEST_AS_OF, Query, parse_query
@@ -104,14 +105,6 @@ class _Predicting:
         "The answer to one query."
         return await self._batcher.ask(query)
 
-    def answer_many(
-        self, queries: Sequence[Query | FlightDelayError]
-    ) -> list[dict[str, Any]]:  # {"error": ...} where there is none
-        "The answers to a list; what is no query goes through as its error."
-        answered = iter(self._answer_all([query for query in queries if isinstance(query, Query)]))
-        results = [next(answered) if isinstance(query, Query) else query for query in queries]
-        return [{"error": str(result)} if isinstance(result, FlightDelayError) else result for result in results]
-
     def ready(self) -> tuple[DelayModel, State, Store]:
         "Model, state and store; raises `NotReady` where one is missing."
         if self.model is None or self.state is None or self.store is None:
@@ -155,9 +148,9 @@ def query_of_row(
 # %% ../../nbs/serving/97_live.ipynb #e8000007
 def newest_instant(state: State) -> datetime:
     "Now, or the newest instant at which the state knows of a departure or a report, if that is past."
-    departed, reported = state.columns["flights"]["actual_departure"], state.columns["weather"]["known_at"]
-    newest = max((float(np.nanmax(known)) for known in (departed, reported) if len(known)), default=0.0)
-    return min(datetime.now(UTC), EPOCH + timedelta(milliseconds=newest))
+    now = milliseconds(datetime.now(UTC))
+    known = np.concatenate([state.columns["flights"]["actual_departure"], state.columns["weather"]["known_at"]])
+    return EPOCH + timedelta(milliseconds=float(known[known <= now].max(initial=0)))
 
 # %% ../../nbs/serving/97_live.ipynb #26acd0a7
 def log_prediction(
@@ -177,11 +170,27 @@ def log_prediction(
         model_version=response["model_version"],
     )
 
+# %% ../../nbs/serving/97_live.ipynb #listing1
+class _Listing(_Predicting):
+    "A service that also answers lists."
+
+    def answer_many(
+        self, queries: Sequence[Query | FlightDelayError]
+    ) -> list[dict[str, Any]]:  # {"error": ...} where there is none
+        "The answers to a list; what is no query goes through as its error."
+        asked = [query for query in queries if isinstance(query, Query)]
+        answered = iter(self._answer_all(asked))
+        results = [next(answered) if isinstance(query, Query) else query for query in queries]
+        for query, result in zip(queries, results, strict=True):
+            if isinstance(query, Query) and isinstance(result, dict):
+                log_prediction(self.ready()[2], query, result, to_json(result))
+        return [{"error": str(result)} if isinstance(result, FlightDelayError) else result for result in results]
+
 # %% ../../nbs/serving/97_live.ipynb #catchup1
 EVENTS_AT_ONCE = 50  # worked in before questions get their turn
 
 
-class _CatchingUp(_Predicting):
+class _CatchingUp(_Listing):
     "A service whose state takes up what the store knows."
 
     def __init__(self, config: Settings):
@@ -189,17 +198,22 @@ class _CatchingUp(_Predicting):
         self.sequence = 0  # of the newest event that the state has taken
         self._catching_up = asyncio.Lock()
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> list[tuple[dict[str, Any], str]]:  # events that the state could not take after all, and why
         "Work in the events that the state has not taken yet."
         _, state, store = self.ready()
+        refused = []
         async with self._catching_up:
             events = await asyncio.to_thread(lambda: list(store.events_since(self.sequence)))
             for i, event in enumerate(events, start=1):
-                with suppress(BadInput):  # it contradicts one that another process accepted at the same moment
+                try:
                     state.observe(event["content"])
+                except BadInput as error:  # it contradicts one that was accepted at the same moment
+                    refused.append((event["content"], str(error)))
+                    log.warning("event %d does not hold beside those before it: %s", event["sequence"], error)
                 self.sequence = event["sequence"]
                 if i % EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
+        return refused
 
 # %% ../../nbs/serving/97_live.ipynb #41033430
 def _fault(state: State, event: Any) -> str | None:
@@ -236,7 +250,10 @@ class _Ingesting(_CatchingUp):
             {"status": "refused", "detail": fault} if fault else {"status": "accepted" if next(fresh) else "known"}
             for fault in faults
         ]
-        await self.catch_up()
+        for content, detail in await self.catch_up():  # beside another of the list it does not hold
+            results = [
+                {"status": "refused", "detail": detail} if e == content else r for e, r in zip(events, results, strict=True)
+            ]
         await asyncio.to_thread(store.add_outcomes, _outcomes(state, accepted))
         return results
 

@@ -75,6 +75,8 @@ def test_a_real_server_answers_every_route(live_home, serve):
     assert kept["answer"] == answer.json() and kept["outcome"] is None
     batch = client.post("/predict-batch", json=[SEED, SEED | {"route": "JFK-QQQ"}, 7]).json()["predictions"]
     assert batch[0]["delay_minutes"] == answer.json()["delay_minutes"]
+    assert client.get(f"/predictions/{batch[0]['prediction_id']}").json()["answer"] == batch[0]
+    assert "reasons" in client.post("/predict-batch", json=[SEED | {"explain": True}]).json()["predictions"][0]["error"]
     assert "'QQQ'" in batch[1]["error"] and "JSON object" in batch[2]["error"]
     assert 'flight_delay_predictions_total{status="ok"}' in client.get("/metrics").text
 
@@ -95,6 +97,8 @@ def test_every_refusal_is_a_problem_with_a_sentence(live_home, serve):
         assert refusal.headers["content-type"] == "application/problem+json" and refusal.json()["status"] == 400
     both = client.post("/predict", json=SEED | {"route": "nowhere", "airline": 7}).json()["errors"]
     assert [fault["field"] for fault in both] == ["route", "airline"] and all(fault["remedy"] for fault in both)
+    many = client.post("/predict", json=SEED | {f"colour {n}": n for n in range(5_000)})
+    assert many.status_code == 400 and len(many.content) < 20_000 and "4,980 more faults" in many.json()["detail"]
     as_json = {"content-type": "application/json"}
     assert client.post("/predict").status_code == 415
     for content in (b"", b"{not json", b"\xff\xfe", b"[" * 100_000):
@@ -107,7 +111,8 @@ def test_every_refusal_is_a_problem_with_a_sentence(live_home, serve):
         assert refusal.status_code == status and refusal.json()["detail"], refusal.text
     for path in ("/flights/AA1/yesterday", "/airports/JFK/status?as_of=now", "/flights/JFK-LAX/alternatives"):
         assert client.get(path).status_code == 400, path
-    assert client.get("/airports/QQQ/status").status_code == 404
+    assert client.get("/airports/QQQ/status").status_code == client.get("/health/").status_code == 404
+    assert "date must be given" in client.get("/flights/JFK-LAX/alternatives").json()["detail"]
     assert client.post("/predict?fields=colour", json=SEED).status_code == 400
 
 

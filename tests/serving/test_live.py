@@ -3,7 +3,7 @@
 from flight_delay.serving.live import *
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flight_delay.core.errors import BadInput, NotReady
@@ -128,3 +128,26 @@ def test_without_a_model_it_is_not_ready_says_why_and_becomes_ready_once_there_i
         await live.stop()
 
     asyncio.run(story())
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_an_event_that_does_not_hold_beside_another_of_its_list_is_said_to_be_refused(live_home):
+    async def story():
+        live = LiveService(live_home)
+        await live.start()
+        flight = live.state.tables.flights.row(-1, named=True)
+        moved, hour = flight["scheduled_departure"] + timedelta(days=2), timedelta(hours=1)
+        times = {"scheduled_departure": moved, "scheduled_arrival": moved + 6 * hour}
+        of_one = {"kind": "rescheduled", "flight_id": flight["flight_id"]}
+        results = await live.ingest(
+            [
+                of_one | {"known_at": "2013-12-30T00:00Z"} | {name: at.isoformat() for name, at in times.items()},
+                of_one | {"known_at": "2013-12-30T01:00Z", "scheduled_arrival": flight["scheduled_arrival"].isoformat()},
+            ]
+        )
+        await live.stop()
+        return results
+
+    first, second = asyncio.run(story())
+    assert first["status"] == "accepted" and second["status"] == "refused" and "24 hours" in second["detail"]

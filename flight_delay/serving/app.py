@@ -358,6 +358,9 @@ def _add_airports(app: FastAPI, live: LiveService) -> None:
         return {"airport": code.upper(), "as_of": moment.isoformat()} | airport_status(state, code.upper(), moment)
 
 # %% ../../nbs/serving/98_app.ipynb #14efdf9e
+_ABOUT = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
+
+
 def create_app(
     config: Settings | None = None,  # the environment's settings if None
 ) -> FastAPI:
@@ -372,12 +375,11 @@ def create_app(
         yield
         await live.stop()
 
-    about = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
     middleware = [Middleware(_Measured, metrics=metrics), *access_middleware(config)]
     app = FastAPI(
         title="flight-delay",
         version=__version__,
-        description=about,
+        description=_ABOUT,
         lifespan=lifespan,
         middleware=middleware,
         responses=_REFUSALS,

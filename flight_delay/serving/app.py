@@ -231,6 +231,7 @@ _PREDICTS: dict[str, Any] = {
 }
 LARGEST_LIST = 10_000  # queries or events in one request
 _CHUNK = 256  # queries of a list that are answered before others get their turn
+_ABOUT = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
 
 # %% ../../nbs/serving/98_app.ipynb #answer01
 async def _answer(live: LiveService, metrics: _Metrics, query: Query, fields: str | None = None) -> bytes:  # JSON
@@ -358,9 +359,6 @@ def _add_airports(app: FastAPI, live: LiveService) -> None:
         return {"airport": code.upper(), "as_of": moment.isoformat()} | airport_status(state, code.upper(), moment)
 
 # %% ../../nbs/serving/98_app.ipynb #14efdf9e
-_ABOUT = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
-
-
 def create_app(
     config: Settings | None = None,  # the environment's settings if None
 ) -> FastAPI:

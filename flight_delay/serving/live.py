@@ -20,7 +20,8 @@ from pydantic_core import to_json
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
-from ..online.live_facts import EPOCH, milliseconds, planned_flight
+from ..online.live_facts import planned_flight
+from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from .prediction import PredictionService, answers
 from .query import LATEST_AS_OF, Query, parse_query

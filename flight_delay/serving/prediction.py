@@ -28,7 +28,8 @@ from ..models import explanation, phrases, registry
 from ..models.calibration import BANDS, band_of
 from ..models.delay_model import DelayModel, predict_rows
 from ..models.distribution import LATE_THRESHOLDS
-from ..online.live_facts import EPOCH, PlannedFlight, name_of
+from ..online.live_facts import PlannedFlight, name_of
+from ..online.prepared import EPOCH
 from ..online.rows import GROUP_FACTS, LiveQuery, basis
 from ..online.snapshot import code_digest
 from ..online.state import Fate, State, fate_of_row

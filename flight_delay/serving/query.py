@@ -18,7 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from ..core.errors import BadInput, NotFound
 from ..online.events import _shown
-from ..online.live_facts import EPOCH, KEY_NUMBER, LiveFacts, PlannedFlight, milliseconds, planned_flight
+from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight
+from ..online.prepared import EPOCH, milliseconds
 from ..sources.tables import CONDITIONS
 
 # %% ../../nbs/serving/90_query.ipynb #9bd18ff9

@@ -25,7 +25,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from flight_delay.online.live_facts import PlannedFlight, milliseconds
+from flight_delay.online.live_facts import PlannedFlight
+from flight_delay.online.prepared import milliseconds
 
 
 @pytest.mark.parametrize("delay", [-12.5, 0.0, 59.6, 1500.0])

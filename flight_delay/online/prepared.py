@@ -5,7 +5,7 @@ __all__ = ['EPOCH', 'milliseconds', 'Prepared', 'prepare']
 
 # %% ../../nbs/online/32_prepared.ipynb #prept004
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np

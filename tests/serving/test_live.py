@@ -151,3 +151,25 @@ def test_an_event_that_does_not_hold_beside_another_of_its_list_is_said_to_be_re
 
     first, second = asyncio.run(story())
     assert first["status"] == "accepted" and second["status"] == "refused" and "24 hours" in second["detail"]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_what_is_old_is_forgotten_and_an_error_of_one_renewal_does_not_end_the_next(live_home):
+    async def story():
+        live = LiveService(live_home)
+        await live.start()
+        live.store.add_decision("old", "v1", {}, at=datetime(2000, 1, 1, tzinfo=UTC))
+        before, times = live.renew, []
+
+        async def fails_once():
+            times.append(1)
+            if len(times) == 1:
+                raise OSError("the disk is away")
+            await before()
+
+        live.renew = fails_once
+        await until(lambda: len(times) > 2 and not live.store.decisions())
+        await live.stop()
+
+    asyncio.run(story())

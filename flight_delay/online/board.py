@@ -88,7 +88,7 @@ def airport_status(state: LiveFacts, airport: str, as_of: datetime) -> dict[str,
     carrier = state.texts["carrier"][0]
     asked = {"carrier": carrier, "origin": airport, "dest": other, "scheduled_departure": as_of, "distance_mi": 500.0}
     row = feature_rows(state, [live_query(state, asked, as_of)])[0].tolist()
-    known = {f.name: None if value != value else value for f, value in zip(LEDGER, row, strict=True)}
+    known = {f.name: None if value != value else round(value, 4) for f, value in zip(LEDGER, row, strict=True)}
     severity = known["weather_severity"]
     return {
         "departures": {name.removeprefix("origin_"): known[name] for name in _DEPARTURES},

@@ -73,10 +73,8 @@ class Notebook:
     @property
     def number(self) -> float | None:
         "Its place in the line; a package's face stands behind its package; None outside the line."
-        numbered = re.match(r"(\d\d)_", self.path.name)
-        if numbered:
-            return float(numbered.group(1))
-        return None
+        numbered = re.match(r"(\d\d)(\d*)_", self.path.name)
+        return float(".".join(numbered.groups())) if numbered else None
 
 # %% ../../nbs/dev/rules.ipynb #a980d013
 def directives(source: str) -> set[str]:
@@ -113,7 +111,7 @@ def _module_numbers(notebooks: Sequence[Notebook]) -> dict[str, float]:  # modul
     "The place of every exported module, faces included."
     numbers = {note.module: note.number for note in notebooks if note.module and note.number is not None}
     for package in {module.split(".")[0] for module in numbers if "." in module}:
-        numbers[package] = max(number for module, number in numbers.items() if module.startswith(f"{package}.")) + 0.5
+        numbers[package] = max(number for module, number in numbers.items() if module.startswith(f"{package}.")) + 0.05
     return numbers
 
 # %% ../../nbs/dev/rules.ipynb #11fd1c71

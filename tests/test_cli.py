@@ -65,6 +65,7 @@ def test_predict_answers_in_json(served):
     assert "champion" in listed.stdout
 
 
+@pytest.mark.slow
 def test_the_base_install_suffices_for_serving():
     "None of what only training needs is imported by the API."
     heavy = "torch xgboost shap wandb sklearn matplotlib papermill nbconvert pandas pandera"

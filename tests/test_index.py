@@ -81,6 +81,7 @@ def newcomer(tmp_path_factory):
     return say
 
 
+@pytest.mark.slow
 @pytest.mark.readme
 @pytest.mark.timeout(1200)
 def test_make_run_leaves_a_champion_reports_and_the_next_three_steps(newcomer):
@@ -98,6 +99,7 @@ def test_make_run_leaves_a_champion_reports_and_the_next_three_steps(newcomer):
     assert all(row["mae_skill"] > 0 and row["brier_skill"] > 0 for row in test.values())
 
 
+@pytest.mark.slow
 @pytest.mark.readme
 @pytest.mark.timeout(1200)
 def test_make_run_prints_and_registers_the_figures_of_the_readme(newcomer):
@@ -112,6 +114,7 @@ def test_make_run_prints_and_registers_the_figures_of_the_readme(newcomer):
         assert float(printed.group(1)) == pytest.approx(figures["two_hours"][name], abs=TOLERANCES[name] + 0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.readme
 @pytest.mark.timeout(1200)
 def test_every_command_of_the_readme_runs(newcomer, tmp_path):

@@ -196,6 +196,7 @@ def checkout(tmp_path, monkeypatch):
     return config
 
 
+@pytest.mark.slow
 def test_the_example_is_made_from_the_newest_good_run_with_the_defaults(checkout):
     folder = example(checkout)
     assert (folder / "train.html").read_text() == "<h1>report 1</h1>"

@@ -33,6 +33,7 @@ def made_up():
     return model, X[6_000:], delay[6_000:]  # flights that no part of the model has seen
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_saved_model_gives_the_same_answers(made_up, tmp_path):
     model, X, _ = made_up
@@ -235,6 +236,7 @@ def test_a_saved_model_keeps_its_trees_node_by_node(made_up, tmp_path):
     assert all(np.array_equal(kept[name], nodes) for name, nodes in model.trees.items())
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
     _, X, delay = made_up

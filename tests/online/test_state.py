@@ -413,6 +413,7 @@ def ended(storm):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("through", ["tables", "events"])
 def test_a_fate_is_known_once_it_can_be_and_not_before(storm, ended, through):

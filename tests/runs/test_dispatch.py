@@ -133,6 +133,7 @@ def test_what_follows_runs_after_success_for_the_same_slot(cheap):
     assert diary(cheap)[3:] == ["daily 2026-03-06"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deaf", [False, True])
 def test_a_run_over_its_time_limit_ends_itself_or_is_ended_and_called_so(cheap, monkeypatch, deaf):
     monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 1 if deaf else 30)
@@ -164,6 +165,7 @@ def test_an_entry_may_name_every_channel_that_there_is():
     assert set(named) == set(CHANNELS)
 
 
+@pytest.mark.slow
 def test_slots_of_an_entry_never_overlap(cheap):
     slow = daily(parameters={"day": "{date}", "seconds": 1.5})
     thread = threading.Thread(target=fire, args=[slow, [slow], SLOT, cheap])
@@ -207,6 +209,7 @@ def minutely(cron="* * * * *", **rest):
     return Entry(name="minutely", cron=cron, parameters={"day": "{slot}"}, **rest)
 
 
+@pytest.mark.slow
 def test_the_engine_makes_up_the_newest_missed_slot_once_and_nothing_on_its_first_start(cheap, monkeypatch):
     entry = minutely("0 * * * *")
     newest = last_due(entry, datetime.now(UTC))
@@ -249,6 +252,7 @@ def test_a_template_is_not_run_by_an_engine_nor_by_what_it_follows(cheap):
     assert [record.state for record in fire(off, [off], SLOT, cheap)] == ["ok"]  # by hand
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_stopped_ends_its_run_and_the_next_one_runs_the_slot_again(cheap):
     entry = Entry(name="slow", cron="0 * * * *", parameters={"day": "{slot}", "seconds": 30})
     newest = last_due(entry, datetime.now(UTC))

@@ -72,6 +72,7 @@ _MIGRATE = (
 )
 
 
+@pytest.mark.slow
 def test_workers_that_start_at_once_take_turns(store_config):
     address = store_url(store_config).render_as_string(hide_password=False)
     command = [sys.executable, "-c", _MIGRATE, address]

@@ -386,6 +386,7 @@ def address_of(config):
     return store_url(config).render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_several_processes_write_and_a_reader_misses_nothing(store_config):
     with Store(store_config) as store:
         writers = [
@@ -439,6 +440,7 @@ def end_by(number, config, flush_ms, events_every):
     return {name: float(at) for name, at in (line.split() for line in lines if line.endswith("\n"))}, ended_at
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_no_accepted_event_and_only_the_last_predictions(store_config):
     reported, killed_at = end_by(signal.SIGKILL, store_config, 200, 20)
     with Store(store_config) as store:
@@ -457,6 +459,7 @@ def test_closing_writes_all_that_waits(store_config):
         assert all(store.prediction(f"p{n}") for n in range(0, 4000, 100)) and store.prediction("p3999")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_asked_to_end_loses_nothing(store_config):
     reported, _ = end_by(signal.SIGTERM, store_config, 60_000, 1_000_000)
     with Store(store_config) as store:

@@ -491,6 +491,7 @@ near_a_change = st.builds(
 
 @hypothesis.settings(deadline=None)
 @hypothesis.given(st.lists(near_a_change, min_size=1, max_size=60))
+@pytest.mark.slow
 def test_instants_are_those_of_the_clocks_on_both_sides_of_every_change(flights):
     shown = by_clocks(flights)
     if shown.height:

@@ -451,6 +451,7 @@ from flight_delay.training.blocks import with_outcomes
 from flight_delay.training.leaks import probe
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.parametrize("horizon", ["day", "two_hours", "pushback"])
 def test_a_planted_leak_of_each_kind_is_seen_and_clean_data_pass(winter, horizon):

@@ -136,6 +136,7 @@ def plans_of(tables):  # flight_id, plan_possible
     ).with_columns(pl.col("plan_possible").fill_null(True))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("horizon", ["week", "day", "six_hours"])
 def test_hours_ahead_nothing_rests_on_the_tail(spring, horizon):

@@ -35,6 +35,7 @@ def test_the_graph_of_a_network_gives_what_torch_gives():
 from flight_delay.models.network import fit_network
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_network_is_the_same_on_any_number_of_cores():
     import torch

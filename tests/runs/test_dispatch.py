@@ -89,6 +89,7 @@ def test_a_slot_is_the_command_that_one_would_type():
     assert run_command(entry, SLOT)[1:] == words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "state", "failure", "attempts"),
     [

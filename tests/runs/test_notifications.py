@@ -80,7 +80,7 @@ def web(monkeypatch):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("FLIGHT_DELAY_SLACK_WEBHOOK_URL", f"{address}/T-SECRET/200")
     monkeypatch.setenv("FLIGHT_DELAY_WEBHOOK_URL", f"{address}/200")

@@ -172,6 +172,7 @@ ON_DAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cron", CLOCKS + ON_DAYS)
 def test_a_month_with_a_clock_change_has_exactly_crons_slots(cron):
     for month in (3, 11):

@@ -40,6 +40,7 @@ def lines_of(text, name):
     return [check_cron(" ".join(line.split()[:5])) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cron", ["30 2 * * *", "30 1 * * *", "*/20 * * * *", "59 23 * * sat,sun", "30 9 * * *"])
 @pytest.mark.parametrize(
     ("zone", "machine"),

@@ -26,6 +26,7 @@ def test_a_window_ends_and_a_new_one_begins(storage, monkeypatch):
     assert storage.get("a") == 0
 
 
+@pytest.mark.slow
 def test_two_processes_lose_no_count(tmp_path):
     code = """
 import sys, time

@@ -261,6 +261,7 @@ BAD_FLIGHTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "rule"), BAD_FLIGHTS.values(), ids=BAD_FLIGHTS)
 def test_a_bad_flight_is_set_aside_with_its_line_and_reason(tmp_path, line, rule):
     lines = [*TINY["flights.csv"][:20], line, *TINY["flights.csv"][20:]]

@@ -118,6 +118,7 @@ class Answer(_Flight, _Prediction):
     given: list[str] = Field(description="fields of the query that counted in place of what the state knows")
     basis: dict[str, Basis] = Field(description="per group of features; departure once it has left, fate once its end is known")
     features_used: list[str] = Field(description="the model's features that were known")
+    features_digest: str = Field(description="SHA-256 of the ledger's values, with which offline ones can be compared")
     model_version: str = Field(description="the version that answered, or whose service did where the flight's end is known")
     inference_time_ms: float = Field(description="milliseconds for all queries that were answered together", ge=0)
     prediction_id: str | None = Field(None, description="under which the prediction is kept, where predictions are kept")
@@ -136,6 +137,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
     "predicted_arrival": {"utc": "2013-11-16T01:35:00+00:00", "local": "2013-11-15T17:35:00-08:00"},
     "as_of": "2013-11-15T19:30:00+00:00", "lead_minutes": 0.0, "stage": "scheduled", "model_version": "v1",
     "given": ["weather_condition", "aircraft_type"], "features_used": ["avg_delay_7d", "origin_waiting", "pressure_hpa"],
+    "features_digest": "3f1c9f9bb3a4c2a8f0a3f8c9de1a3a7f2b5c64d7e8f90a1b2c3d4e5f60718293",
     "basis": {
         "route": {"state": "fresh", "newest_fact_minutes": 30.0},
         "flight": {"state": "missing", "newest_fact_minutes": None},

@@ -164,10 +164,11 @@ def log_prediction(
         response["prediction_id"],
         datetime.now(UTC),
         datetime.fromisoformat(response["as_of"]),
-        query.model_dump(mode="json", exclude_none=True),
+        query,
         body,
         flight_id=response.get("flight_id"),
         model_version=response["model_version"],
+        features_digest=response.get("features_digest"),
     )
 
 # %% ../../nbs/serving/970_live.ipynb #listing1

@@ -31,7 +31,8 @@ class Unstorable(Exception):
 def _is_of_content(error: Exception) -> bool:
     "Whether what a work raised lies in what was to be written, not in the database."
     if isinstance(error, sa.exc.DBAPIError):
-        return isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+        of_a_kind = any(words in str(error.orig) for words in ("binding parameter", "cannot adapt"))  # that no driver knows
+        return of_a_kind or isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
     return isinstance(error, sa.exc.StatementError) or not isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError)
 
 # %% ../../nbs/serving/915_database.ipynb #c43ebd16

@@ -105,6 +105,7 @@ def test_one_prediction_that_cannot_be_stored_takes_no_other_with_it(store_confi
         store.log_prediction("nan", NOON, NOON, {}, {"delay_minutes": float("nan")})
         store.log_prediction("half", NOON, NOON, {"route": "\ud800"}, {})
         store.log_prediction("list", NOON, NOON, ["EWR-IAH"], {})
+        store.log_prediction("kind", NOON, NOON, {}, {}, model_version={"no": "text"})
         deep = []
         for _ in range(100_000):
             deep = [deep]
@@ -113,7 +114,7 @@ def test_one_prediction_that_cannot_be_stored_takes_no_other_with_it(store_confi
         log_one(store, "after")
         assert store.add_events([landing(1.0)]) == [True]
         assert store.prediction("before") and store.prediction("after")
-        assert store.health().dropped == 5 and "5 predictions were dropped" in store.health().message
+        assert store.health().dropped == 6 and "6 predictions were dropped" in store.health().message
     assert "cannot be stored" in caplog.text
 
 

@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['ANCHORS', 'PAIR_NUMBER', 'KEY_OF_PAIR', 'WINDOWS', 'WINDOW_EDGES', 'STREAMS_OF', 'NEWEST', 'QUANTITIES', 'LAST_MS',
            'FINDS_FLIGHTS', 'PARTS', 'TABLES', 'LATER', 'LATEST', 'FRESH_FACTS', 'newest_look_ups', 'joined_facts',
-           'FactIndex', 'stamp_of', 'add_fact', 'later_facts', 'facts_of_part', 'facts_between']
+           'FactIndex', 'places_behind', 'stamp_of', 'add_fact', 'later_facts', 'facts_of_part', 'facts_between']
 
 # %% ../../nbs/online/31_fact_index.ipynb #1b3c9870
 from collections.abc import Iterator, Mapping, Sequence
@@ -182,12 +182,16 @@ def joined_facts(
     }
 
 # %% ../../nbs/online/31_fact_index.ipynb #65b7ec8e
+_BLOCK = 64  # stamps, of which the first stands in an array of its own
+
+
 class FactIndex:
     "The facts of every stream under every key, and those that came later. n facts, p pairs."
 
     def __init__(self, facts: Mapping[str, np.ndarray], keys: Mapping[str, int]):  # as for and from `joined_facts`
         self.codes_end, self.first_code = _code_space(keys)
         self.stamps, self.rows, self.totals, sizes = (facts[name] for name in ("stamps", "rows", "totals", "sizes"))
+        self.block_stamps = np.ascontiguousarray(self.stamps[::_BLOCK])
         starts = _starts(sizes)
         rows_at = _starts(sizes[_WITH_ROWS])
         self.row_shift = {  # pair -> from a place among stamps to one among rows
@@ -201,6 +205,19 @@ class FactIndex:
         ]
         self.newest_shift = {table: np.array([self.row_shift[i] for i in plan.pair]) for table, plan in NEWEST.items()}
         self.later, self.latest = _LaterFacts(), _LaterFacts()  # those that came later, and the newest of them
+
+# %% ../../nbs/online/31_fact_index.ipynb #74a882dd
+def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64, as `stamps`
+    "Of each stamp: how many of the tables' are not greater."
+    kept, last = index.stamps, len(index.stamps) - 1
+    if last < 0:
+        return np.zeros(stamps.shape, np.int64)
+    place = np.maximum(index.block_stamps.searchsorted(stamps, "right") - 1, 0) * _BLOCK
+    step = _BLOCK
+    while step > 1:
+        step //= 2
+        place += step * (kept[np.minimum(place + step - 1, last)] <= stamps)
+    return np.minimum(place + (kept[np.minimum(place, last)] <= stamps), last + 1)
 
 # %% ../../nbs/online/31_fact_index.ipynb #32d5df0a
 PARTS = TABLES, LATER, LATEST = 0, 1, 2
@@ -250,7 +267,9 @@ def facts_between(
     facts: Any = index if part == TABLES else later_facts(index, part)
     stamps, rows, shift = facts.stamps, facts.rows, index.row_shift[pair] if part == TABLES else 0
     first, last = stamp_of(index, pair, code, low), stamp_of(index, pair, code, high)
-    for place in range(int(stamps.searchsorted(last, "right")) - 1, -1, -1):
+    block = max(int(facts.block_stamps.searchsorted(last, "right")) - 1, 0) * _BLOCK if part == TABLES else 0
+    searched = stamps[block : block + _BLOCK] if part == TABLES else stamps
+    for place in range(block + int(searched.searchsorted(last, "right")) - 1, -1, -1):
         if (stamp := int(stamps[place])) < first:
             break
         yield stamp & LAST_MS, int(rows[place + shift])

@@ -20,8 +20,8 @@ from ..features.declarations import TAIL_KNOWN_MINUTES
 from .described import codes_of, described_flight, fleet_of_type, local_departure
 from .described import timetable_of
 from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, LATER, LATEST, NEWEST, PAIR_NUMBER, PARTS, STREAMS_OF
-from .fact_index import WINDOW_EDGES, WINDOWS, FactIndex, facts_between, facts_of_part
-from .fact_index import later_facts, newest_look_ups
+from .fact_index import TABLES, WINDOW_EDGES, WINDOWS, FactIndex, facts_between, facts_of_part
+from .fact_index import later_facts, newest_look_ups, places_behind
 from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, flight_id_of, planned_flight, row_named
 from .prepared import milliseconds
 
@@ -176,7 +176,7 @@ _SQUARED = np.flatnonzero(WINDOWS.quantity[:, 1] >= 0)
 def _window_sums(index: FactIndex, batch: _Batch) -> list[np.ndarray]:  # count, sum, sum of squares; int64 (m, windows) each
     "The totals of every window; 0 where the ledger needs none."
     stamps = _stamps(index, batch, _EDGE_PAIR, batch.moments[:, _EDGE_ANCHOR] + _EDGE_OFFSET)
-    places = index.stamps.searchsorted(stamps, "right")
+    places = places_behind(index, stamps)
     sums = [places[:, WINDOWS.high] - places[:, WINDOWS.low]]
     for which, power in ((_SUMMED, 0), (_SQUARED, 1)):
         low, high = (places[:, edge[which]] + index.window_shift[power] for edge in (WINDOWS.low, WINDOWS.high))
@@ -287,7 +287,7 @@ def _last_facts(
     if not len(stamps):
         return none, none, none > 0
     first, last = (_stamps(state.index, batch, plan.pair, moment) for moment in (high - plan.reach, high))
-    place = stamps.searchsorted(last, "right") - 1
+    place = (places_behind(state.index, last) if part == TABLES else stamps.searchsorted(last, "right")) - 1
     there = (place >= 0) & (stamps[place] >= first)
     tied = there & (place > 0) & (stamps[place - 1] == stamps[place])
     row, before = (np.where(seen, rows[np.where(seen, place - back + shift, 0)], -1) for seen, back in ((there, 0), (tied, 1)))

@@ -6,15 +6,16 @@ __all__ = ['log', 'RETRY_SECONDS', 'features_digest', 'answers', 'answer', 'Pred
 # %% ../../nbs/serving/960_prediction.ipynb #75465781
 import hashlib
 import logging
+import pickle
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,22 @@ def _prepare_state(config: Settings, kept: Path) -> None:
         if other.is_dir() and other != kept and re.fullmatch(f"{re.escape(source)}-[0-9a-f]{{16}}-[0-9a-f]{{8}}", other.name):
             shutil.rmtree(other, ignore_errors=True)
 
+# %% ../../nbs/serving/960_prediction.ipynb #d9dd888c
+_PREPARE = """import pickle, sys
+from flight_delay.serving.prediction import _prepare_state
+
+_prepare_state(*pickle.load(sys.stdin.buffer))"""
+
+
+def _prepare_elsewhere(config: Settings, kept: Path) -> None:
+    "As `_prepare_state`, in a process of its own, which unlike one of `multiprocessing` does not run the caller's script again."
+    ended = subprocess.run(
+        [sys.executable, "-c", _PREPARE], input=pickle.dumps((config, kept)), capture_output=True, check=False
+    )
+    if ended.returncode:
+        reason = (ended.stderr.decode(errors="replace").strip() or f"exit code {ended.returncode}").splitlines()[-1]
+        raise NotReady(f"The live state must be prepared from the tables; that failed ({reason}); mend that and start again.")
+
 # %% ../../nbs/serving/960_prediction.ipynb #pt0055
 def _start_state(config: Settings) -> State:
     "The live state of the newest tables that were kept."
@@ -326,8 +343,7 @@ def _start_state(config: Settings) -> State:
     with FileLock(kept.parent / f".{kept.name}.prepare.lock"):
         for attempt in ("as it is", "made anew"):
             if not kept.exists():
-                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-                    other.submit(_prepare_state, config, kept).result()
+                _prepare_elsewhere(config, kept)
             try:
                 return State.restore(kept)
             except (OSError, ValueError, KeyError, BadData) as error:

@@ -326,7 +326,7 @@ _prepare_state(*pickle.load(sys.stdin.buffer))"""
 
 
 def _prepare_elsewhere(config: Settings, kept: Path) -> None:
-    "As `_prepare_state`, in a process of its own, which unlike one of `multiprocessing` does not run the caller's script again."
+    "As `_prepare_state`, in a process that unlike one of `multiprocessing` does not run the caller's script again."
     ended = subprocess.run(
         [sys.executable, "-c", _PREPARE], input=pickle.dumps((config, kept)), capture_output=True, check=False
     )

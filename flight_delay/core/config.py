@@ -113,6 +113,10 @@ class _Limits(BaseSettings):
         None, description="where requests are counted: redis://host:6379; default: in memory, or a file that all workers share"
     )
     body_limit_mb: float = Field(8, gt=0, description="a request's body may be this large")
+    alert_hosts: _List = Field(
+        (), description="hosts that alerts may call though they are private or speak http, like hooks.lan"
+    )
+    alert_secret: SecretStr | None = Field(None, min_length=24, description="signs the messages of alerts (Standard Webhooks)")
     access_log: bool = Field(False, description="whether every request is logged, too; /metrics counts them in any case")
 
 # %% ../../nbs/core/01_config.ipynb #a821f6ff

@@ -47,7 +47,8 @@ ENDPOINTS = (  # method, path, role
     *(("GET", path, PUBLIC) for path in ("/favicon.ico", "/static/*")),
     *(("*", path, "predict") for path in ("/predict", "/predict-batch", "/explain")),
     *(("GET", path, "predict") for path in ("/flights", "/flights/*", "/airports", "/airports/*", "/predictions/*")),
-    *(("GET", path, "predict") for path in ("/model-info", "/alerts", "/alerts/*")),
+    *(("*", path, "predict") for path in ("/alerts", "/alerts/*")),
+    ("GET", "/model-info", "predict"),
     ("*", "/events", "ingest"),
     *(("*", path, "admin") for path in ("/metrics", "/models", "/models/*", "/traffic", "/traffic/*")),
 )

@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..core.errors import BadInput
-from .schema import decisions_table, events_table, outcomes_table, predictions_table
+from .schema import alerts_table, decisions_table, events_table, outcomes_table, predictions_table
 from .schema import json_text, migrate, open_engine
 
 # %% ../../nbs/serving/915_database.ipynb #7cd1eca0
@@ -184,6 +184,7 @@ AGES = (
     events_table.c.received_at,
     outcomes_table.c.received_at,
     decisions_table.c.at,
+    alerts_table.c.expires_at,
 )
 
 

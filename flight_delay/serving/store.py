@@ -410,8 +410,21 @@ def _forget(writer: _Writer, before: datetime) -> dict[str, int]:  # table -> ro
             gone[age.table.name] += rows
     return gone
 
+# %% ../../nbs/serving/920_store.ipynb #e89dcfc1
+class _Working(_Events):
+    "A store that does what other modules make of its tables."
+
+    def write(self, work: Work) -> Any:
+        "Do a work; what it wrote is on disk when this returns."
+        return _call(self._writer, work)
+
+    def rows(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+        "What a query finds."
+        with _reading(self._engine) as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
 # %% ../../nbs/serving/920_store.ipynb #fee29c22
-class Store(_Events):
+class Store(_Working):
     "What the API remembers."
 
     def add_outcomes(self, outcomes: Sequence[Mapping[str, Any]]) -> None:  # flight_id, kind, arrival_delay, known_at
@@ -425,14 +438,12 @@ class Store(_Events):
     def add_decision(self, kind: str, subject: str, content: Mapping[str, Any], at: datetime | None = None) -> str:  # its id
         "Write what was decided; on disk when this returns."
         row = {"id": uuid4().hex, "at": at or datetime.now(UTC), "kind": kind, "subject": subject, "content": content}
-        _call(self._writer, lambda connection: connection.execute(sa.insert(decisions_table), [row]))
+        self.write(lambda connection: connection.execute(sa.insert(decisions_table), [row]))
         return str(row["id"])
 
     def decisions(self, limit: int = 1000) -> list[dict[str, Any]]:
         "The newest decisions, newest first."
-        newest = sa.select(decisions_table).order_by(decisions_table.c.at.desc(), decisions_table.c.id).limit(limit)
-        with _reading(self._engine) as connection:
-            return [dict(row) for row in connection.execute(newest).mappings()]
+        return self.rows(sa.select(decisions_table).order_by(decisions_table.c.at.desc(), decisions_table.c.id).limit(limit))
 
     def forget(self, before: datetime | None = None) -> dict[str, int]:  # table -> rows that are gone
         "Remove what is older than an instant, by default than `store_keep_days`."

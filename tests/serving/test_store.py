@@ -89,7 +89,7 @@ def test_what_is_old_is_forgotten_and_no_sequence_is_used_twice(store_config, mo
         store.add_events([landing(float(minutes)) for minutes in range(3)])
         store.add_decision("promote", "v1", {}, NOON)
         newest = max(row["sequence"] for row in store.events_since())
-        gone = {"predictions": 5, "events": 0, "outcomes": 0, "decisions": 1}
+        gone = {"predictions": 5, "events": 0, "outcomes": 0, "decisions": 1, "alerts": 0}
         store.flush()
         assert store.forget() == gone
         assert store.prediction("p0") is None and store.prediction("new")

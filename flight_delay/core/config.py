@@ -192,3 +192,4 @@ def settings(**given: Any) -> Settings:  # given: values that win over the envir
 def configure_logging(level: str = "INFO") -> None:
     "One line per event on standard error: instant, level, module, text."
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.getLogger("alembic").setLevel("WARNING" if level == "INFO" else "NOTSET")  # its plugins are no news

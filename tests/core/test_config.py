@@ -79,6 +79,8 @@ def test_logging_is_one_line_per_event_on_standard_error(capsys):
         configure_logging("WARNING")
         logging.getLogger("flight_delay.x").info("not shown")
         logging.getLogger("flight_delay.x").warning("late")
+        configure_logging("INFO")
+        logging.getLogger("alembic.runtime.plugins").info("setup plugin")
         lines = capsys.readouterr().err.splitlines()
     finally:
         root.handlers[:] = handlers

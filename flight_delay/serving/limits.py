@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'Scope', 'Receive', 'Send', 'SLOTS', 'PROBES', 'RETRY_SECONDS', 'NOT_COUNTED', 'TooManyRequests', 'TooLarge',
-           'problem', 'send_problem', 'security_headers', 'SharedFileStorage', 'RateLimit', 'Guard',
+           'problem', 'errors_of', 'send_problem', 'security_headers', 'SharedFileStorage', 'RateLimit', 'Guard',
            'access_middleware']
 
 # %% ../../nbs/serving/940_limits.ipynb #6f6ed2d5
@@ -62,10 +62,20 @@ def problem(status: int, detail: str, instance: str, **more: Any) -> dict[str, A
     title = HTTPStatus(status).phrase
     return {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": instance, **more}
 
+# %% ../../nbs/serving/940_limits.ipynb #3b31507c
+def errors_of(error: FlightDelayError) -> list[dict[str, str | None]]:  # field, rule, value, remedy of each fault
+    "What is wrong with a request, fault by fault; empty where the request is not to blame."
+    if error.data.get("faults") or error.http_status in (401, 403, 429) or error.http_status >= 500:
+        return list(error.data.get("faults", ()))
+    rule, *values, remedy = str(error).rstrip(".").split("; ") if str(error).count("; ") > 1 else (str(error), "", "")
+    field = error.data.get("field")
+    return [{"field": field, "rule": rule, "value": "; ".join(values).removeprefix("got ") or None, "remedy": remedy}]
+
 # %% ../../nbs/serving/940_limits.ipynb #2b3c6f93
 async def send_problem(send: Send, error: FlightDelayError, path: str) -> None:
     "Answer with a refusal."
-    body = json.dumps(problem(error.http_status, str(error), path[:200])).encode()
+    more = {"errors": faults} if (faults := errors_of(error)) else {}
+    body = json.dumps(problem(error.http_status, str(error), path[:200], **more)).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     if error.http_status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="flight-delay"'))

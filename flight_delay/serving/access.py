@@ -416,4 +416,5 @@ def server_options(config: Settings) -> dict[str, Any]:
     tls = {"ssl_certfile": str(config.tls_certificate), "ssl_keyfile": str(config.tls_key)} if config.tls_certificate else {}
     own = {"host": config.host, "port": config.port, "workers": config.workers}
     own["timeout_graceful_shutdown"] = SHUTDOWN_SECONDS  # a client that never sends its whole body must not stop the end
-    return {**own, "proxy_headers": False, "server_header": False, "access_log": config.access_log, **tls}
+    own["http"] = "flight_delay.serving.protocol:ProblemProtocol"
+    return {**own, "proxy_headers": False, "server_header": False, "access_log": False, **tls}

@@ -5,10 +5,10 @@ __all__ = ['LARGEST_LIST', 'create_app']
 
 # %% ../../nbs/serving/980_app.ipynb #c1cc1847
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +27,7 @@ from ..online.board import airport_status, flights_of_day, known_of_flight
 from ..online.events import _shown
 from ..online.live_facts import LiveFacts
 from .answer import Answer
-from .limits import access_middleware, errors_of, problem
+from .limits import LEAVES_A_BODY, access_middleware, errors_of, problem
 from .live import LiveService, log_prediction, newest_instant, query_of_row
 from .query import EXAMPLE, Query, parse_query
 from flight_delay.serving.reading import (
@@ -41,11 +41,16 @@ from flight_delay.serving.reading import (
     picked,
     query_of,
 )
+from .tracing import Observed, Observer
 
 # %% ../../nbs/serving/980_app.ipynb #e8000011
 def _problem(request: Request, status: int, detail: str, **more: Any) -> Response:
     "A refusal as HTTP."
     headers = {"retry-after": str(more.pop("retry_after"))} if "retry_after" in more else {}
+    if status in LEAVES_A_BODY:
+        headers["connection"] = "close"
+    if trace_id := request.scope.get("state", {}).get("trace_id"):
+        more["trace_id"] = trace_id
     body = to_json(problem(status, detail, request.url.path[:200], **more))
     return Response(body, status, headers, "application/problem+json")
 
@@ -99,31 +104,11 @@ class _Metrics:
         dropped = Gauge("flight_delay_store_dropped", "predictions that never will be", registry=registry)
         dropped.set_function(lambda: live.store.health().dropped if live.store else 0)
 
-# %% ../../nbs/serving/980_app.ipynb #e8000018
-class _Measured:
-    "Counts and times every request, as ASGI."
-
-    def __init__(self, app: Any, metrics: _Metrics):
-        self._app, self._metrics = app, metrics
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        started, status = time.perf_counter(), 500
-
-        async def observed(message: Any) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, observed)
-        finally:
-            route = scope.get("route")
-            path = route.path if route else "other"
-            self._metrics.requests.labels(path, str(status)).inc()
-            self._metrics.seconds.labels(path).observe(time.perf_counter() - started)
+# %% ../../nbs/serving/980_app.ipynb #c13e4039
+def _count(metrics: _Metrics, path: str, status: int, seconds: float) -> None:
+    "Count a request."
+    metrics.requests.labels(path, str(status)).inc()
+    metrics.seconds.labels(path).observe(seconds)
 
 # %% ../../nbs/serving/980_app.ipynb #62792d70
 def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
@@ -183,12 +168,12 @@ def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None
 
     @app.post("/predict", summary="How late will this flight be?", **_PREDICTS)
     async def predict(request: Request, fields: str | None = None) -> Response:
-        body = await _answer(live, metrics, query_of(await json_body(request)), fields)
+        body = await _answer(live, metrics, query_of(await json_body(request, live.config.body_timeout_seconds)), fields)
         return Response(body, media_type="application/json")
 
     @app.post("/explain", summary="Why is the prediction what it is?", **_PREDICTS)
     async def explain(request: Request) -> Response:
-        query = query_of(await json_body(request)).model_copy(update={"explain": True})
+        query = query_of(await json_body(request, live.config.body_timeout_seconds)).model_copy(update={"explain": True})
         return Response(await _answer(live, metrics, query), media_type="application/json")
 
     @app.get("/predictions/{prediction_id}", summary="A prediction that was made, and what became of the flight")
@@ -218,7 +203,7 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
 
     @app.post("/predict-batch", summary="Many flights at once")
     async def predict_batch(request: Request, fields: str | None = None) -> Response:
-        body, parts = await json_body(request), []
+        body, parts = await json_body(request, live.config.body_timeout_seconds), []
         with live.room_for_a_list():
             items, _ = list_of(body, LARGEST_LIST)
             for start in range(0, len(items), _CHUNK):
@@ -235,7 +220,7 @@ def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
 
     @app.post("/events", summary="What happened: departures, arrivals, cancellations, reports")
     async def events(request: Request) -> Response:
-        body = await json_body(request)
+        body = await json_body(request, live.config.body_timeout_seconds)
         with live.room_for_a_list():
             items, is_list = list_of(body, LARGEST_LIST)
             results = await live.ingest(items)
@@ -317,23 +302,18 @@ def create_app(
     config = config or settings()
     live = LiveService(config)
     metrics = _Metrics(live)
+    observer = Observer(config, partial(_count, metrics))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await live.start()
         yield
         await live.stop()
+        observer.close()
 
-    middleware = [Middleware(_Measured, metrics=metrics), *access_middleware(config)]
-    app = FastAPI(
-        title="flight-delay",
-        version=__version__,
-        description=_ABOUT,
-        lifespan=lifespan,
-        middleware=middleware,
-        responses=_REFUSALS,
-        redirect_slashes=False,
-    )
+    middleware = [Middleware(Observed, observer=observer), *access_middleware(config)]
+    about: dict[str, Any] = {"title": "flight-delay", "version": __version__, "description": _ABOUT}
+    app = FastAPI(**about, lifespan=lifespan, middleware=middleware, responses=_REFUSALS, redirect_slashes=False)
     app.router.route_class = StrictRoute
     _add_refusals(app)
     _add_predictions(app, live, metrics)  # first, because routes are tried in their order

@@ -43,7 +43,7 @@ def held_roles(names: Iterable[str]) -> frozenset[str]:
 # %% ../../nbs/serving/930_access.ipynb #c01179f4
 PUBLIC = "public"  # no key is needed
 ENDPOINTS = (  # method, path, role
-    *(("*", path, PUBLIC) for path in ("/", "/health", "/ready", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")),
+    *(("*", path, PUBLIC) for path in ("/", "/health", "/ready", "/docs", "/openapi.json")),
     *(("GET", path, PUBLIC) for path in ("/favicon.ico", "/static/*")),
     *(("*", path, "predict") for path in ("/predict", "/predict-batch", "/explain")),
     *(("GET", path, "predict") for path in ("/flights", "/flights/*", "/airports", "/airports/*", "/predictions/*")),

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -27,9 +26,13 @@ from ..online.board import airport_status, flights_of_day, known_of_flight
 from ..online.events import _shown
 from ..online.live_facts import LiveFacts
 from .answer import Answer
+from .docs import add_docs
 from .limits import LEAVES_A_BODY, access_middleware, errors_of, problem
 from .live import LiveService, log_prediction, newest_instant, query_of_row
-from .query import EXAMPLE, Query, parse_query
+
+# %% ../../nbs/serving/980_app.ipynb #399b3fd1
+from .openapi import document_fully, gives, takes
+from .query import Query, parse_query
 from flight_delay.serving.reading import (
     StrictRoute,
     airport_of,
@@ -40,6 +43,18 @@ from flight_delay.serving.reading import (
     list_of,
     picked,
     query_of,
+)
+from flight_delay.serving.replies import (
+    AirportStatus,
+    Alternatives,
+    Batch,
+    Liveness,
+    KeptPrediction,
+    Legs,
+    ModelInfo,
+    PickedAnswer,
+    Readiness,
+    Told,
 )
 from .tracing import Observed, Observer
 
@@ -110,22 +125,25 @@ def _count(metrics: _Metrics, path: str, status: int, seconds: float) -> None:
     metrics.requests.labels(path, str(status)).inc()
     metrics.seconds.labels(path).observe(seconds)
 
+# %% ../../nbs/serving/980_app.ipynb #97971426
+_TEXT: dict[str, Any] = {"description": "Prometheus's text form", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
 # %% ../../nbs/serving/980_app.ipynb #62792d70
 def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes about the service."
 
-    @app.get("/health", summary="Is the process alive?")
+    @app.get("/health", summary="Is the process alive?", **gives(Liveness))
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
-    @app.get("/ready", summary="Can it answer?")
+    @app.get("/ready", summary="Can it answer?", **gives(Readiness))
     async def ready() -> dict[str, Any]:
         model, state, store = live.ready()
         about = {"status": "ready", "model_version": model.version, "flights_known": len(state.plan["flight_number"])}
         warning = live.service.served.warning
         return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
 
-    @app.get("/model-info", summary="Which model answers, and how good is it?")
+    @app.get("/model-info", summary="Which model answers, and how good is it?", **gives(ModelInfo))
     async def model_info() -> dict[str, Any]:
         model, _, _ = live.ready()
         made = ("created_at", "source", "source_digest", "ledger_digest", "commit")
@@ -133,20 +151,11 @@ def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> N
         about = {"model_version": model.version, "alias": live.config.alias, "features": model.features}
         return about | {name: model.card.get(name) for name in shown}
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    @app.get("/metrics", summary="Figures for Prometheus", responses={200: _TEXT}, response_class=Response)
     async def figures() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 # %% ../../nbs/serving/980_app.ipynb #9891c834
-_PROBLEM = {"content": {"application/problem+json": {"example": problem(400, "rule; value; remedy.", "/predict")}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": HTTPStatus(status).phrase, **_PROBLEM} for status in (400, 401, 403, 404, 413, 415, 429, 503)
-}
-_JSON = {"application/json": {"schema": Query.model_json_schema(), "example": EXAMPLE}}
-_PREDICTS: dict[str, Any] = {
-    "openapi_extra": {"requestBody": {"required": True, "content": _JSON}},
-    "responses": {200: {"model": Answer}},
-}
 LARGEST_LIST = 10_000  # queries or events in one request
 _CHUNK = 256  # queries of a list that are answered before others get their turn
 _ABOUT = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
@@ -166,17 +175,21 @@ async def _answer(live: LiveService, metrics: _Metrics, query: Query, fields: st
 def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes that predict."
 
-    @app.post("/predict", summary="How late will this flight be?", **_PREDICTS)
+    @app.post("/predict", summary="How late will this flight be?", **takes("Query"), **gives(Answer | PickedAnswer))
     async def predict(request: Request, fields: str | None = None) -> Response:
         body = await _answer(live, metrics, query_of(await json_body(request, live.config.body_timeout_seconds)), fields)
         return Response(body, media_type="application/json")
 
-    @app.post("/explain", summary="Why is the prediction what it is?", **_PREDICTS)
+    @app.post("/explain", summary="Why is the prediction what it is?", **takes("Query"), **gives(Answer))
     async def explain(request: Request) -> Response:
         query = query_of(await json_body(request, live.config.body_timeout_seconds)).model_copy(update={"explain": True})
         return Response(await _answer(live, metrics, query), media_type="application/json")
 
-    @app.get("/predictions/{prediction_id}", summary="A prediction that was made, and what became of the flight")
+    @app.get(
+        "/predictions/{prediction_id}",
+        summary="A prediction that was made, and what became of the flight",
+        **gives(KeptPrediction),
+    )
     async def prediction(prediction_id: str) -> Response:
         found = await asyncio.to_thread(live.ready()[2].prediction, prediction_id)
         if found is None:
@@ -201,7 +214,7 @@ def _parsed(item: Any) -> Query | BadInput:
 def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes that take lists."
 
-    @app.post("/predict-batch", summary="Many flights at once")
+    @app.post("/predict-batch", summary="Many flights at once", **takes("Query", many=True), **gives(Batch))
     async def predict_batch(request: Request, fields: str | None = None) -> Response:
         body, parts = await json_body(request, live.config.body_timeout_seconds), []
         with live.room_for_a_list():
@@ -218,7 +231,12 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
 def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "The route that takes events."
 
-    @app.post("/events", summary="What happened: departures, arrivals, cancellations, reports")
+    @app.post(
+        "/events",
+        summary="What happened: departures, arrivals, cancellations, reports",
+        **takes("Event", many=True),
+        **gives(Told),
+    )
     async def events(request: Request) -> Response:
         body = await json_body(request, live.config.body_timeout_seconds)
         with live.room_for_a_list():
@@ -255,7 +273,11 @@ def _known_route(state: LiveFacts, origin: str, dest: str) -> tuple[str, str]:  
 def _add_flights(app: FastAPI, live: LiveService) -> None:
     "The route that looks at a route of the timetable."
 
-    @app.get("/flights/{origin}-{dest}/alternatives", summary="The flights of a route on a day, with their risk")
+    @app.get(
+        "/flights/{origin}-{dest}/alternatives",
+        summary="The flights of a route on a day, with their risk",
+        **gives(Alternatives),
+    )
     async def alternatives(origin: str, dest: str, date: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
         ends, day = _known_route(state, origin, dest), day_of(date)
@@ -268,7 +290,7 @@ def _add_flights(app: FastAPI, live: LiveService) -> None:
 def _add_numbers(app: FastAPI, live: LiveService) -> None:
     "The route that looks at a flight by its number."
 
-    @app.get("/flights/{ident}/{date}", summary="One flight by its number: plan, what is known, prediction")
+    @app.get("/flights/{ident}/{date}", summary="One flight by its number: plan, what is known, prediction", **gives(Legs))
     async def flight(ident: str, date: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
         name, day = ident.upper(), day_of(date)
@@ -288,11 +310,18 @@ def _add_numbers(app: FastAPI, live: LiveService) -> None:
 def _add_airports(app: FastAPI, live: LiveService) -> None:
     "The route that looks at an airport."
 
-    @app.get("/airports/{code}/status", summary="What is known of an airport now")
+    @app.get("/airports/{code}/status", summary="What is known of an airport now", **gives(AirportStatus))
     async def status(code: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
         airport, moment = airport_of(code, state.zone_of, "code"), instant_of(as_of, newest_instant(state))
         return {"airport": airport, "as_of": moment.isoformat()} | airport_status(state, airport, moment)
+
+# %% ../../nbs/serving/980_app.ipynb #c90946f4
+_NO_PAGES: dict[str, Any] = {
+    "docs_url": None,
+    "redoc_url": None,
+    "redirect_slashes": False,
+}  # `add_docs` serves a page of its own
 
 # %% ../../nbs/serving/980_app.ipynb #14efdf9e
 def create_app(
@@ -313,8 +342,10 @@ def create_app(
 
     middleware = [Middleware(Observed, observer=observer), *access_middleware(config)]
     about: dict[str, Any] = {"title": "flight-delay", "version": __version__, "description": _ABOUT}
-    app = FastAPI(**about, lifespan=lifespan, middleware=middleware, responses=_REFUSALS, redirect_slashes=False)
+    app = FastAPI(**about, lifespan=lifespan, middleware=middleware, **_NO_PAGES)
     app.router.route_class = StrictRoute
+    document_fully(app, config)
+    add_docs(app)
     _add_refusals(app)
     _add_predictions(app, live, metrics)  # first, because routes are tried in their order
     for add in (_add_service_routes, _add_batches, _add_events):

@@ -101,27 +101,22 @@ async def send_problem(send: Send, error: FlightDelayError, path: str, trace_id:
 _STRICT = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_CDN = "https://cdn.jsdelivr.net"
-_DOCS = (
-    f"default-src 'self'; script-src 'self' 'unsafe-inline' {_CDN}; style-src 'self' 'unsafe-inline' {_CDN}; worker-src blob:; "
-    "img-src 'self' data: https://fastapi.tiangolo.com; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
-@lru_cache(4)
-def _header_pairs(docs: bool, tls: bool) -> tuple[tuple[bytes, bytes], ...]:
+@lru_cache(2)
+def _header_pairs(tls: bool) -> tuple[tuple[bytes, bytes], ...]:
     pairs = {
         "x-content-type-options": "nosniff",
         "x-frame-options": "DENY",
         "referrer-policy": "no-referrer",
-        "content-security-policy": _DOCS if docs else _STRICT,
+        "content-security-policy": _STRICT,
     } | ({"strict-transport-security": "max-age=31536000"} if tls else {})
     return tuple((name.encode(), value.encode()) for name, value in pairs.items())
 
 # %% ../../nbs/serving/940_limits.ipynb #c53f7dfd
-def security_headers(path: str, scheme: str) -> Iterable[tuple[bytes, bytes]]:
+def security_headers(scheme: str) -> Iterable[tuple[bytes, bytes]]:
     "The headers that every answer carries."
-    return _header_pairs(path in ("/docs", "/redoc"), scheme == "https")
+    return _header_pairs(scheme == "https")
 
 # %% ../../nbs/serving/940_limits.ipynb #8fc44f8e
 SLOTS, PROBES = 65_536, 8
@@ -412,7 +407,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await _not_http(self._app, scope, receive, send)
-        answer = _Answer(send, security_headers(scope["path"], scope["scheme"]))
+        answer = _Answer(send, security_headers(scope["scheme"]))
         try:
             key, authorization, length = _read_headers(scope["headers"])
             if self._gate:

@@ -20,7 +20,7 @@ def _refusal(status: int, detail: str, scheme: str) -> bytes:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    headers = b"".join(name + b": " + value + b"\r\n" for name, value in [*own, *security_headers("/", scheme)])
+    headers = b"".join(name + b": " + value + b"\r\n" for name, value in [*own, *security_headers(scheme)])
     return STATUS_LINE[status] + headers + b"\r\n" + body
 
 # %% ../../nbs/serving/945_protocol.ipynb #128804d3

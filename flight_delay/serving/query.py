@@ -278,7 +278,7 @@ _ICAO_ZONES = {f"America/{place}" for place in ("New_York", "Detroit", "Chicago"
 
 def iata_code(code: str, zone_of: Mapping[str, str]) -> str:
     "The IATA code of an airport that is named by it or by its ICAO code, in any case; else the code as it is."
-    upper = code.strip().upper()
+    upper = code.upper()
     return upper[1:] if len(upper) == 4 and upper[0] == "K" and zone_of.get(upper[1:]) in _ICAO_ZONES else upper
 
 # %% ../../nbs/serving/900_query.ipynb #f0a2ae57

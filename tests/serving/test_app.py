@@ -83,6 +83,44 @@ def test_a_real_server_answers_every_route(live_home, serve):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_every_answer_fits_what_the_document_says_of_it(live_home, serve):
+    from jsonschema import Draft202012Validator
+
+    client = serve(live_home)
+    document = client.get("/openapi.json").json()
+    kept = client.post("/predict", json=SEED).json()["prediction_id"]
+    batch, day = [SEED, SEED | {"route": "JFK-QQQ"}, 7], "2013-12-30"
+    for method, path, template, body, status in [
+        ("GET", "/health", None, None, 200),
+        ("GET", "/ready", None, None, 200),
+        ("GET", "/model-info", None, None, 200),
+        ("GET", "/model-info?colour=red", "/model-info", None, 400),
+        ("POST", "/predict", None, SEED, 200),
+        ("POST", "/predict", None, SEED | {"route": 7}, 400),
+        ("POST", "/predict?fields=delay_minutes,p_15", "/predict", SEED, 200),
+        ("POST", "/explain", None, SEED, 200),
+        ("POST", "/predict-batch", None, batch, 200),
+        ("POST", "/predict-batch?fields=p_15", "/predict-batch", batch, 200),
+        ("POST", "/predict-batch", None, [0] * 10_001, 413),
+        ("POST", "/events", None, [{"kind": "departed"}], 200),
+        ("POST", "/events", None, {"kind": "landed"}, 400),
+        ("GET", f"/predictions/{kept}", "/predictions/{prediction_id}", None, 200),
+        ("GET", f"/flights/JFK-LAX/alternatives?date={day}", "/flights/{origin}-{dest}/alternatives", None, 200),
+        ("GET", f"/flights/AA1/{day}", "/flights/{ident}/{date}", None, 200),
+        ("GET", f"/flights/ZZ1/{day}", "/flights/{ident}/{date}", None, 404),
+        ("GET", "/airports/JFK/status", "/airports/{code}/status", None, 200),
+    ]:
+        answer = client.request(method, path, json=body) if body is not None else client.request(method, path)
+        responses = document["paths"][template or path][method.lower()]["responses"]
+        assert answer.status_code == status and "422" not in responses, (path, answer.text)
+        said = responses[str(status)]["content"][answer.headers["content-type"].partition(";")[0]]
+        schema = said["schema"] | {"components": document["components"]}
+        faults = [fault.message for fault in Draft202012Validator(schema).iter_errors(answer.json())]
+        assert not faults, (path, faults[:3])
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_every_refusal_is_a_problem_with_a_sentence(live_home, serve):
     client = serve(live_home)
     for body, sentence in [

@@ -218,9 +218,11 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     async def predict_batch(request: Request, fields: str | None = None) -> Response:
         body, parts = await json_body(request, live.config.body_timeout_seconds), []
         with live.room_for_a_list():
-            items, _ = list_of(body, LARGEST_LIST)
+            items, is_list = list_of(body, LARGEST_LIST)
             for start in range(0, len(items), _CHUNK):
                 results = live.answer_many([_parsed(item) for item in items[start : start + _CHUNK]])
+                if not is_list and "error" in results[0]:
+                    raise BadInput(results[0]["error"], faults=results[0]["errors"])
                 for result in results:
                     metrics.predictions.labels(result.get("status", "refused")).inc()
                 parts += [to_json(picked(result, fields) if "error" not in result else result) for result in results]

@@ -434,9 +434,13 @@ def access_middleware(config: Settings) -> list[Middleware]:
     "Everything that stands before the app, outermost first."
     stack = [Middleware(Guard, config=config, rate_limit=RateLimit(config))]
     if config.cors_origins:
-        headers = ["Authorization", "Content-Type", "X-API-Key"]
+        headers = ["Authorization", "Content-Type", "X-API-Key", "traceparent"]
         methods, origins = ["GET", "POST", "PUT", "DELETE"], list(config.cors_origins)
-        cors: dict[str, Any] = {"allow_methods": methods, "allow_headers": headers, "expose_headers": ["Retry-After"]}
+        cors: dict[str, Any] = {
+            "allow_methods": methods,
+            "allow_headers": headers,
+            "expose_headers": ["Retry-After", "traceparent"],
+        }
         stack.insert(0, Middleware(CORSMiddleware, allow_origins=origins, **cors))
     if config.trusted_proxies:
         stack.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(config.trusted_proxies)))

@@ -376,7 +376,9 @@ def _chosen_leg(state: LiveFacts, query: Query, legs: list[PlannedFlight]) -> Pl
     listed = ", ".join(f"{route} at {clock:%H:%M}" for route, clock in zip(near, clocks, strict=True))
     flies = f"{query.flight} flies {listed} on {query.date}"
     if not chosen:
-        message = f"route must be one that the flight flies on its day; got {query.route!r}; {flies}, so name one of these."
+        message = (
+            f"route must be one that the flight flies on its day; got {_shown(query.route)}; {flies}, so name one of these."
+        )
         raise NotFound(message, field="route", near=near)
     remedy = "describe it by route, airline and departure_time" if ends else "say route too"
     raise _refusal("route" if not ends else "flight", "flight and date must mean one flight", flies, remedy)

@@ -37,6 +37,7 @@ from flight_delay.serving.reading import (
     StrictRoute,
     airport_of,
     check_repeated,
+    checked_fields,
     day_of,
     instant_of,
     json_body,
@@ -177,6 +178,7 @@ def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None
 
     @app.post("/predict", summary="How late will this flight be?", **takes("Query"), **gives(Answer | PickedAnswer))
     async def predict(request: Request, fields: str | None = None) -> Response:
+        checked_fields(fields, Answer.model_fields)
         body = await _answer(live, metrics, query_of(await json_body(request, live.config.body_timeout_seconds)), fields)
         return Response(body, media_type="application/json")
 
@@ -216,6 +218,7 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
 
     @app.post("/predict-batch", summary="Many flights at once", **takes("Query", many=True), **gives(Batch))
     async def predict_batch(request: Request, fields: str | None = None) -> Response:
+        checked_fields(fields, Answer.model_fields)
         body, parts = await json_body(request, live.config.body_timeout_seconds), []
         with live.room_for_a_list():
             items, is_list = list_of(body, LARGEST_LIST)

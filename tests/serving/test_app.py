@@ -102,6 +102,7 @@ def test_every_answer_fits_what_the_document_says_of_it(live_home, serve):
         ("POST", "/predict-batch", None, batch, 200),
         ("POST", "/predict-batch?fields=p_15", "/predict-batch", batch, 200),
         ("POST", "/predict-batch", None, [0] * 10_001, 413),
+        ("POST", "/predict-batch?fields=colour", "/predict-batch", [7], 400),
         ("POST", "/predict-batch", None, SEED | {"explain": {}}, 400),
         ("POST", "/events", None, [{"kind": "departed"}], 200),
         ("POST", "/events", None, {"kind": "landed"}, 400),

@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=["="], interpolation=None)
 config.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
 project = config["DEFAULT"]
-extras = {group: project[f"{group}_requirements"].split() for group in ("train", "postgres", "redis", "lab", "dev")}
+extras = {group: project[f"{group}_requirements"].split() for group in ("train", "postgres", "redis", "otlp", "lab", "dev")}
 
 setup(
     name=project["lib_name"],
@@ -22,6 +22,7 @@ setup(
     license="Apache-2.0",
     python_requires=f">={project['min_python']}",
     packages=find_packages(include=["flight_delay", "flight_delay.*"]),
+    package_data={"flight_delay.serving": ["swagger/*"]},
     install_requires=project["requirements"].split(),
     extras_require=extras,
     entry_points={"console_scripts": project["console_scripts"].split(), "nbdev": ["flight_delay=flight_delay._modidx:d"]},

@@ -51,7 +51,7 @@ def _log_as_configured() -> None:
     "Log in the way and at the level that the settings name."
     from flight_delay.core import config
 
-    config.configure_logging(_settings().log_level)
+    config.configure_logging((given := _settings()).log_level, given.log_format)
 
 # %% ../nbs/99_cli.ipynb #9a5e14b9
 def _show(

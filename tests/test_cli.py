@@ -146,7 +146,7 @@ def typed(home, figure_project, monkeypatch, capsys):
         return ended.value.code, *capsys.readouterr()
 
     monkeypatch.chdir(figure_project)
-    monkeypatch.setattr("flight_delay.core.config.configure_logging", lambda level: None)
+    monkeypatch.setattr("flight_delay.core.config.configure_logging", lambda *_: None)
     monkeypatch.setattr("flight_delay.cli._stop_event", threading.Event)
     return command_line
 

@@ -43,7 +43,7 @@ def held_roles(names: Iterable[str]) -> frozenset[str]:
 # %% ../../nbs/serving/930_access.ipynb #c01179f4
 PUBLIC = "public"  # no key is needed
 ENDPOINTS = (  # method, path, role
-    *(("*", path, PUBLIC) for path in ("/", "/health", "/ready", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")),
+    *(("*", path, PUBLIC) for path in ("/", "/health", "/ready", "/docs", "/openapi.json")),
     *(("GET", path, PUBLIC) for path in ("/favicon.ico", "/static/*")),
     *(("*", path, "predict") for path in ("/predict", "/predict-batch", "/explain")),
     *(("GET", path, "predict") for path in ("/flights", "/flights/*", "/airports", "/airports/*", "/predictions/*")),
@@ -417,4 +417,5 @@ def server_options(config: Settings) -> dict[str, Any]:
     tls = {"ssl_certfile": str(config.tls_certificate), "ssl_keyfile": str(config.tls_key)} if config.tls_certificate else {}
     own = {"host": config.host, "port": config.port, "workers": config.workers}
     own["timeout_graceful_shutdown"] = SHUTDOWN_SECONDS  # a client that never sends its whole body must not stop the end
-    return {**own, "proxy_headers": False, "server_header": False, "access_log": config.access_log, **tls}
+    own["http"] = "flight_delay.serving.protocol:ProblemProtocol"
+    return {**own, "proxy_headers": False, "server_header": False, "access_log": False, **tls}

@@ -5,42 +5,68 @@ __all__ = ['LARGEST_LIST', 'create_app']
 
 # %% ../../nbs/serving/980_app.ipynb #c1cc1847
 import asyncio
-import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
-from http import HTTPStatus
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
 
+# %% ../../nbs/serving/980_app.ipynb #c646b032
 from .. import __version__
 from ..core.config import Settings, settings
 from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.board import airport_status, flights_of_day, known_of_flight
+from ..online.events import _shown
+from ..online.live_facts import LiveFacts
 from .answer import Answer
-from .limits import access_middleware, problem
+from .docs import add_docs
+from .limits import LEAVES_A_BODY, access_middleware, errors_of, problem
 from .live import LiveService, log_prediction, newest_instant, query_of_row
-from .query import EXAMPLE, Query, fault_sentences, faults, parse_query
 
-# %% ../../nbs/serving/980_app.ipynb #e8000010
-class _WrongMedia(FlightDelayError):
-    "The body is not JSON by its own account."
-
-    http_status = 415
+# %% ../../nbs/serving/980_app.ipynb #399b3fd1
+from .openapi import document_fully, gives, takes
+from .query import Query, parse_query
+from flight_delay.serving.reading import (
+    StrictRoute,
+    airport_of,
+    check_repeated,
+    checked_fields,
+    day_of,
+    instant_of,
+    json_body,
+    list_of,
+    picked,
+    query_of,
+)
+from flight_delay.serving.replies import (
+    AirportStatus,
+    Alternatives,
+    Batch,
+    Liveness,
+    KeptPrediction,
+    Legs,
+    ModelInfo,
+    PickedAnswer,
+    Readiness,
+    Told,
+)
+from .tracing import Observed, Observer
 
 # %% ../../nbs/serving/980_app.ipynb #e8000011
 def _problem(request: Request, status: int, detail: str, **more: Any) -> Response:
     "A refusal as HTTP."
     headers = {"retry-after": str(more.pop("retry_after"))} if "retry_after" in more else {}
+    if status in LEAVES_A_BODY:
+        headers["connection"] = "close"
+    if trace_id := request.scope.get("state", {}).get("trace_id"):
+        more["trace_id"] = trace_id
     body = to_json(problem(status, detail, request.url.path[:200], **more))
     return Response(body, status, headers, "application/problem+json")
 
@@ -53,7 +79,8 @@ def _add_refusals(app: FastAPI) -> None:
         seconds = (
             error.data.get("retry_after") or error.data.get("retry_after_seconds") or (1 if error.http_status == 503 else None)
         )
-        more = {"errors": error.data["faults"]} if error.data.get("faults") else {}
+        more: dict[str, Any] = {"errors": found} if (found := errors_of(error)) else {}
+        more |= {"near": error.data["near"]} if error.data.get("near") else {}
         more |= {"retry_after": seconds} if seconds else {}
         return _problem(request, error.http_status, str(error), **more)
 
@@ -67,82 +94,9 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def of_a_parameter(request: Request, error: RequestValidationError) -> Response:
         missing = [str(fault["loc"][-1]) for fault in error.errors()]  # parameters are texts, so that nothing else can be wrong
-        return _problem(request, 400, " ".join(f"{name} must be given; it is missing; add ?{name}=." for name in missing))
-
-# %% ../../nbs/serving/980_app.ipynb #4a537c77
-async def _json_body(request: Request) -> bytes:
-    "The body of a request that says it is JSON."
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        shown = repr(media[:80]) if media else "none"
-        raise _WrongMedia(f"the body must be JSON; content-type is {shown}; send the header `content-type: application/json`.")
-    try:
-        return await request.body()
-    except ClientDisconnect:
-        raise BadInput("a body must come whole; the client hung up before its end; send it again.") from None
-
-# %% ../../nbs/serving/980_app.ipynb #e8000013
-def _query_of(body: bytes) -> Query:
-    "The query in a body."
-    try:
-        return Query.model_validate_json(body)
-    except ValidationError as error:
-        given = error.errors(include_url=False)
-        raise BadInput(fault_sentences(given), faults=faults(given)) from None
-
-# %% ../../nbs/serving/980_app.ipynb #e8000014
-class _TooMany(FlightDelayError):
-    "A list that is longer than one request may be."
-
-    http_status = 413
-
-# %% ../../nbs/serving/980_app.ipynb #e8000015
-def _list_of(body: bytes, most: int) -> tuple[list[Any], bool]:  # the items; whether it was a list
-    "The items in a body that is a list, or one item."
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadInput("The body must be JSON in UTF-8; it cannot be read as such; let a JSON library write it.") from None
-    items = content if isinstance(content, list) else [content]
-    if len(items) > most:
-        raise _TooMany(f"a list may hold {most:,} items; this one holds {len(items):,}; send it in parts.")
-    return items, isinstance(content, list)
-
-# %% ../../nbs/serving/980_app.ipynb #d95aa20d
-def _picked(response: dict[str, Any], fields: str | None) -> dict[str, Any]:
-    "The fields of an answer that are asked for."
-    if fields is None:
-        return response
-    names = [name.strip() for name in fields.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in response]:
-        raise BadInput(f"fields must be fields of the answer; got {unknown[0][:80]!r}; take some of {', '.join(response)}.")
-    return {name: response[name] for name in names}
-
-# %% ../../nbs/serving/980_app.ipynb #e8000016
-def _instant(text: str | None, otherwise: datetime) -> datetime:
-    "An instant of a query string, in UTC unless it has an offset."
-    if text is None:
-        return otherwise
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or not 1980 <= moment.year < 2100:
-        raise BadInput(
-            f"as_of must be an instant from 1980 to 2099 in ISO 8601; got {text[:80]!r}; write it like 2013-07-04T12:00Z."
-        )
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-# %% ../../nbs/serving/980_app.ipynb #e8000017
-def _day(text: str) -> date:
-    "A day of a path or a query string."
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or not 1980 <= day.year < 2100:
-        raise BadInput(f"date must be a day from 1980 to 2099; got {text[:80]!r}; write it like 2013-07-04.")
-    return day
+        found = [{"field": n, "rule": f"{n} must be given", "value": None, "remedy": f"add ?{n}="} for n in missing]
+        sentences = (f"{fault['rule']}; it is missing; {fault['remedy']}." for fault in found)
+        return _problem(request, 400, " ".join(sentences), errors=found)
 
 # %% ../../nbs/serving/980_app.ipynb #bdec2118
 class _Metrics:
@@ -166,48 +120,31 @@ class _Metrics:
         dropped = Gauge("flight_delay_store_dropped", "predictions that never will be", registry=registry)
         dropped.set_function(lambda: live.store.health().dropped if live.store else 0)
 
-# %% ../../nbs/serving/980_app.ipynb #e8000018
-class _Measured:
-    "Counts and times every request, as ASGI."
+# %% ../../nbs/serving/980_app.ipynb #c13e4039
+def _count(metrics: _Metrics, path: str, status: int, seconds: float) -> None:
+    "Count a request."
+    metrics.requests.labels(path, str(status)).inc()
+    metrics.seconds.labels(path).observe(seconds)
 
-    def __init__(self, app: Any, metrics: _Metrics):
-        self._app, self._metrics = app, metrics
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        started, status = time.perf_counter(), 500
-
-        async def observed(message: Any) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, observed)
-        finally:
-            route = scope.get("route")
-            path = route.path if route else "other"
-            self._metrics.requests.labels(path, str(status)).inc()
-            self._metrics.seconds.labels(path).observe(time.perf_counter() - started)
+# %% ../../nbs/serving/980_app.ipynb #97971426
+_TEXT: dict[str, Any] = {"description": "Prometheus's text form", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 # %% ../../nbs/serving/980_app.ipynb #62792d70
 def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes about the service."
 
-    @app.get("/health", summary="Is the process alive?")
+    @app.get("/health", summary="Is the process alive?", **gives(Liveness))
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
-    @app.get("/ready", summary="Can it answer?")
+    @app.get("/ready", summary="Can it answer?", **gives(Readiness))
     async def ready() -> dict[str, Any]:
         model, state, store = live.ready()
         about = {"status": "ready", "model_version": model.version, "flights_known": len(state.plan["flight_number"])}
         warning = live.service.served.warning
         return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
 
-    @app.get("/model-info", summary="Which model answers, and how good is it?")
+    @app.get("/model-info", summary="Which model answers, and how good is it?", **gives(ModelInfo))
     async def model_info() -> dict[str, Any]:
         model, _, _ = live.ready()
         made = ("created_at", "source", "source_digest", "ledger_digest", "commit")
@@ -215,20 +152,11 @@ def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> N
         about = {"model_version": model.version, "alias": live.config.alias, "features": model.features}
         return about | {name: model.card.get(name) for name in shown}
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    @app.get("/metrics", summary="Figures for Prometheus", responses={200: _TEXT}, response_class=Response)
     async def figures() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 # %% ../../nbs/serving/980_app.ipynb #9891c834
-_PROBLEM = {"content": {"application/problem+json": {"example": problem(400, "rule; value; remedy.", "/predict")}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": HTTPStatus(status).phrase, **_PROBLEM} for status in (400, 401, 403, 404, 413, 415, 429, 503)
-}
-_JSON = {"application/json": {"schema": Query.model_json_schema(), "example": EXAMPLE}}
-_PREDICTS: dict[str, Any] = {
-    "openapi_extra": {"requestBody": {"required": True, "content": _JSON}},
-    "responses": {200: {"model": Answer}},
-}
 LARGEST_LIST = 10_000  # queries or events in one request
 _CHUNK = 256  # queries of a list that are answered before others get their turn
 _ABOUT = "How late will this flight be? Times are local at the origin unless they have an offset; minutes are of arrival."
@@ -242,27 +170,32 @@ async def _answer(live: LiveService, metrics: _Metrics, query: Query, fields: st
     metrics.predictions.labels(response["status"]).inc()
     if written is not None:
         await asyncio.wrap_future(written)
-    return body if fields is None else to_json(_picked(response, fields))
+    return body if fields is None else to_json(picked(response, fields))
 
 # %% ../../nbs/serving/980_app.ipynb #4d4d3370
 def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes that predict."
 
-    @app.post("/predict", summary="How late will this flight be?", **_PREDICTS)
+    @app.post("/predict", summary="How late will this flight be?", **takes("Query"), **gives(Answer | PickedAnswer))
     async def predict(request: Request, fields: str | None = None) -> Response:
-        body = await _answer(live, metrics, _query_of(await _json_body(request)), fields)
+        checked_fields(fields, Answer.model_fields)
+        body = await _answer(live, metrics, query_of(await json_body(request, live.config.body_timeout_seconds)), fields)
         return Response(body, media_type="application/json")
 
-    @app.post("/explain", summary="Why is the prediction what it is?", **_PREDICTS)
+    @app.post("/explain", summary="Why is the prediction what it is?", **takes("Query"), **gives(Answer))
     async def explain(request: Request) -> Response:
-        query = _query_of(await _json_body(request)).model_copy(update={"explain": True})
+        query = query_of(await json_body(request, live.config.body_timeout_seconds)).model_copy(update={"explain": True})
         return Response(await _answer(live, metrics, query), media_type="application/json")
 
-    @app.get("/predictions/{prediction_id}", summary="A prediction that was made, and what became of the flight")
+    @app.get(
+        "/predictions/{prediction_id}",
+        summary="A prediction that was made, and what became of the flight",
+        **gives(KeptPrediction),
+    )
     async def prediction(prediction_id: str) -> Response:
         found = await asyncio.to_thread(live.ready()[2].prediction, prediction_id)
         if found is None:
-            raise NotFound(f"a prediction must have been made here; {prediction_id[:80]!r} was not; take the id of an answer.")
+            raise NotFound(f"a prediction must have been made here; {_shown(prediction_id)} was not; take the id of an answer.")
         return Response(to_json(found), media_type="application/json")
 
 # %% ../../nbs/serving/980_app.ipynb #e8000019
@@ -270,11 +203,11 @@ def _parsed(item: Any) -> Query | BadInput:
     "A query of a list, or why it is none."
     try:
         if not isinstance(item, dict):
-            raise BadInput("A question must be a JSON object; send a list of objects.")
+            raise BadInput(f"a question must be a JSON object; got {_shown(item)}; send a list of objects.")
         if item.get("explain"):
-            raise BadInput(
-                "a question of a list must not ask for reasons, which take long; leave explain out, or POST it to /explain."
-            )
+            rule = "a question of a list must not ask for reasons, which take long"
+            raise BadInput(f"{rule}; explain is true; leave it out, or POST it to /explain.", field="explain")
+        check_repeated(item)
         return parse_query(item)
     except BadInput as error:
         return error
@@ -283,30 +216,41 @@ def _parsed(item: Any) -> Query | BadInput:
 def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes that take lists."
 
-    @app.post("/predict-batch", summary="Many flights at once")
+    @app.post("/predict-batch", summary="Many flights at once", **takes("Query", many=True), **gives(Batch))
     async def predict_batch(request: Request, fields: str | None = None) -> Response:
-        items, _ = _list_of(await _json_body(request), LARGEST_LIST)
-        parts = []
-        for start in range(0, len(items), _CHUNK):
-            results = live.answer_many([_parsed(item) for item in items[start : start + _CHUNK]])
-            for result in results:
-                metrics.predictions.labels(result.get("status", "refused")).inc()
-            parts += [to_json(_picked(result, fields) if "error" not in result else result) for result in results]
-            await asyncio.sleep(0)
+        checked_fields(fields, Answer.model_fields)
+        body, parts = await json_body(request, live.config.body_timeout_seconds), []
+        with live.room_for_a_list():
+            items, is_list = list_of(body, LARGEST_LIST)
+            for start in range(0, len(items), _CHUNK):
+                results = live.answer_many([_parsed(item) for item in items[start : start + _CHUNK]])
+                if not is_list and "error" in results[0]:
+                    raise BadInput(results[0]["error"], faults=results[0]["errors"])
+                for result in results:
+                    metrics.predictions.labels(result.get("status", "refused")).inc()
+                parts += [to_json(picked(result, fields) if "error" not in result else result) for result in results]
+                await asyncio.sleep(0)
         return Response(b'{"predictions":[' + b",".join(parts) + b"]}", media_type="application/json")
 
 # %% ../../nbs/serving/980_app.ipynb #e8000020
 def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "The route that takes events."
 
-    @app.post("/events", summary="What happened: departures, arrivals, cancellations, reports")
+    @app.post(
+        "/events",
+        summary="What happened: departures, arrivals, cancellations, reports",
+        **takes("Event", many=True),
+        **gives(Told),
+    )
     async def events(request: Request) -> Response:
-        items, is_list = _list_of(await _json_body(request), LARGEST_LIST)
-        results = await live.ingest(items)
+        body = await json_body(request, live.config.body_timeout_seconds)
+        with live.room_for_a_list():
+            items, is_list = list_of(body, LARGEST_LIST)
+            results = await live.ingest(items)
         for result in results:
             metrics.events.labels(result["status"]).inc()
         if not is_list and results[0]["status"] == "refused":
-            raise BadInput(results[0]["detail"])
+            raise BadInput(results[0]["detail"], faults=results[0]["errors"])
         counts = {status: sum(one["status"] == status for one in results) for status in ("accepted", "known", "refused")}
         return Response(to_json(counts | {"events": results}), media_type="application/json")
 
@@ -319,44 +263,70 @@ def _with_predictions(live: LiveService, rows: list[int], as_of: datetime | None
     predictions = live.answer_many([query for query, _ in queries])
     return [flight | {"prediction": prediction} for flight, prediction in zip(flights, predictions, strict=True)]
 
+# %% ../../nbs/serving/980_app.ipynb #e16a42d0
+def _known_route(state: LiveFacts, origin: str, dest: str) -> tuple[str, str]:  # IATA codes
+    "The ends of a route that the timetable knows."
+    ends = airport_of(origin, state.zone_of, "origin"), airport_of(dest, state.zone_of, "dest")
+    if " ".join(ends) not in state.code_of["route"]:
+        near = sorted(name.replace(" ", "-") for name in state.code_of["route"] if name.startswith(f"{ends[0]} "))[:20]
+        remedy = f"ask about {', '.join(near[:5])} or another" if near else "ask about another origin"
+        message = f"a route must be in the timetable; {'-'.join(ends)} is not; {remedy}."
+        raise NotFound(message, field="dest" if near else "origin", near=near)
+    return ends
+
 # %% ../../nbs/serving/980_app.ipynb #d0fa738d
 def _add_flights(app: FastAPI, live: LiveService) -> None:
-    "Routes that look at the timetable."
+    "The route that looks at a route of the timetable."
 
-    @app.get("/flights/{origin}-{dest}/alternatives", summary="The flights of a route on a day, with their risk")
+    @app.get(
+        "/flights/{origin}-{dest}/alternatives",
+        summary="The flights of a route on a day, with their risk",
+        **gives(Alternatives),
+    )
     async def alternatives(origin: str, dest: str, date: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
-        rows = flights_of_day(state, "route", f"{origin.upper()} {dest.upper()}", _day(date))
-        moment = None if as_of is None else _instant(as_of, datetime.now(UTC))
-        flights = _with_predictions(live, rows[:LARGEST_LIST], moment)
-        return {"route": f"{origin.upper()}-{dest.upper()}", "date": date, "flights": flights}
+        ends, day = _known_route(state, origin, dest), day_of(date)
+        moment = None if as_of is None else instant_of(as_of, datetime.now(UTC))
+        with live.room_for_a_list():
+            flights = _with_predictions(live, flights_of_day(state, "route", " ".join(ends), day)[:LARGEST_LIST], moment)
+        return {"route": "-".join(ends), "date": date, "flights": flights}
 
-    @app.get("/flights/{ident}/{date}", summary="One flight by its number: plan, what is known, prediction")
+# %% ../../nbs/serving/980_app.ipynb #e36524c4
+def _add_numbers(app: FastAPI, live: LiveService) -> None:
+    "The route that looks at a flight by its number."
+
+    @app.get("/flights/{ident}/{date}", summary="One flight by its number: plan, what is known, prediction", **gives(Legs))
     async def flight(ident: str, date: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
-        name, day = ident.upper(), _day(date)
+        name, day = ident.upper(), day_of(date)
         rows = flights_of_day(state, "flight", f"{name[:2]} {name[2:].lstrip('0')}", day)
         if not rows:
             raise NotFound(
-                f"a flight must be in the timetable; {ident[:20]!r} is not on {day}; correct its number or the date."
+                f"a flight must be in the timetable; {_shown(ident)} is not on {day}; correct its number or the date.",
+                field="ident",
             )
         return {
             "flight": name,
             "date": date,
-            "legs": _with_predictions(live, rows, None if as_of is None else _instant(as_of, datetime.now(UTC))),
+            "legs": _with_predictions(live, rows, None if as_of is None else instant_of(as_of, datetime.now(UTC))),
         }
 
 # %% ../../nbs/serving/980_app.ipynb #e8000022
 def _add_airports(app: FastAPI, live: LiveService) -> None:
     "The route that looks at an airport."
 
-    @app.get("/airports/{code}/status", summary="What is known of an airport now")
+    @app.get("/airports/{code}/status", summary="What is known of an airport now", **gives(AirportStatus))
     async def status(code: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
-        if code.upper() not in state.zone_of:
-            raise NotFound(f"an airport must be known; {code[:20]!r} is not; use an IATA code of three letters, like JFK.")
-        moment = _instant(as_of, newest_instant(state))
-        return {"airport": code.upper(), "as_of": moment.isoformat()} | airport_status(state, code.upper(), moment)
+        airport, moment = airport_of(code, state.zone_of, "code"), instant_of(as_of, newest_instant(state))
+        return {"airport": airport, "as_of": moment.isoformat()} | airport_status(state, airport, moment)
+
+# %% ../../nbs/serving/980_app.ipynb #c90946f4
+_NO_PAGES: dict[str, Any] = {
+    "docs_url": None,
+    "redoc_url": None,
+    "redirect_slashes": False,
+}  # `add_docs` serves a page of its own
 
 # %% ../../nbs/serving/980_app.ipynb #14efdf9e
 def create_app(
@@ -366,28 +336,25 @@ def create_app(
     config = config or settings()
     live = LiveService(config)
     metrics = _Metrics(live)
+    observer = Observer(config, partial(_count, metrics))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await live.start()
         yield
         await live.stop()
+        observer.close()
 
-    middleware = [Middleware(_Measured, metrics=metrics), *access_middleware(config)]
-    app = FastAPI(
-        title="flight-delay",
-        version=__version__,
-        description=_ABOUT,
-        lifespan=lifespan,
-        middleware=middleware,
-        responses=_REFUSALS,
-        redirect_slashes=False,
-    )
+    middleware = [Middleware(Observed, observer=observer), *access_middleware(config)]
+    about: dict[str, Any] = {"title": "flight-delay", "version": __version__, "description": _ABOUT}
+    app = FastAPI(**about, lifespan=lifespan, middleware=middleware, **_NO_PAGES)
+    app.router.route_class = StrictRoute
+    document_fully(app, config)
+    add_docs(app)
     _add_refusals(app)
     _add_predictions(app, live, metrics)  # first, because routes are tried in their order
-    _add_service_routes(app, live, metrics)
-    _add_batches(app, live, metrics)
-    _add_events(app, live, metrics)
-    _add_flights(app, live)
-    _add_airports(app, live)
+    for add in (_add_service_routes, _add_batches, _add_events):
+        add(app, live, metrics)
+    for look_at in (_add_flights, _add_numbers, _add_airports):
+        look_at(app, live)
     return app

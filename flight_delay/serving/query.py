@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EXAMPLE', 'NAMED_EXAMPLE', 'EARLIEST_YEAR', 'LATEST_YEAR', 'MOST_FAULTS', 'LATEST_AS_OF', 'Query', 'faults',
-           'fault_sentences', 'parse_query', 'query_flight', 'named_flight']
+           'fault_sentences', 'parse_query', 'iata_code', 'query_flight', 'named_flight']
 
 # %% ../../nbs/serving/900_query.ipynb #2cc82a66
 import json
@@ -276,19 +276,22 @@ def _resolve_as_of(query: Query, departure: datetime) -> datetime:
 _ICAO_ZONES = {f"America/{place}" for place in ("New_York", "Detroit", "Chicago", "Denver", "Boise", "Phoenix", "Los_Angeles")}
 
 
+def iata_code(code: str, zone_of: Mapping[str, str]) -> str:
+    "The IATA code of an airport that is named by it or by its ICAO code, in any case; else the code as it is."
+    upper = code.upper()
+    return upper[1:] if len(upper) == 4 and upper[0] == "K" and zone_of.get(upper[1:]) in _ICAO_ZONES else upper
+
+# %% ../../nbs/serving/900_query.ipynb #f0a2ae57
 def _airports(route: str, zone_of: Mapping[str, str]) -> tuple[str, str]:
     "The IATA codes of the airports that a route joins."
-    origin, dest = (
-        code[1:] if len(code) == 4 and code[0] == "K" and zone_of.get(code[1:]) in _ICAO_ZONES else code
-        for code in route.split("-")
-    )
+    origin, dest = (iata_code(code, zone_of) for code in route.split("-"))
     for code in (origin, dest):
         if code not in zone_of:
             rule = "route must join two known airports"
-            value = f"{code!r} is not one of the {len(zone_of):,} we know"
+            value = f"{_shown(code)} is not one of the {len(zone_of):,} we know"
             raise _refusal("route", rule, value, "use the IATA codes of two airports, like JFK-LAX")
     if origin == dest:
-        raise _refusal("route", "route must join two different airports", f"got {route!r}", "name two different ones")
+        raise _refusal("route", "route must join two different airports", f"got {_shown(route)}", "name two different ones")
     return origin, dest
 
 # %% ../../nbs/serving/900_query.ipynb #31096733
@@ -373,7 +376,9 @@ def _chosen_leg(state: LiveFacts, query: Query, legs: list[PlannedFlight]) -> Pl
     listed = ", ".join(f"{route} at {clock:%H:%M}" for route, clock in zip(near, clocks, strict=True))
     flies = f"{query.flight} flies {listed} on {query.date}"
     if not chosen:
-        message = f"route must be one that the flight flies on its day; got {query.route!r}; {flies}, so name one of these."
+        message = (
+            f"route must be one that the flight flies on its day; got {_shown(query.route)}; {flies}, so name one of these."
+        )
         raise NotFound(message, field="route", near=near)
     remedy = "describe it by route, airline and departure_time" if ends else "say route too"
     raise _refusal("route" if not ends else "flight", "flight and date must mean one flight", flies, remedy)

@@ -68,6 +68,7 @@ def test_reading_the_settings_makes_no_folder(monkeypatch, tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+import json
 import logging
 
 
@@ -79,8 +80,17 @@ def test_logging_is_one_line_per_event_on_standard_error(capsys):
         configure_logging("WARNING")
         logging.getLogger("flight_delay.x").info("not shown")
         logging.getLogger("flight_delay.x").warning("late")
+        configure_logging("INFO")
+        logging.getLogger("alembic.runtime.plugins").info("setup plugin")
         lines = capsys.readouterr().err.splitlines()
+        configure_logging("WARNING", "json")
+        TRACE_ID.set("4bf9")
+        logging.getLogger("flight_delay.x").warning("two\nlines")
+        (line,) = capsys.readouterr().err.splitlines()
     finally:
+        TRACE_ID.set(None)
         root.handlers[:] = handlers
         root.setLevel(level)
     assert [line.split(" ", 2)[2] for line in lines] == ["WARNING flight_delay.x: late"]
+    line = json.loads(line)
+    assert line["at"].endswith("Z") and line["message"] == "two\nlines" and line["trace_id"] == "4bf9"

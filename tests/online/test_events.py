@@ -10,3 +10,13 @@ from flight_delay.online.events import checked_event
 def test_an_event_that_says_nothing_more_than_its_kind_is_refused_by_the_missing_field():
     with pytest.raises(BadInput, match="must say flight_id, departure_delay; flight_id is missing; add it"):
         checked_event({"kind": "departed"})
+
+
+def test_every_fault_of_an_event_is_named_in_plain_words():
+    event = {"kind": "arrived", "flight_id": None, "arrival_delay": True, "known_at": {"a": [1, None]}, "colour": "red"}
+    with pytest.raises(BadInput) as refusal:
+        checked_event(event)
+    faults = refusal.value.data["faults"]
+    assert [fault["field"] for fault in faults] == ["flight_id", "known_at", "arrival_delay", "colour"]
+    assert [fault["value"] for fault in faults] == ["null", '{"a": [1, null]}', "true", "'colour' as well"]
+    assert str(refusal.value).count(".") == 4 and "True" not in str(refusal.value)

@@ -83,6 +83,46 @@ def test_a_real_server_answers_every_route(live_home, serve):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_every_answer_fits_what_the_document_says_of_it(live_home, serve):
+    from jsonschema import Draft202012Validator
+
+    client = serve(live_home)
+    document = client.get("/openapi.json").json()
+    kept = client.post("/predict", json=SEED).json()["prediction_id"]
+    batch, day = [SEED, SEED | {"route": "JFK-QQQ"}, 7], "2013-12-30"
+    for method, path, template, body, status in [
+        ("GET", "/health", None, None, 200),
+        ("GET", "/ready", None, None, 200),
+        ("GET", "/model-info", None, None, 200),
+        ("GET", "/model-info?colour=red", "/model-info", None, 400),
+        ("POST", "/predict", None, SEED, 200),
+        ("POST", "/predict", None, SEED | {"route": 7}, 400),
+        ("POST", "/predict?fields=delay_minutes,p_15", "/predict", SEED, 200),
+        ("POST", "/explain", None, SEED, 200),
+        ("POST", "/predict-batch", None, batch, 200),
+        ("POST", "/predict-batch?fields=p_15", "/predict-batch", batch, 200),
+        ("POST", "/predict-batch", None, [0] * 10_001, 413),
+        ("POST", "/predict-batch?fields=colour", "/predict-batch", [7], 400),
+        ("POST", "/predict-batch", None, SEED | {"explain": {}}, 400),
+        ("POST", "/events", None, [{"kind": "departed"}], 200),
+        ("POST", "/events", None, {"kind": "landed"}, 400),
+        ("GET", f"/predictions/{kept}", "/predictions/{prediction_id}", None, 200),
+        ("GET", f"/flights/JFK-LAX/alternatives?date={day}", "/flights/{origin}-{dest}/alternatives", None, 200),
+        ("GET", f"/flights/AA1/{day}", "/flights/{ident}/{date}", None, 200),
+        ("GET", f"/flights/ZZ1/{day}", "/flights/{ident}/{date}", None, 404),
+        ("GET", "/airports/JFK/status", "/airports/{code}/status", None, 200),
+    ]:
+        answer = client.request(method, path, json=body) if body is not None else client.request(method, path)
+        responses = document["paths"][template or path][method.lower()]["responses"]
+        assert answer.status_code == status and "422" not in responses, (path, answer.text)
+        said = responses[str(status)]["content"][answer.headers["content-type"].partition(";")[0]]
+        schema = said["schema"] | {"components": document["components"]}
+        faults = [fault.message for fault in Draft202012Validator(schema).iter_errors(answer.json())]
+        assert not faults, (path, faults[:3])
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_every_refusal_is_a_problem_with_a_sentence(live_home, serve):
     client = serve(live_home)
     for body, sentence in [
@@ -113,7 +153,31 @@ def test_every_refusal_is_a_problem_with_a_sentence(live_home, serve):
         assert client.get(path).status_code == 400, path
     assert client.get("/airports/QQQ/status").status_code == client.get("/health/").status_code == 404
     assert "date must be given" in client.get("/flights/JFK-LAX/alternatives").json()["detail"]
-    assert client.post("/predict?fields=colour", json=SEED).status_code == 400
+    for query in ("fields=colour", "feilds=p_15", "fields=p_15&fields=p_30", "fields="):
+        assert client.post(f"/predict?{query}", json=SEED).json()["errors"][0]["field"] in ("fields", "feilds"), query
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_airports_go_by_either_code_and_every_fault_of_a_list_is_named(live_home, serve):
+    client = serve(live_home)
+    alternatives = client.get("/flights/KJFK-klax/alternatives?date=2013-12-30").json()
+    same = client.get("/flights/JFK-LAX/alternatives?date=2013-12-30").json()
+    assert alternatives["route"] == "JFK-LAX" and len(alternatives["flights"]) > 10
+    assert [one["flight_id"] for one in alternatives["flights"]] == [one["flight_id"] for one in same["flights"]]
+    assert client.get("/airports/kjfk/status").json()["airport"] == "JFK"
+    for path, field in [("QQQ-LAX", "origin"), ("JFK-QQQ", "dest"), ("LAX-JFK", "origin"), ("JFK-EWR", "dest")]:
+        refusal = client.get(f"/flights/{path}/alternatives?date=2013-12-30")
+        assert refusal.status_code == 404 and refusal.json()["errors"][0]["field"] == field, refusal.text
+    twice = '{"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:30", "route": "JFK-SFO"}'
+    as_json = {"content-type": "application/json"}
+    assert client.post("/predict", content=twice, headers=as_json).json()["errors"][0]["field"] == "route"
+    batch = client.post("/predict-batch", content=f'[{twice}, {{"route": 1}}]', headers=as_json).json()["predictions"]
+    assert [[fault["field"] for fault in one["errors"]] for one in batch] == [["route"], ["route", "airline", "departure_time"]]
+    told = client.post("/events", json=[{"kind": "departed"}, {"kind": "landed"}]).json()["events"]
+    assert [[fault["field"] for fault in one["errors"]] for one in told] == [["flight_id", "departure_delay"], ["kind"]]
+    report = {"kind": "weather", "airport": "KJFK", "condition": "clear", "observed_at": "2014-01-01T06:00Z"}
+    assert client.post("/events", json=report | {"known_at": "2014-01-01T06:05Z"}).json()["accepted"] == 1
 
 
 @pytest.mark.model

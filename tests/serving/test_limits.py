@@ -156,6 +156,27 @@ def keys(home):
     return {role: access.create_key(role, [role])[1] for role in ROLES}
 
 
+def test_a_request_that_takes_too_long_is_504_and_its_work_is_ended(home):
+    ended = []
+
+    async def slow(request):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(request.url.path)
+
+    config = settings(request_timeout_seconds=0.05)
+    app = Starlette(routes=[Route("/explain", slow)], middleware=access_middleware(config))
+
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get("/explain")
+
+    refusal = asyncio.run(ask())
+    assert refusal.status_code == 504 and "within 0.05 s" in refusal.json()["detail"] and ended == ["/explain"]
+    assert refusal.headers["connection"] == "close" and refusal.headers["content-type"] == "application/problem+json"
+
+
 ENDPOINTS = {  # request: the roles that may
     "GET /health": {"nobody", *ROLES},
     "GET /ready": {"nobody", *ROLES},
@@ -299,7 +320,7 @@ def test_every_answer_carries_what_a_browser_must_not_do(home):
         assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["referrer-policy"] == "no-referrer"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert ["strict-transport-security" in answer.headers for answer in answers] == [False, True, False]
-    assert ["unsafe-inline" in answer.headers["content-security-policy"] for answer in answers] == [False, False, True]
+    assert not any("unsafe" in answer.headers["content-security-policy"] for answer in answers)
 
 
 def test_a_page_of_an_allowed_origin_reads_answers_and_refusals_and_no_other_does(keys):

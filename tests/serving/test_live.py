@@ -3,11 +3,12 @@
 from flight_delay.serving.live import *
 
 import asyncio
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flight_delay.core.errors import BadInput, NotReady
-from flight_delay.serving.live import MOST_WAITING, Batcher, LiveService, _Overloaded, event_of_json, log_prediction
+from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, _Overloaded, event_of_json, log_prediction
 from flight_delay.serving.query import parse_query
 from flight_delay.serving.store import Store
 from pydantic_core import to_json
@@ -70,6 +71,24 @@ def test_an_event_in_json_gets_its_instants_and_what_is_none_stays_for_the_rules
     event = event_of_json({"kind": "weather", "observed_at": "2013-07-04T12:00:00Z", "known_at": "soon"})
     assert event["observed_at"] == datetime(2013, 7, 4, 12, tzinfo=UTC) and event["known_at"] == "soon"
     assert event_of_json({"kind": "departed"})["known_at"].tzinfo is UTC and event_of_json([1]) == [1]
+
+
+def test_a_list_is_refused_where_too_many_are_in_hand_and_taken_once_one_has_ended(home):
+    live = LiveService(home)
+    with ExitStack() as lists:
+        for _ in range(MOST_LISTS):
+            lists.enter_context(live.room_for_a_list())
+        with pytest.raises(_Overloaded, match="too many lists"), live.room_for_a_list():
+            pass
+    with live.room_for_a_list():
+        assert live._lists == 1
+    live._batcher._waiting = [None] * MOST_WAITING
+    with pytest.raises(_Overloaded), live.room_for_a_list():
+        pass
+
+
+def test_an_event_may_name_its_airport_by_the_icao_code():
+    assert event_of_json({"airport": "kjfk"}, {"JFK": "America/New_York"})["airport"] == "JFK"
 
 
 FLIGHT = "20131115T1930_AA181_JFK-LAX"

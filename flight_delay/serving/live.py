@@ -22,11 +22,11 @@ from pydantic_core import to_json
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
-from ..online.live_facts import planned_flight
+from ..online.live_facts import flight_id_of, planned_flight
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from .prediction import PredictionService, _with_warning, answers
-from .query import LATEST_AS_OF, Query, parse_query
+from .query import LATEST_AS_OF, ListedQuery, Query
 from .store import Store
 
 # %% ../../nbs/serving/970_live.ipynb #79de5c80
@@ -136,14 +136,15 @@ def query_of_row(
     "The query about a flight of the timetable."
     flight = planned_flight(state, row)
     departs = EPOCH + timedelta(milliseconds=flight.departs)
-    asked = {
+    asked: dict[str, Any] = {
+        "flight_id": flight_id_of(state, row),
         "route": f"{flight.origin}-{flight.dest}",
         "airline": flight.carrier,
         "flight_number": flight.flight_number,
         "departure_time": departs,
         "as_of": (moment := as_of or min(datetime.now(UTC), departs + LATEST_AS_OF)),
     }
-    return parse_query(asked), moment
+    return ListedQuery.model_construct(**asked), moment
 
 # %% ../../nbs/serving/970_live.ipynb #e8000007
 def newest_instant(state: State) -> datetime:

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EXAMPLE', 'NAMED_EXAMPLE', 'EARLIEST_YEAR', 'LATEST_YEAR', 'MOST_FAULTS', 'LATEST_AS_OF', 'Query', 'faults',
-           'fault_sentences', 'parse_query', 'query_flight', 'named_flight']
+           'fault_sentences', 'parse_query', 'ListedQuery', 'query_flight', 'named_flight']
 
 # %% ../../nbs/serving/900_query.ipynb #2cc82a66
 import json
@@ -226,6 +226,12 @@ def parse_query(given: Mapping[str, Any]) -> Query:
     except ValidationError as error:
         raise BadInput(fault_sentences(error.errors()), faults=faults(error.errors())) from error
 
+# %% ../../nbs/serving/900_query.ipynb #cac0b1bf
+class ListedQuery(Query):
+    "A query about one flight of the timetable."
+
+    flight_id: str
+
 # %% ../../nbs/serving/900_query.ipynb #5d900cd7
 def _refusal(field: str, rule: str, value: str, remedy: str) -> BadInput:
     "What is wrong with a field that is well formed, as `parse_query` says what is not."
@@ -294,8 +300,8 @@ def _airports(route: str, zone_of: Mapping[str, str]) -> tuple[str, str]:
 # %% ../../nbs/serving/900_query.ipynb #31096733
 def _said(query: Query) -> dict[str, Any]:
     "What a query says of its flight besides which it is, under the names of the canonical tables."
-    names = ("tail_number", "distance_mi", "aircraft_type", "weather_condition")
-    said = {name: value for name in names if (value := getattr(query, name)) is not None}
+    names = ("flight_id", "tail_number", "distance_mi", "aircraft_type", "weather_condition")
+    said = {name: value for name in names if (value := getattr(query, name, None)) is not None}
     return said | {"departure_delay": query.departure_delay_minutes}
 
 # %% ../../nbs/serving/900_query.ipynb #4537d8e1

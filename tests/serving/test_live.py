@@ -23,6 +23,29 @@ def test_a_prediction_that_was_logged_is_found_with_its_query(home):
     assert found["query"]["route"] == "JFK-LAX" and found["answer"]["delay_minutes"] == 3.0 and found["outcome"] is None
 
 
+import polars as pl
+
+
+@pytest.mark.data
+def test_two_flights_of_a_number_that_stand_at_one_minute_are_asked_about_one_by_one(nyc):
+    from dataclasses import replace
+
+    from flight_delay.online.live_facts import flight_of, row_named
+    from flight_delay.online.state import State
+    from flight_delay.serving.live import query_of_row
+    from flight_delay.serving.prediction import _look_up
+
+    first_days = pl.col("scheduled_departure") < datetime(2013, 1, 3, tzinfo=UTC)
+    flights = nyc.flights.filter(first_days, carrier="AA", flight_number=1)
+    state = State(replace(nyc, flights=flights, weather=nyc.weather.head(0)))
+    rows = [row_named(state, name) for name in flights["flight_id"]]
+    times = {name: flight_of(state, rows[0])[name] for name in ("scheduled_departure", "scheduled_arrival")}
+    state.observe({"kind": "rescheduled", "flight_id": flights["flight_id"][1], **times})
+    queries = [query_of_row(state, row)[0] for row in rows[:2]]
+    assert queries[0].departure_time == queries[1].departure_time
+    assert [_look_up(state, query).live.flight.row for query in queries] == rows[:2]
+
+
 def test_questions_of_the_same_moment_share_a_pass_and_each_gets_its_own():
     sizes = []
 

@@ -2,8 +2,9 @@
 
 # %% auto #0
 __all__ = ['ANCHORS', 'PAIR_NUMBER', 'KEY_OF_PAIR', 'WINDOWS', 'WINDOW_EDGES', 'STREAMS_OF', 'NEWEST', 'QUANTITIES', 'LAST_MS',
-           'FINDS_FLIGHTS', 'PARTS', 'TABLES', 'LATER', 'LATEST', 'FRESH_FACTS', 'newest_look_ups', 'joined_facts',
-           'FactIndex', 'places_behind', 'stamp_of', 'add_fact', 'later_facts', 'facts_of_part', 'facts_between']
+           'FINDS_FLIGHTS', 'TABLES', 'LATER', 'LATEST', 'CORRECTIONS', 'FRESH_FACTS', 'newest_look_ups', 'LaterFacts',
+           'joined_facts', 'FactIndex', 'places_behind', 'stamp_of', 'later_facts', 'parts_of', 'facts_of_part',
+           'facts_between']
 
 # %% ../../nbs/online/31_fact_index.ipynb #1b3c9870
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +118,7 @@ NEWEST = {table: _newest_plan(table) for table in STREAMS_OF}
 QUANTITIES = max(len(totals_needed(*pair)) for pair in PAIRS)  # the most that the ledger sums of one pair
 
 
-class _LaterFacts:
+class LaterFacts:
     "Facts that came after the tables, with negative ones for those that were taken back. k facts."
 
     def __init__(self) -> None:
@@ -137,7 +138,7 @@ class _LaterFacts:
             new, self._waiting = np.array(sorted(self._waiting), dtype=np.int64), []
             self._insert(new[:, 0], new[:, 1], new[:, 2:])
 
-    def take(self, other: "_LaterFacts") -> None:
+    def take(self, other: "LaterFacts") -> None:
         "Sort in all facts of another part."
         self._insert(other.stamps, other.rows, other._amounts)
 
@@ -204,7 +205,10 @@ class FactIndex:
             for power in (0, 1)
         ]
         self.newest_shift = {table: np.array([self.row_shift[i] for i in plan.pair]) for table, plan in NEWEST.items()}
-        self.later, self.latest = _LaterFacts(), _LaterFacts()  # those that came later, and the newest of them
+        self.later, self.latest = LaterFacts(), LaterFacts()  # those that came later, and the newest of them
+        self.corrections = (
+            LaterFacts()
+        )  # what a question about an earlier instant sees otherwise; empty but while it is answered
 
 # %% ../../nbs/online/31_fact_index.ipynb #74a882dd
 def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64, as `stamps`
@@ -220,29 +224,30 @@ def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64,
     return np.minimum(place + (kept[np.minimum(place, last)] <= stamps), last + 1)
 
 # %% ../../nbs/online/31_fact_index.ipynb #32d5df0a
-PARTS = TABLES, LATER, LATEST = 0, 1, 2
+TABLES, LATER, LATEST, CORRECTIONS = range(4)
 
 
 def stamp_of(index: FactIndex, pair: int, code: int, moment: int) -> int:
     "A pair, a code and an instant in milliseconds as one sortable number."
     return (int(index.first_code[pair]) + code) << STAMP_BITS | min(max(moment, 0), LAST_MS)
 
-# %% ../../nbs/online/31_fact_index.ipynb #fk0036
-def add_fact(index: FactIndex, pair: int, code: int, known: int, row: int, amounts: Sequence[int]) -> None:
-    "A fact that came later; with negative amounts, one that is taken back."
-    index.latest.add(stamp_of(index, pair, code, known), row, amounts)
-
 # %% ../../nbs/online/31_fact_index.ipynb #fx0040
 FRESH_FACTS = 2048  # so many the newest part may hold: about 150 events
 
 
-def later_facts(index: FactIndex, part: int) -> _LaterFacts:  # part: LATER or LATEST
+def later_facts(index: FactIndex, part: int) -> LaterFacts:  # part: LATER, LATEST or CORRECTIONS
     "A part of the facts that came later, with all that waited."
     index.latest.sort_in()
     if len(index.latest.stamps) > FRESH_FACTS:
         index.later.take(index.latest)
-        index.latest = _LaterFacts()
-    return index.later if part == LATER else index.latest
+        index.latest = LaterFacts()
+    return {LATER: index.later, LATEST: index.latest, CORRECTIONS: index.corrections}[part]
+
+# %% ../../nbs/online/31_fact_index.ipynb #cd49aec9
+def parts_of(index: FactIndex) -> list[int]:
+    "The parts that hold facts now, the largest first."
+    later = (part for part in (LATER, LATEST, CORRECTIONS) if len(later_facts(index, part).stamps))
+    return [TABLES, *later]
 
 # %% ../../nbs/online/31_fact_index.ipynb #4802ae46
 def facts_of_part(

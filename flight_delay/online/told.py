@@ -78,10 +78,14 @@ def plan_told(
     return plan
 
 # %% ../../nbs/online/325_told.ipynb #da49de94
-def _first_seen(columns: Mapping[str, float]) -> float:  # milliseconds
-    "The earliest instant at which anything of what happened to a flight can be a fact, whatever the feeds' lags."
-    cancelled = columns["scheduled_departure"] if columns["cancelled"] > 0 else np.nan
-    instants = (columns["actual_departure"], columns["actual_arrival"], cancelled)
+def _first_seen(plan: Mapping[str, Any], *cases: Mapping[str, float]) -> float:  # milliseconds; infinite for no difference
+    "The earliest instant at which two cases of a flight's columns can give different facts, whatever the feeds' lags."
+    one, other = cases
+    differ = {name for name in one if one[name] != other[name] and (one[name] == one[name] or other[name] == other[name])}
+    instants = [case[name] for case in cases for name in ("actual_departure", "actual_arrival") if name in differ]
+    instants += [case["actual_departure"] + case["taxi_out"] * MINUTE_MS for case in cases if "taxi_out" in differ]
+    if differ & {"cancelled", "actual_departure"} and any(case["cancelled"] > 0 for case in cases):
+        instants.append(plan["scheduled_departure"])
     return min((instant for instant in instants if instant == instant), default=np.inf)
 
 # %% ../../nbs/online/325_told.ipynb #89a59d9a
@@ -92,10 +96,8 @@ def hidden_spans(
     spans, since, now = [], 0, flight_columns(plan, newest_values(before, statements))
     for instant in sorted({instant for column, instant, _ in statements if instant > UNTIMED and column in TOLD}):
         then = flight_columns(plan, newest_values(before, statements, instant - 1))
-        if any(then[name] != now[name] and (then[name] == then[name] or now[name] == now[name]) for name in now):
-            seen = min(_first_seen({**plan, **columns}) for columns in (then, now))
-            if (start := max(since, seen)) < instant:
-                spans.append((int(start), instant))
+        if (start := max(since, _first_seen(plan, then, now))) < instant:
+            spans.append((int(start), instant))
         since = instant
     return spans
 

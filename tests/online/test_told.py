@@ -43,7 +43,7 @@ def test_a_statement_is_known_from_its_instant_on_and_an_untimed_one_corrects_wh
 
 def test_a_report_in_time_hides_nothing_and_a_late_one_what_it_says_until_it_is_known():
     for minutes, spans in ((5, []), (10, []), (15, [(10 * MINUTE_MS, 15 * MINUTE_MS)])):
-        told = [("departure_delay", minutes * MINUTE_MS, 10.0)]
+        told = [("departure_delay", minutes * MINUTE_MS, 10.0), ("arrival_delay", 200 * MINUTE_MS, 20.0)]
         assert hidden_spans(ON_TIME, NOTHING, told) == spans
 
 

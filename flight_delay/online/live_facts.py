@@ -58,8 +58,8 @@ def _known_until(tables: Tables, until: datetime) -> Tables:
     return replace(tables, flights=flights, weather=tables.weather.filter(pl.col("known_at") <= until))
 
 # %% ../../nbs/online/33_live_facts.ipynb #9dce6492
-class LiveFacts(_PreparedFacts):
-    "Everything that is known so far: the tables, and every event since."
+class _KnownFacts(_PreparedFacts):
+    "The tables, and what events said since."
 
     def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None, prepared: Prepared | None = None):
         made = prepared or prepare(tables, lags)
@@ -81,6 +81,10 @@ class LiveFacts(_PreparedFacts):
         "A stream's reporting lag in milliseconds."
         return self.lags.get(stream.feed or "", 0.0) * MINUTE_MS
 
+# %% ../../nbs/online/33_live_facts.ipynb #277c300a
+class LiveFacts(_KnownFacts):
+    "Everything that is known so far: the tables, and every event since."
+
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> Self:
         "A state that knows what the tables knew at an instant; without one, all of it."
@@ -90,9 +94,17 @@ class LiveFacts(_PreparedFacts):
         "Take one event of a kind in `EVENTS`, or raise `BadInput` and change nothing."
         _take(self, *_checked(self, event))
 
-    def check(self, event: Mapping[str, Any]) -> None:
-        "Raise `BadInput` where `observe` would."
-        _checked(self, event)
+    def check(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        "The event in the one way in which all ways to write it end; raises `BadInput` where `observe` would."
+        checked, row = _checked(self, event)
+        named = {} if row < 0 else {"flight_id": flight_id_of(self, row)}
+        return {name: value for name, value in (checked | named).items() if value is not None}
+
+    def holds(self, event: Mapping[str, Any]) -> bool:
+        "Whether an event about a flight says only what holds already."
+        checked, row = _checked(self, event)
+        now = newest_values(_before_events(self, row), self.told.get(row, ()))
+        return all(now[column] == value for column, value in _values_of(checked))
 
 # %% ../../nbs/online/33_live_facts.ipynb #smalltab
 def _zones_and_positions(airports: pl.DataFrame) -> tuple[dict[str, str], dict[str, tuple[float, float]]]:

@@ -125,7 +125,6 @@ class LaterFacts:
         self.stamps = np.empty(0, np.int64)  # (k,) sorted
         self.rows = np.empty(0, np.int64)  # (k,)
         self.running = np.zeros((1, 1 + QUANTITIES), np.int64)  # (k + 1, 1 + quantities): count and quantities before each
-        self._amounts = np.empty((0, 1 + QUANTITIES), np.int64)  # (k, 1 + quantities)
         self._waiting: list[tuple[int, ...]] = []  # stamp, row, amounts: not sorted in yet
 
     def add(self, stamp: int, row: int, amounts: Sequence[int]) -> None:
@@ -136,19 +135,24 @@ class LaterFacts:
         "Sort in what waits."
         if self._waiting:
             new, self._waiting = np.array(sorted(self._waiting), dtype=np.int64), []
-            self._insert(new[:, 0], new[:, 1], new[:, 2:])
+            self.insert(new[:, 0], new[:, 1], new[:, 2:])
+
+    @property
+    def amounts(self) -> np.ndarray:  # (k, 1 + quantities)
+        "What each fact adds."
+        return np.diff(self.running, axis=0)
 
     def take(self, other: "LaterFacts") -> None:
         "Sort in all facts of another part."
-        self._insert(other.stamps, other.rows, other._amounts)
+        self.insert(other.stamps, other.rows, other.amounts)
 
-    def _insert(self, stamps: np.ndarray, rows: np.ndarray, amounts: np.ndarray) -> None:
+    def insert(self, stamps: np.ndarray, rows: np.ndarray, amounts: np.ndarray) -> None:
         "Sort in facts that are sorted themselves."
         places = self.stamps.searchsorted(stamps, side="right")
         self.stamps, self.rows = np.insert(self.stamps, places, stamps), np.insert(self.rows, places, rows)
-        self._amounts = np.insert(self._amounts, places, amounts, axis=0)
+        all_amounts = np.insert(self.amounts, places, amounts, axis=0)
         self.running = np.zeros((len(self.stamps) + 1, 1 + QUANTITIES), np.int64)
-        np.cumsum(self._amounts, axis=0, out=self.running[1:])
+        np.cumsum(all_amounts, axis=0, out=self.running[1:])
 
 # %% ../../nbs/online/31_fact_index.ipynb #fk0024
 LAST_MS = (1 << STAMP_BITS) - 1

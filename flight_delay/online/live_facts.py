@@ -68,6 +68,7 @@ class _KnownFacts(_PreparedFacts):
         self.aircraft = _aircraft(made.tables.aircraft)
         reports = list(made.tables.weather.select("airport", "observed_at").iter_rows())
         self.report_of = {report: row for row, report in enumerate(reports)}
+        self.reports_of_tables, self.free_reports = len(reports), list[int]()  # rows of the weather that new reports can take
         self.observed_at = [observed_at for _, observed_at in reports]  # per row of the weather
         self.minutes_to_be_ready: dict[tuple[str, str], float] = {}  # of an aircraft, by the airports where it lands and leaves
         self.changes: dict[int, dict[str, Any]] = {}  # row -> its plan, of flights whose schedule has changed
@@ -75,6 +76,7 @@ class _KnownFacts(_PreparedFacts):
         self.before: dict[int, dict[str, Any]] = {}  # row -> what held before the first event: columns of TOLD and RESCHEDULED
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.versions: dict[int, dict[int, dict[str, float]]] = {}  # row -> known_at -> columns, of reports that were corrected
+        self.newest_event = UNTIMED  # known_at of the newest event
         self.hidden = Spans()  # (table, row): when a question must see a row otherwise than it is now
 
     def lag(self, stream: Stream) -> float:
@@ -204,6 +206,7 @@ def _checked(
 # %% ../../nbs/online/33_live_facts.ipynb #tk0048
 def _take(state: LiveFacts, checked: dict[str, Any], row: int) -> None:
     "Work a checked event in."
+    state.newest_event = max(state.newest_event, _instant_of(checked))
     if checked["kind"] == "weather":
         _take_report(state, {name: value for name, value in checked.items() if name != "kind"})
         return
@@ -285,11 +288,9 @@ def _renew_flight(state: LiveFacts, row: int) -> None:
 def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
     "Set a weather report; of several about the same airport and instant the one that became known last holds."
     identity, known_at = (report["airport"], report["observed_at"]), milliseconds(report["known_at"])
-    columns, given = state.columns["weather"], _report_columns(report)
-    row = state.report_of.setdefault(identity, len(columns["known_at"]))
-    if row == len(columns["known_at"]):
-        _make_room(state, report["airport"])
-        state.observed_at.append(report["observed_at"])
+    given, row = _report_columns(report), state.report_of.get(identity)
+    if row is None:
+        row = state.report_of[identity] = _make_room(state, report)
     else:
         now = _columns_of(state, "weather", row)
         versions = state.versions.get(row, {int(now["known_at"]): now})
@@ -326,16 +327,23 @@ def _hide_versions(state: LiveFacts, row: int) -> None:
     state.hidden.set(("weather", row), spans)
 
 # %% ../../nbs/online/33_live_facts.ipynb #6b46aae6
-def _make_room(state: LiveFacts, airport: str) -> None:
-    "One more row for the weather."
+def _make_room(state: LiveFacts, report: Mapping[str, Any]) -> int:  # its row
+    "A row of the weather for a report: one of a report that was forgotten, or one more."
     columns = state.columns["weather"]
-    for name, column in columns.items():
-        columns[name] = np.append(column, np.nan)
-    state.known_at["weather"] = np.append(state.known_at["weather"], [[NOT_KNOWN]], axis=1)
-    state.known["weather"] = state.known_at["weather"][0]
-    state.touched["weather"] = np.append(state.touched["weather"], True)
-    codes = [learn_code(state, key, airport) if key in ("origin", "dest") else UNKNOWN_KEY for key in KEYS]
-    state.codes["weather"] = np.column_stack([state.codes["weather"], np.array(codes, np.int32)])
+    if not state.free_reports:
+        state.free_reports.append(len(columns["known_at"]))
+        state.observed_at.append(report["observed_at"])
+        for name, column in columns.items():
+            columns[name] = np.append(column, np.nan)
+        state.known_at["weather"] = np.append(state.known_at["weather"], [[NOT_KNOWN]], axis=1)
+        state.known["weather"] = state.known_at["weather"][0]
+        state.touched["weather"] = np.append(state.touched["weather"], True)
+        state.codes["weather"] = np.column_stack([state.codes["weather"], np.zeros(len(KEYS), np.int32)])
+    row = state.free_reports.pop()
+    at_airport = ("origin", "dest")
+    codes = [learn_code(state, key, report["airport"]) if key in at_airport else UNKNOWN_KEY for key in KEYS]
+    state.codes["weather"][:, row], state.observed_at[row] = codes, report["observed_at"]
+    return row
 
 # %% ../../nbs/online/33_live_facts.ipynb #57d718ad
 def learn_code(state: LiveFacts, key: str, text: str | None) -> int:

@@ -288,7 +288,7 @@ def _last_facts(
     first, last = (_stamps(state.index, batch, plan.pair, moment) for moment in (high - plan.reach, high))
     place = (places_behind(state.index, last) if part == TABLES else stamps.searchsorted(last, "right")) - 1
     there = (place >= 0) & (stamps[place] >= first)
-    tied = there & (place > 0) & (stamps[place - 1] == stamps[place])
+    tied = there & (place > 0) & (stamps[np.maximum(place - 1, 0)] == stamps[place])
     row, before = (np.where(seen, rows[np.where(seen, place - back + shift, 0)], -1) for seen, back in ((there, 0), (tied, 1)))
     tied &= state.touched[table][row] | state.touched[table][before]
     return row, np.where(there, stamps[place] & LAST_MS, -1), tied

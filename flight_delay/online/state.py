@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from ..features.asof import NOT_KNOWN
-from ..features.declarations import LEDGER, MINUTE_MS, STREAMS
+from ..features.declarations import DAY_MS, LEDGER, MINUTE_MS, STREAMS
 from .described import find_listed_flight
+from .forgetting import forget
 from .live_facts import LiveFacts, _fact, row_as_known, row_named
 from .prepared import milliseconds
 from .rows import LiveQuery, feature_rows, live_query
@@ -25,6 +26,15 @@ from .told import UNTIMED
 # %% ../../nbs/online/37_state.ipynb #365906ed
 class State(LiveFacts):
     "Everything known so far, ready to answer queries about flights."
+
+    forgotten = 0  # the instant as of which it last forgot what is out of reach
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        "Take one event, or raise `BadInput` and change nothing; once a day of events, forget what is out of reach."
+        super().observe(event)
+        if self.newest_event - self.forgotten > DAY_MS:
+            forget(self, self.newest_event)
+            self.forgotten = self.newest_event
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant: the row that `build` would give."

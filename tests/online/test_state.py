@@ -961,6 +961,29 @@ def test_a_late_report_is_not_known_before_it_came_and_its_correction_does_not_e
         assert counts[1] == counts[0] + 1
 
 
+@pytest.mark.slow
+@pytest.mark.data
+def test_half_a_year_of_events_takes_no_more_than_its_last_weeks_and_answers_as_the_tables_do(nyc):
+    ours, start = pl.col("carrier").is_in(["HA", "VX"]), datetime(2013, 3, 1, tzinfo=UTC)
+    weather = nyc.weather.filter(pl.col("airport") == "JFK", pl.col("known_at") < datetime(2013, 9, 1, tzinfo=UTC))
+    tables = replace(
+        nyc, flights=nyc.flights.filter(ours, pl.col("scheduled_departure") < weather["known_at"].max()), weather=weather
+    )
+    asks = at_horizon(tables.flights, "two_hours").filter(pl.col("as_of") > start).sort("as_of").gather_every(40)
+    state, sizes, events = State.from_tables(tables, until=start), {}, iter(events_of(tables, start, weather["known_at"].max()))
+    online, (known_at, event) = [], next(events)
+    for name, as_of, _ in asks.rows():
+        while known_at <= as_of:
+            state.observe(event if event["kind"] == "weather" else event | {"known_at": known_at})
+            known_at, event = next(events)
+        online.append(state.features(name, as_of))
+        later = len(state.index.later.stamps) + len(state.index.latest.stamps)
+        sizes[as_of.month] = (later, len(state.told), len(state.reports), len(state.observed_at), len(state.hidden))
+    assert pl.concat(online).equals(build(tables, asks))
+    assert all(small <= 1.25 * large for small, large in zip(sizes[8], sizes[5], strict=True)), sizes
+    assert min(sizes[5][:4]) > 500
+
+
 @pytest.mark.data
 def test_what_became_known_at_one_instant_must_agree_and_the_same_again_changes_nothing(storm, tmp_path):
     name, origin, known_at = storm.flights["flight_id"][-1], storm.flights["origin"][-1], datetime(2013, 7, 10, 1, tzinfo=UTC)

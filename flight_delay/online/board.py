@@ -12,7 +12,7 @@ import numpy as np
 
 from ..features.asof import UNKNOWN_KEY
 from ..features.declarations import LEDGER, SEVERITY
-from .live_facts import KEY_NUMBER, LiveFacts, flight_id_of, planned_flight, zone
+from .live_facts import KEY_NUMBER, LiveFacts, flight_id_of, planned_flight, row_as_known, zone
 from .prepared import EPOCH, milliseconds
 from .rows import basis, feature_rows, live_query
 from .state import fate_of_row
@@ -51,8 +51,8 @@ def known_of_flight(state: LiveFacts, row: int, as_of: datetime) -> dict[str, An
     "A flight of the timetable: its plan, its stage, and how late it left or landed, where that is known."
     flight, moment = planned_flight(state, row), milliseconds(as_of)
     fate = fate_of_row(state, row, moment)
-    columns = state.columns["flights"]
-    left = columns["actual_departure"][row] <= moment
+    columns = row_as_known(state, "flights", row, moment)
+    left = columns["actual_departure"] <= moment
     times = {
         "scheduled_departure": (flight.departs, flight.origin),
         "scheduled_arrival": (flight.lands, flight.dest),
@@ -63,7 +63,7 @@ def known_of_flight(state: LiveFacts, row: int, as_of: datetime) -> dict[str, An
         "route": f"{flight.origin}-{flight.dest}",
         **{name: _clock(state, instant, airport) for name, (instant, airport) in times.items()},
         "stage": fate.stage if fate else "departed" if left else "scheduled",
-        "departure_delay": float(columns["departure_delay"][row]) if left else None,
+        "departure_delay": columns["departure_delay"] if left else None,
         "arrival_delay": fate.arrival_delay if fate else None,
     }
 

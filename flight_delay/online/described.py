@@ -48,7 +48,9 @@ REQUIRED = ("carrier", "origin", "dest", "scheduled_departure")  # what names a 
 
 
 def find_listed_flight(state: LiveFacts, flight: Mapping[str, Any]) -> int:  # its row in the timetable, -1 for none
-    "The flight of the timetable that is described: by its number, or as the only one of its airline, route and minute."
+    "The flight that is described: by its flight_id, by its number, or as the only one of its airline, route and minute."
+    if (name := flight.get("flight_id")) and (row := row_named(state, name)) >= 0:
+        return row
     departs, number = milliseconds(flight["scheduled_departure"]), flight.get("flight_number")
     dest = state.code_of["dest"].get(flight["dest"], UNKNOWN_KEY)
     rows = [

@@ -2,8 +2,9 @@
 
 # %% auto #0
 __all__ = ['ANCHORS', 'PAIR_NUMBER', 'KEY_OF_PAIR', 'WINDOWS', 'WINDOW_EDGES', 'STREAMS_OF', 'NEWEST', 'QUANTITIES', 'LAST_MS',
-           'FINDS_FLIGHTS', 'PARTS', 'TABLES', 'LATER', 'LATEST', 'FRESH_FACTS', 'newest_look_ups', 'joined_facts',
-           'FactIndex', 'places_behind', 'stamp_of', 'add_fact', 'later_facts', 'facts_of_part', 'facts_between']
+           'FINDS_FLIGHTS', 'TABLES', 'LATER', 'LATEST', 'CORRECTIONS', 'FRESH_FACTS', 'newest_look_ups', 'LaterFacts',
+           'joined_facts', 'FactIndex', 'places_behind', 'stamp_of', 'later_facts', 'parts_of', 'facts_of_part',
+           'facts_between']
 
 # %% ../../nbs/online/31_fact_index.ipynb #1b3c9870
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,14 +118,13 @@ NEWEST = {table: _newest_plan(table) for table in STREAMS_OF}
 QUANTITIES = max(len(totals_needed(*pair)) for pair in PAIRS)  # the most that the ledger sums of one pair
 
 
-class _LaterFacts:
+class LaterFacts:
     "Facts that came after the tables, with negative ones for those that were taken back. k facts."
 
     def __init__(self) -> None:
         self.stamps = np.empty(0, np.int64)  # (k,) sorted
         self.rows = np.empty(0, np.int64)  # (k,)
         self.running = np.zeros((1, 1 + QUANTITIES), np.int64)  # (k + 1, 1 + quantities): count and quantities before each
-        self._amounts = np.empty((0, 1 + QUANTITIES), np.int64)  # (k, 1 + quantities)
         self._waiting: list[tuple[int, ...]] = []  # stamp, row, amounts: not sorted in yet
 
     def add(self, stamp: int, row: int, amounts: Sequence[int]) -> None:
@@ -135,19 +135,24 @@ class _LaterFacts:
         "Sort in what waits."
         if self._waiting:
             new, self._waiting = np.array(sorted(self._waiting), dtype=np.int64), []
-            self._insert(new[:, 0], new[:, 1], new[:, 2:])
+            self.insert(new[:, 0], new[:, 1], new[:, 2:])
 
-    def take(self, other: "_LaterFacts") -> None:
+    @property
+    def amounts(self) -> np.ndarray:  # (k, 1 + quantities)
+        "What each fact adds."
+        return np.diff(self.running, axis=0)
+
+    def take(self, other: "LaterFacts") -> None:
         "Sort in all facts of another part."
-        self._insert(other.stamps, other.rows, other._amounts)
+        self.insert(other.stamps, other.rows, other.amounts)
 
-    def _insert(self, stamps: np.ndarray, rows: np.ndarray, amounts: np.ndarray) -> None:
+    def insert(self, stamps: np.ndarray, rows: np.ndarray, amounts: np.ndarray) -> None:
         "Sort in facts that are sorted themselves."
         places = self.stamps.searchsorted(stamps, side="right")
         self.stamps, self.rows = np.insert(self.stamps, places, stamps), np.insert(self.rows, places, rows)
-        self._amounts = np.insert(self._amounts, places, amounts, axis=0)
+        all_amounts = np.insert(self.amounts, places, amounts, axis=0)
         self.running = np.zeros((len(self.stamps) + 1, 1 + QUANTITIES), np.int64)
-        np.cumsum(self._amounts, axis=0, out=self.running[1:])
+        np.cumsum(all_amounts, axis=0, out=self.running[1:])
 
 # %% ../../nbs/online/31_fact_index.ipynb #fk0024
 LAST_MS = (1 << STAMP_BITS) - 1
@@ -204,7 +209,10 @@ class FactIndex:
             for power in (0, 1)
         ]
         self.newest_shift = {table: np.array([self.row_shift[i] for i in plan.pair]) for table, plan in NEWEST.items()}
-        self.later, self.latest = _LaterFacts(), _LaterFacts()  # those that came later, and the newest of them
+        self.later, self.latest = LaterFacts(), LaterFacts()  # those that came later, and the newest of them
+        self.corrections = (
+            LaterFacts()
+        )  # what a question about an earlier instant sees otherwise; empty but while it is answered
 
 # %% ../../nbs/online/31_fact_index.ipynb #74a882dd
 def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64, as `stamps`
@@ -220,29 +228,30 @@ def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64,
     return np.minimum(place + (kept[np.minimum(place, last)] <= stamps), last + 1)
 
 # %% ../../nbs/online/31_fact_index.ipynb #32d5df0a
-PARTS = TABLES, LATER, LATEST = 0, 1, 2
+TABLES, LATER, LATEST, CORRECTIONS = range(4)
 
 
 def stamp_of(index: FactIndex, pair: int, code: int, moment: int) -> int:
     "A pair, a code and an instant in milliseconds as one sortable number."
     return (int(index.first_code[pair]) + code) << STAMP_BITS | min(max(moment, 0), LAST_MS)
 
-# %% ../../nbs/online/31_fact_index.ipynb #fk0036
-def add_fact(index: FactIndex, pair: int, code: int, known: int, row: int, amounts: Sequence[int]) -> None:
-    "A fact that came later; with negative amounts, one that is taken back."
-    index.latest.add(stamp_of(index, pair, code, known), row, amounts)
-
 # %% ../../nbs/online/31_fact_index.ipynb #fx0040
 FRESH_FACTS = 2048  # so many the newest part may hold: about 150 events
 
 
-def later_facts(index: FactIndex, part: int) -> _LaterFacts:  # part: LATER or LATEST
+def later_facts(index: FactIndex, part: int) -> LaterFacts:  # part: LATER, LATEST or CORRECTIONS
     "A part of the facts that came later, with all that waited."
     index.latest.sort_in()
     if len(index.latest.stamps) > FRESH_FACTS:
         index.later.take(index.latest)
-        index.latest = _LaterFacts()
-    return index.later if part == LATER else index.latest
+        index.latest = LaterFacts()
+    return {LATER: index.later, LATEST: index.latest, CORRECTIONS: index.corrections}[part]
+
+# %% ../../nbs/online/31_fact_index.ipynb #cd49aec9
+def parts_of(index: FactIndex) -> list[int]:
+    "The parts that hold facts now, the largest first."
+    later = (part for part in (LATER, LATEST, CORRECTIONS) if len(later_facts(index, part).stamps))
+    return [TABLES, *later]
 
 # %% ../../nbs/online/31_fact_index.ipynb #4802ae46
 def facts_of_part(

@@ -2,13 +2,15 @@
 
 # %% auto #0
 __all__ = ['KEY_NUMBER', 'READS', 'KEYS_OF', 'TOTALS', 'LiveFacts', 'PlannedFlight', 'planned_flight', 'rows_scheduled',
-           'name_of', 'row_named', 'flight_id_of', 'learn_code', 'flight_of', 'zone']
+           'name_of', 'row_named', 'flight_id_of', 'learn_code', 'flight_of', 'zone', 'row_as_known', 'as_known']
 
 # %% ../../nbs/online/33_live_facts.ipynb #1f783aab
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -18,18 +20,23 @@ import polars as pl
 
 from ..core.errors import BadInput
 from ..features.asof import NOT_KNOWN, PAIRS, TICKS, UNKNOWN_KEY, totals_needed
+from ..features.timetable import STREAM_COLUMNS
 from ..features.declarations import KEYS, MINUTE_MS, SEVERITY, STREAMS, Stream
 from .events import RESCHEDULED, _check_change, _check_report, _shown, checked_event
 from flight_delay.online.fact_index import (
     FINDS_FLIGHTS,
     PAIR_NUMBER,
-    PARTS,
     QUANTITIES,
-    add_fact,
+    FactIndex,
+    LaterFacts,
     facts_between,
+    parts_of,
+    stamp_of,
 )
 from ..sources.tables import Tables, actual_times
 from .prepared import EPOCH, Prepared, _PreparedFacts, milliseconds, prepare
+from .told import TOLD, UNTIMED, Spans, Statement, contradiction, flight_columns, hidden_spans
+from .told import newest_values, plan_told, tell
 
 # %% ../../nbs/online/33_live_facts.ipynb #adeab6d6
 def _known_until(tables: Tables, until: datetime) -> Tables:
@@ -51,28 +58,34 @@ def _known_until(tables: Tables, until: datetime) -> Tables:
     return replace(tables, flights=flights, weather=tables.weather.filter(pl.col("known_at") <= until))
 
 # %% ../../nbs/online/33_live_facts.ipynb #9dce6492
-class LiveFacts(_PreparedFacts):
-    "Everything that is known so far: the tables, and every event since."
+class _KnownFacts(_PreparedFacts):
+    "The tables, and what events said since."
 
     def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None, prepared: Prepared | None = None):
         made = prepared or prepare(tables, lags)
         super().__init__(made)
-        self.zone_of = dict(made.tables.airports.select("airport", "timezone").iter_rows())
-        self.position_of = _positions(made.tables.airports)
+        self.zone_of, self.position_of = _zones_and_positions(made.tables.airports)
         self.aircraft = _aircraft(made.tables.aircraft)
         reports = list(made.tables.weather.select("airport", "observed_at").iter_rows())
         self.report_of = {report: row for row, report in enumerate(reports)}
+        self.reports_of_tables, self.free_reports = len(reports), list[int]()  # rows of the weather that new reports can take
         self.observed_at = [observed_at for _, observed_at in reports]  # per row of the weather
         self.minutes_to_be_ready: dict[tuple[str, str], float] = {}  # of an aircraft, by the airports where it lands and leaves
-        self.changes: dict[int, dict[str, Any]] = {}  # row -> columns of its plan that have changed
-        self.said_by_tables: dict[int, dict[str, float]] = {}  # row -> what the tables said, of flights that events speak of
+        self.changes: dict[int, dict[str, Any]] = {}  # row -> its plan, of flights whose schedule has changed
+        self.told: dict[int, list[Statement]] = {}  # row -> what events said of a flight, by their instants
+        self.before: dict[int, dict[str, Any]] = {}  # row -> what held before the first event: columns of TOLD and RESCHEDULED
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
-        self.told: dict[int, list[tuple[str, int, float]]] = {}  # row -> (column, known_at or _UNTIMED, value) of its events
-        self.rescheduled_at: dict[tuple[int, str], int] = {}  # row, column -> known_at of the schedule change that holds
+        self.versions: dict[int, dict[int, dict[str, float]]] = {}  # row -> known_at -> columns, of reports that were corrected
+        self.newest_event = UNTIMED  # known_at of the newest event
+        self.hidden = Spans()  # (table, row): when a question must see a row otherwise than it is now
 
     def lag(self, stream: Stream) -> float:
         "A stream's reporting lag in milliseconds."
         return self.lags.get(stream.feed or "", 0.0) * MINUTE_MS
+
+# %% ../../nbs/online/33_live_facts.ipynb #277c300a
+class LiveFacts(_KnownFacts):
+    "Everything that is known so far: the tables, and every event since."
 
     @classmethod
     def from_tables(cls, tables: Tables, until: datetime | None = None, lags: Mapping[str, float] | None = None) -> Self:
@@ -83,15 +96,24 @@ class LiveFacts(_PreparedFacts):
         "Take one event of a kind in `EVENTS`, or raise `BadInput` and change nothing."
         _take(self, *_checked(self, event))
 
-    def check(self, event: Mapping[str, Any]) -> None:
-        "Raise `BadInput` where `observe` would."
-        _checked(self, event)
+    def check(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        "The event in the one way in which all ways to write it end; raises `BadInput` where `observe` would."
+        checked, row = _checked(self, event)
+        named = {} if row < 0 else {"flight_id": flight_id_of(self, row)}
+        return {name: value for name, value in (checked | named).items() if value is not None}
+
+    def holds(self, event: Mapping[str, Any]) -> bool:
+        "Whether an event about a flight says only what holds already."
+        checked, row = _checked(self, event)
+        now = newest_values(_before_events(self, row), self.told.get(row, ()))
+        return all(now[column] == value for column, value in _values_of(checked))
 
 # %% ../../nbs/online/33_live_facts.ipynb #smalltab
-def _positions(airports: pl.DataFrame) -> dict[str, tuple[float, float]]:
-    "Latitude and longitude of each airport that has them, in degrees."
+def _zones_and_positions(airports: pl.DataFrame) -> tuple[dict[str, str], dict[str, tuple[float, float]]]:
+    "The time zone of each airport; latitude and longitude of those that have them, in degrees."
     known = airports.select("airport", "latitude", "longitude").drop_nulls()
-    return {airport: (latitude, longitude) for airport, latitude, longitude in known.iter_rows()}
+    positions = {airport: (latitude, longitude) for airport, latitude, longitude in known.iter_rows()}
+    return dict(airports.select("airport", "timezone").iter_rows()), positions
 
 
 def _aircraft(aircraft: pl.DataFrame) -> dict[str | None, tuple[float, float]]:
@@ -133,7 +155,7 @@ def planned_flight(state: LiveFacts, row: int) -> PlannedFlight:
 def rows_scheduled(state: LiveFacts, carrier: str, origin: str, low: int, high: int) -> set[int]:
     "Rows of an airline's flights from an origin that are or were scheduled from one instant to another, both in milliseconds."
     code = state.code_of["carrier_origin"].get(f"{carrier} {origin}", UNKNOWN_KEY)
-    parts = (facts_between(state.index, part, FINDS_FLIGHTS, code, low, high) for part in PARTS)
+    parts = (facts_between(state.index, part, FINDS_FLIGHTS, code, low, high) for part in parts_of(state.index))
     return {row for part in parts for _, row in part}
 
 # %% ../../nbs/online/33_live_facts.ipynb #lh0038
@@ -168,120 +190,160 @@ def _checked(
     checked = checked_event(event)
     if checked["kind"] == "weather":
         _check_report(checked, state.zone_of)
+        _check_versions(state, checked)
         return checked, -1
     if (row := row_named(state, checked["flight_id"])) < 0:
         name = _shown(checked["flight_id"])
         raise BadInput(f"an event must name a flight of the timetable; {name} is not there; correct flight_id.")
     if checked["kind"] == "rescheduled":
-        change, newest = _schedule_change(state, row, checked)
-        if newest or not change:
-            _check_change(flight_of(state, row), newest)
+        _check_change({name: checked[name] for name in RESCHEDULED if checked[name] is not None})
+    instant = _instant_of(checked)
+    for column, value in _values_of(checked):
+        if (other := contradiction(state.told.get(row, ()), column, instant, value)) is not None:
+            raise _contradicted(f"{column} of {checked['flight_id']}", checked["known_at"], other, value)
     return checked, row
 
 # %% ../../nbs/online/33_live_facts.ipynb #tk0048
 def _take(state: LiveFacts, checked: dict[str, Any], row: int) -> None:
     "Work a checked event in."
-    kind = checked["kind"]
-    if kind == "weather":
+    state.newest_event = max(state.newest_event, _instant_of(checked))
+    if checked["kind"] == "weather":
         _take_report(state, {name: value for name, value in checked.items() if name != "kind"})
-    elif kind == "rescheduled":
-        _, newest = _schedule_change(state, row, checked)
-        state.rescheduled_at |= {(row, column): _instant_of(checked) for column in newest}
-        if newest:
-            _reschedule(state, row, newest)
-    else:
-        [(column, value)] = ((name, checked[name]) for name in checked if name not in ("kind", "flight_id", "known_at"))
-        _tell(state, row, column, _instant_of(checked), float(value))
-        _change_flight(state, row, {column: _facts_told(state, row)[column]})
+        return
+    told = before = state.told.get(row, [])
+    for column, value in _values_of(checked):
+        told = tell(told, column, _instant_of(checked), value)
+    if told != before:
+        _before_events(state, row)  # kept before the first event changes it
+        state.told[row] = told
+        _renew_flight(state, row)
 
 # %% ../../nbs/online/33_live_facts.ipynb #4c86a1e8
 def _instant_of(checked: Mapping[str, Any]) -> int:
-    "Since when an event is known, in milliseconds; _UNTIMED where it does not say."
-    return _UNTIMED if checked["known_at"] is None else milliseconds(checked["known_at"])
+    "Since when an event is known, in milliseconds; UNTIMED where it does not say."
+    return UNTIMED if checked["known_at"] is None else milliseconds(checked["known_at"])
 
-# %% ../../nbs/online/33_live_facts.ipynb #schedch1
-def _schedule_change(
-    state: LiveFacts, row: int, checked: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:  # all that it says; those parts that are not known to be older than what holds
-    "What an event says of a flight's schedule."
-    instant = _instant_of(checked)
-    change = {column: checked[column] for column in RESCHEDULED if checked[column] is not None}
-    return change, {
-        column: value
-        for column, value in change.items()
-        if instant == _UNTIMED or instant >= state.rescheduled_at.get((row, column), _UNTIMED)
-    }
+# %% ../../nbs/online/33_live_facts.ipynb #d82d080d
+def _values_of(checked: Mapping[str, Any]) -> list[tuple[str, Any]]:  # column, value: instants in milliseconds
+    "What an event says of its flight."
+    said = [(name, value) for name, value in checked.items() if name not in ("kind", "flight_id", "known_at")]
+    return [
+        (name, float(milliseconds(value)) if isinstance(value, datetime) else value if isinstance(value, str) else float(value))
+        for name, value in said
+        if value is not None
+    ]
 
-# %% ../../nbs/online/33_live_facts.ipynb #767ecadc
-_UNTIMED = -1  # the instant of an event that does not say when it became known; before every other
-_TOLD = ("departure_delay", "arrival_delay", "taxi_out", "cancelled", "diverted")  # columns that events set, one at a time
+# %% ../../nbs/online/33_live_facts.ipynb #16bf9df2
+def _contradicted(what: str, known_at: datetime, one: Any, other: Any) -> BadInput:
+    "Why a second value that became known at the same instant is refused."
+    return BadInput(
+        f"what became known at one instant must agree; {what} at {known_at.isoformat()} was {_shown(one)} and is "
+        f"{_shown(other)} now; give a correction a later known_at."
+    )
 
-
-def _tell(state: LiveFacts, row: int, column: str, instant: int, value: float) -> None:
-    "Keep what an event said of a flight."
-    before = state.told.get(row, [])
-    kept = [fact for fact in before if fact[0] != column or (instant != _UNTIMED and fact[1] != instant)]
-    state.told[row] = [*kept, (column, instant, value)]
-
-# %% ../../nbs/online/33_live_facts.ipynb #60cd1bb2
-def _facts_of_tables(state: LiveFacts, row: int) -> dict[str, float]:  # _TOLD; NaN for unknown
-    "What the tables said of a flight; kept before the first event changes it."
-    if row not in state.said_by_tables:
+# %% ../../nbs/online/33_live_facts.ipynb #4dee7fb8
+def _before_events(
+    state: LiveFacts, row: int
+) -> dict[str, Any]:  # TOLD and RESCHEDULED; NaN for unknown, instants in milliseconds
+    "What held of a flight before the first event about it."
+    if row not in state.before:
         columns = state.columns["flights"]
-        facts = {name: float(columns[name][row]) for name in _TOLD if name != "diverted"}
-        state.said_by_tables[row] = facts | {"diverted": float(state.diverted[row])}
-    return state.said_by_tables[row]
+        facts = {name: float(columns[name][row]) for name in TOLD if name != "diverted"}
+        facts |= {"diverted": float(state.diverted[row])}
+        times = {name: float(columns[name][row]) for name in RESCHEDULED if name in columns}
+        state.before[row] = facts | times | {"tail_number": planned_flight(state, row).tail_number}
+    return state.before[row]
 
-# %% ../../nbs/online/33_live_facts.ipynb #lh0052
-def _facts_told(state: LiveFacts, row: int) -> dict[str, float]:  # _TOLD; NaN for unknown
-    "What was said last of a flight, by events or else by the tables, whether or not it fits together."
-    facts, newest = dict(_facts_of_tables(state, row)), dict.fromkeys(_TOLD, _UNTIMED)
-    for column, instant, value in state.told.get(row, ()):
-        if instant >= newest[column]:
-            facts[column], newest[column] = value, instant
-    return facts
+# %% ../../nbs/online/33_live_facts.ipynb #6b668f86
+def _columns_of(state: LiveFacts, table: str, row: int) -> dict[str, float]:  # NaN for unknown
+    "The columns of a row as they are now."
+    return {name: float(column[row]) for name, column in state.columns[table].items()}
+
+
+def _same(one: float, other: float) -> bool:
+    "Whether two numbers are the same; nothing is the same as nothing."
+    return one == other or (one != one and other != other)
+
+
+def _differing(state: LiveFacts, table: str, row: int, columns: Mapping[str, float]) -> dict[str, float]:
+    "Those of some values that a row does not have yet."
+    now = _columns_of(state, table, row)
+    return {name: value for name, value in columns.items() if not _same(value, now[name])}
 
 # %% ../../nbs/online/33_live_facts.ipynb #41c3e409
-def _change_flight(
-    state: LiveFacts, row: int, changes: Mapping[str, float], moved: Mapping[str, int] = MappingProxyType({})
-) -> None:
-    "Set what an event says of a flight, and carry it into every stream of the timetable's flights."
-    changes = {**changes, **_facts_that_fit(state, row, changes)}
-    if "diverted" in changes:
-        state.diverted[row] = bool(changes.pop("diverted"))
-    after = {name: float(column[row]) for name, column in state.columns["flights"].items()} | changes
-    for event in ("departure", "arrival"):
-        if {f"scheduled_{event}", f"{event}_delay"} & changes.keys():
-            late = np.rint(after[f"{event}_delay"] * MINUTE_MS)
-            changes[f"actual_{event}"] = after[f"scheduled_{event}"] + late
+def _renew_flight(state: LiveFacts, row: int) -> None:
+    "Set what follows from all that was said of a flight, and carry it into every stream of the timetable's flights."
+    before, told = _before_events(state, row), state.told[row]
+    plan, facts, name = plan_told(before, told), newest_values(before, told), flight_id_of(state, row)
+    columns, moved = _replanned(state, row, plan)
+    columns |= flight_columns(plan, facts)
+    state.diverted[row] = facts["diverted"] > 0
+    changes = _differing(state, "flights", row, columns)
     _set_row(state, "flights", row, changes, moved)
+    state.hidden.set(("flights", row), hidden_spans(plan, before, told))
+    if moved or "planned_minutes" in changes:
+        _note_plan(state, row, plan, name)
 
 # %% ../../nbs/online/33_live_facts.ipynb #dccd9f83
 def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
-    "Set a weather report, in place of one about the same airport and instant that became known no later."
-    columns, identity = state.columns["weather"], (report["airport"], report["observed_at"])
-    row = state.report_of.setdefault(identity, len(columns["known_at"]))
-    known_at = milliseconds(report["known_at"])
-    if row < len(columns["known_at"]) and columns["known_at"][row] > known_at:
-        return
-    if row == len(columns["known_at"]):
-        _make_room(state, report["airport"])
-        state.observed_at.append(report["observed_at"])
+    "Set a weather report; of several about the same airport and instant the one that became known last holds."
+    identity, known_at = (report["airport"], report["observed_at"]), milliseconds(report["known_at"])
+    given, row = _report_columns(report), state.report_of.get(identity)
+    if row is None:
+        row = state.report_of[identity] = _make_room(state, report)
+    else:
+        now = _columns_of(state, "weather", row)
+        versions = state.versions.get(row, {int(now["known_at"]): now})
+        if known_at in versions:
+            return
+        state.versions[row] = versions | {known_at: given}
+        _hide_versions(state, row)
+        if known_at < now["known_at"]:
+            return
     state.reports[row] = dict(report)
-    given = {**report, "severity": SEVERITY[report["condition"]], "known_at": known_at}
-    _set_row(state, "weather", row, {name: np.nan if given[name] is None else float(given[name]) for name in columns})
+    _set_row(state, "weather", row, given)
+
+# %% ../../nbs/online/33_live_facts.ipynb #76d135a2
+def _report_columns(report: Mapping[str, Any]) -> dict[str, float]:
+    "A report as the columns that streams read."
+    given = {**report, "severity": SEVERITY[report["condition"]], "known_at": milliseconds(report["known_at"])}
+    return {name: np.nan if given[name] is None else float(given[name]) for name in STREAM_COLUMNS["weather"]}
+
+# %% ../../nbs/online/33_live_facts.ipynb #6344a6d0
+def _check_versions(state: LiveFacts, report: Mapping[str, Any]) -> None:
+    "Raise where a report says something else than another about the same airport and instant, known at once with it."
+    if (row := state.report_of.get((report["airport"], report["observed_at"]))) is None:
+        return
+    given, now = _report_columns(report), _columns_of(state, "weather", row)
+    other = state.versions.get(row, {int(now["known_at"]): now}).get(int(given["known_at"]), given)
+    for name in (name for name in given if not _same(given[name], other[name])):
+        raise _contradicted(f"{name} of {report['airport']}", report["known_at"], other[name], given[name])
+
+# %% ../../nbs/online/33_live_facts.ipynb #c0743cb2
+def _hide_versions(state: LiveFacts, row: int) -> None:
+    "Note until when each version of a report held."
+    lag, instants = int(state.lag(STREAMS["weather"])), sorted(state.versions[row])
+    spans = [(start + lag, end + lag) for start, end in pairwise(instants)]
+    state.hidden.set(("weather", row), spans)
 
 # %% ../../nbs/online/33_live_facts.ipynb #6b46aae6
-def _make_room(state: LiveFacts, airport: str) -> None:
-    "One more row for the weather."
+def _make_room(state: LiveFacts, report: Mapping[str, Any]) -> int:  # its row
+    "A row of the weather for a report: one of a report that was forgotten, or one more."
     columns = state.columns["weather"]
-    for name, column in columns.items():
-        columns[name] = np.append(column, np.nan)
-    state.known_at["weather"] = np.append(state.known_at["weather"], [[NOT_KNOWN]], axis=1)
-    state.known["weather"] = state.known_at["weather"][0]
-    state.touched["weather"] = np.append(state.touched["weather"], True)
-    codes = [learn_code(state, key, airport) if key in ("origin", "dest") else UNKNOWN_KEY for key in KEYS]
-    state.codes["weather"] = np.column_stack([state.codes["weather"], np.array(codes, np.int32)])
+    if not state.free_reports:
+        state.free_reports.append(len(columns["known_at"]))
+        state.observed_at.append(report["observed_at"])
+        for name, column in columns.items():
+            columns[name] = np.append(column, np.nan)
+        state.known_at["weather"] = np.append(state.known_at["weather"], [[NOT_KNOWN]], axis=1)
+        state.known["weather"] = state.known_at["weather"][0]
+        state.touched["weather"] = np.append(state.touched["weather"], True)
+        state.codes["weather"] = np.column_stack([state.codes["weather"], np.zeros(len(KEYS), np.int32)])
+    row = state.free_reports.pop()
+    at_airport = ("origin", "dest")
+    codes = [learn_code(state, key, report["airport"]) if key in at_airport else UNKNOWN_KEY for key in KEYS]
+    state.codes["weather"][:, row], state.observed_at[row] = codes, report["observed_at"]
+    return row
 
 # %% ../../nbs/online/33_live_facts.ipynb #57d718ad
 def learn_code(state: LiveFacts, key: str, text: str | None) -> int:
@@ -305,44 +367,29 @@ def flight_of(state: LiveFacts, row: int) -> dict[str, Any]:  # carrier, flight_
         name: EPOCH + timedelta(milliseconds=instant) for name, instant in times.items()
     }
 
-# %% ../../nbs/online/33_live_facts.ipynb #ba9d1a69
-def _facts_that_fit(state: LiveFacts, row: int, changes: Mapping[str, float]) -> dict[str, float]:
-    "Of a flight's arrival and cancellation, what holds beside `changes`, where that is another value than before."
-    columns, told = state.columns["flights"], _facts_told(state, row)
-    departure, arrival = (
-        changes.get(f"scheduled_{event}", columns[f"scheduled_{event}"][row]) + np.rint(told[f"{event}_delay"] * MINUTE_MS)
-        for event in ("departure", "arrival")
-    )
-    landed = arrival > departure  # not where one of them is unknown
-    fitting = {
-        "arrival_delay": told["arrival_delay"] if landed else np.nan,
-        "cancelled": 0.0 if landed else told["cancelled"],
-    }
-    before = {name: float(columns[name][row]) for name in fitting}
-    return {
-        name: value
-        for name, value in fitting.items()
-        if name in changes or not (value == before[name] or (np.isnan(value) and np.isnan(before[name])))
-    }
-
 # %% ../../nbs/online/33_live_facts.ipynb #401098c0
-def _reschedule(state: LiveFacts, row: int, changes: Mapping[str, Any]) -> None:
-    "Move a flight to other times or to another aircraft. The timetable counts as known in advance: the newest one holds."
-    before, flight = flight_id_of(state, row), {**flight_of(state, row), **changes}
-    departs, lands = milliseconds(flight["scheduled_departure"]), milliseconds(flight["scheduled_arrival"])
-    hour = flight["scheduled_departure"].astimezone(zone(state, flight["origin"])).hour
+def _replanned(state: LiveFacts, row: int, plan: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, int]]:
+    "The columns of a flight's plan; and the codes of its keys where these move."
+    departs, lands = plan["scheduled_departure"], plan["scheduled_arrival"]
+    columns = {"scheduled_departure": departs, "scheduled_arrival": lands, "planned_minutes": (lands - departs) / MINUTE_MS}
+    now, origin = planned_flight(state, row), planned_flight(state, row).origin
+    if (now.departs, now.tail_number) == (departs, plan["tail_number"]):
+        return columns, {}
+    hour = (EPOCH + timedelta(milliseconds=departs)).astimezone(zone(state, origin)).hour
     moved = {key: int(state.codes["flights"][number, row]) for key, number in KEY_NUMBER.items()}
-    moved |= {
-        "origin_hour": learn_code(state, "origin_hour", f"{flight['origin']} {hour}"),
-        "tail": learn_code(state, "tail", flight["tail_number"]),
-    }
-    state.changes.setdefault(row, {}).update(changes)
-    times = {"scheduled_departure": departs, "scheduled_arrival": lands, "planned_minutes": (lands - departs) / MINUTE_MS}
-    _change_flight(state, row, {name: float(value) for name, value in times.items()}, moved)
-    state.renamed.add(row, before, name_of(planned_flight(state, row)))
-    same_route = state.codes["flights"][KEY_NUMBER["route"]] == moved["route"]
+    moved["origin_hour"] = learn_code(state, "origin_hour", f"{origin} {hour}")
+    return columns, moved | {"tail": learn_code(state, "tail", plan["tail_number"])}
+
+# %% ../../nbs/online/33_live_facts.ipynb #fbbeb042
+def _note_plan(state: LiveFacts, row: int, plan: Mapping[str, Any], name: str) -> None:  # name: its flight_id
+    "Note that a flight's schedule has changed: its name by the timetable, and the usual plan of its route."
+    flight = planned_flight(state, row)
+    times = {edge: EPOCH + timedelta(milliseconds=plan[edge]) for edge in ("scheduled_departure", "scheduled_arrival")}
+    state.changes[row] = {**times, "tail_number": plan["tail_number"]}
+    state.renamed.add(row, name, name_of(flight))
+    same_route = state.codes["flights"][KEY_NUMBER["route"]] == state.codes["flights"][KEY_NUMBER["route"], row]
     usual_minutes = float(np.median(state.columns["flights"]["planned_minutes"][same_route]))
-    state.usual[flight["origin"], flight["dest"]] = (state.usual[flight["origin"], flight["dest"]][0], usual_minutes)
+    state.usual[flight.origin, flight.dest] = (state.usual[flight.origin, flight.dest][0], usual_minutes)
 
 # %% ../../nbs/online/33_live_facts.ipynb #c82c6505
 def zone(state: LiveFacts, airport: str) -> ZoneInfo:
@@ -389,17 +436,17 @@ def _set_row(
     row: int,
     changes: Mapping[str, float],
     moved: Mapping[str, int] = MappingProxyType({}),  # key -> code
+    later: LaterFacts | None = None,  # where the difference goes; the newest facts of the index by default
 ) -> None:
     "Set columns of a row, and carry it into the streams that read them."
-    columns, codes = state.columns[table], state.codes[table]
-    before = {name: float(column[row]) for name, column in columns.items()}
+    columns, codes, before = state.columns[table], state.codes[table], _columns_of(state, table, row)
     after = {**before, **changes}
     for name, stream in STREAMS.items():
         if stream.table == table and (moved or changes.keys() & READS[name]):
             facts = _fact(state, stream, before), _fact(state, stream, after)
             for key in KEYS_OF[name]:
                 code = int(codes[KEY_NUMBER[key], row])
-                _replace_fact(state, (name, key), row, facts, (code, moved.get(key, code)))
+                _replace_fact(state.index, later or state.index.latest, (name, key), row, facts, (code, moved.get(key, code)))
             state.known[name][row] = facts[1][0]
     for name, value in changes.items():
         columns[name][row] = value
@@ -409,7 +456,8 @@ def _set_row(
 
 # %% ../../nbs/online/33_live_facts.ipynb #dfecd0b8
 def _replace_fact(
-    state: LiveFacts,
+    index: FactIndex,
+    later: LaterFacts,
     pair: tuple[str, str],  # stream and key
     row: int,
     facts: tuple[tuple[int, Mapping[str, int]], tuple[int, Mapping[str, int]]],  # before and after, as `_fact` gives them
@@ -421,7 +469,39 @@ def _replace_fact(
     for sign, (known, amounts), code in zip((-1, 1), facts, codes, strict=True):
         if known != NOT_KNOWN and code != UNKNOWN_KEY:
             sums = [sign * amounts[value] ** power for value, power in TOTALS[pair]]
-            add_fact(state.index, PAIR_NUMBER[pair], code, known, row, [sign, *sums, *[0] * (QUANTITIES - len(sums))])
+            stamp = stamp_of(index, PAIR_NUMBER[pair], code, known)
+            later.add(stamp, row, [sign, *sums, *[0] * (QUANTITIES - len(sums))])
 
 
 TOTALS = {pair: tuple(totals_needed(*pair)) for pair in PAIRS}
+
+# %% ../../nbs/online/33_live_facts.ipynb #f395ff32
+def row_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[str, float]:  # NaN for unknown
+    "The columns of a row as they were known at an instant in milliseconds."
+    now = _columns_of(state, table, row)
+    if (table, row) not in state.hidden:
+        return now
+    if table == "weather":
+        lag, versions = state.lag(STREAMS["weather"]), state.versions[row]
+        return versions[max((known for known in versions if known + lag <= moment), default=min(versions))]
+    return now | flight_columns(now, newest_values(state.before[row], state.told[row], moment))
+
+# %% ../../nbs/online/33_live_facts.ipynb #50e74a3f
+@contextmanager
+def as_known(state: LiveFacts, moment: int) -> Iterator[None]:
+    "The state as it was known at an instant in milliseconds; when the block ends it is as before."
+    hidden = [thing for *_, thing in state.hidden.around(moment)]
+    kept = [(_columns_of(state, table, row), state.known_at[table][:, row].copy()) for table, row in hidden]
+    try:
+        for table, row in hidden:
+            then = _differing(state, table, row, row_as_known(state, table, row, moment))
+            _set_row(state, table, row, then, later=state.index.corrections)
+        state.index.corrections.sort_in()
+        yield
+    finally:
+        for (table, row), (columns, known_at) in zip(hidden, kept, strict=True):
+            state.known_at[table][:, row] = known_at
+            for name, value in columns.items():
+                state.columns[table][name][row] = value
+        if hidden:
+            state.index.corrections = LaterFacts()

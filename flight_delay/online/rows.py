@@ -19,10 +19,11 @@ from ..features.declarations import AIRCRAFT_COLUMNS, HOUR_MS, LEDGER, MINUTE_MS
 from ..features.declarations import TAIL_KNOWN_MINUTES
 from .described import codes_of, described_flight, fleet_of_type, local_departure
 from .described import timetable_of
-from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, LATER, LATEST, NEWEST, PAIR_NUMBER, PARTS, STREAMS_OF
+from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, NEWEST, PAIR_NUMBER, STREAMS_OF
 from .fact_index import TABLES, WINDOW_EDGES, WINDOWS, FactIndex, facts_between, facts_of_part
-from .fact_index import later_facts, newest_look_ups, places_behind
-from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, flight_id_of, planned_flight, row_named
+from .fact_index import later_facts, newest_look_ups, parts_of, places_behind
+from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, flight_id_of, planned_flight
+from .live_facts import row_as_known, row_named
 from .prepared import milliseconds
 
 # %% ../../nbs/online/35_rows.ipynb #722324d3
@@ -38,16 +39,15 @@ class LiveQuery:
 
 # %% ../../nbs/online/35_rows.ipynb #659bf353
 def _own_events(
-    state: LiveFacts, flight: PlannedFlight, departure_delay: float | None
+    state: LiveFacts, flight: PlannedFlight, as_of: int, departure_delay: float | None
 ) -> tuple[float, float, float]:  # when it left, in milliseconds; departure delay; taxi-out; NaN for unknown
     "What is known of a flight's own departure: as the caller says, or else as the state does."
     if departure_delay is not None:
         return flight.departs + float(np.rint(departure_delay * MINUTE_MS)), departure_delay, np.nan
     if flight.row < 0:
         return np.nan, np.nan, np.nan
-    columns = state.columns["flights"]
-    left, delay, taxi_out = (float(columns[name][flight.row]) for name in ("actual_departure", "departure_delay", "taxi_out"))
-    return left, delay, taxi_out
+    columns = row_as_known(state, "flights", flight.row, as_of)
+    return columns["actual_departure"], columns["departure_delay"], columns["taxi_out"]
 
 # %% ../../nbs/online/35_rows.ipynb #6c28c30a
 def _rank(state: LiveFacts, table: str, row: int) -> tuple:
@@ -67,7 +67,7 @@ def _newest_of(
 ) -> tuple[int, int]:  # row, known_at; (-1, NOT_KNOWN) for none
     "The newest fact between two instants that stands; of two known at the same instant, the one that is last in its table."
     newest, rows = low, set[int]()
-    for part in PARTS:
+    for part in parts_of(state.index):
         for known, row in facts_between(state.index, part, PAIR_NUMBER[look_up], code, low, high):  # newest first
             if known < newest:
                 break
@@ -86,7 +86,7 @@ def _following(state: LiveFacts, flight: PlannedFlight, tail: int) -> int:  # it
     "The aircraft's next flight in the plan as it stands, or one that leaves at the same instant."
     facts = [
         (known, row)
-        for part in PARTS
+        for part in parts_of(state.index)
         for known, row in facts_between(state.index, part, PAIR_NUMBER[_PLAN], tail, flight.departs, flight.departs + _REACH_MS)
         if row != flight.row and _stands(state, *_PLAN, tail, known, row)
     ]
@@ -134,7 +134,7 @@ def live_query(
     local = local_departure(state, planned)
     fleet = fleet_of_type(state.tables.aircraft, said["aircraft_type"]) if said.get("aircraft_type") else None
     known, codes = timetable_of(state, planned, local, fleet), codes_of(state, planned, local.hour)
-    left_at, delay, taxi_out = _own_events(state, planned, said.get("departure_delay"))
+    left_at, delay, taxi_out = _own_events(state, planned, moment, said.get("departure_delay"))
     left, flying = left_at <= moment, left_at + taxi_out * MINUTE_MS <= moment
     known["lead_minutes"] = (planned.departs - moment) / MINUTE_MS
     known["departure_delay"], known["taxi_out"] = delay if left else np.nan, taxi_out if flying else np.nan
@@ -182,10 +182,9 @@ def _window_sums(index: FactIndex, batch: _Batch) -> list[np.ndarray]:  # count,
         low, high = (places[:, edge[which]] + index.window_shift[power] for edge in (WINDOWS.low, WINDOWS.high))
         sums.append(np.zeros_like(sums[0]))
         sums[-1][:, which] = index.totals[high] - index.totals[low]
-    for part in (LATER, LATEST):
+    for part in parts_of(index)[1:]:
         later = later_facts(index, part)
-        if len(later.stamps):
-            _add_later(sums, later.running, later.stamps.searchsorted(stamps, "right"))
+        _add_later(sums, later.running, later.stamps.searchsorted(stamps, "right"))
     return sums
 
 # %% ../../nbs/online/35_rows.ipynb #rx0026
@@ -289,7 +288,7 @@ def _last_facts(
     first, last = (_stamps(state.index, batch, plan.pair, moment) for moment in (high - plan.reach, high))
     place = (places_behind(state.index, last) if part == TABLES else stamps.searchsorted(last, "right")) - 1
     there = (place >= 0) & (stamps[place] >= first)
-    tied = there & (place > 0) & (stamps[place - 1] == stamps[place])
+    tied = there & (place > 0) & (stamps[np.maximum(place - 1, 0)] == stamps[place])
     row, before = (np.where(seen, rows[np.where(seen, place - back + shift, 0)], -1) for seen, back in ((there, 0), (tied, 1)))
     tied &= state.touched[table][row] | state.touched[table][before]
     return row, np.where(there, stamps[place] & LAST_MS, -1), tied
@@ -302,7 +301,7 @@ def _newest_facts(
     plan, own = NEWEST[table], batch.row[:, None] if table == "flights" else -2
     rows = np.full((len(batch.row), len(plan.pair)), -1)
     since, sure = rows.copy(), rows < 0
-    for part in PARTS if state.known_at[table].size else ():
+    for part in parts_of(state.index) if state.known_at[table].size else ():
         row, known, tied = _last_facts(state, batch, table, part)
         stands = (state.known_at[table][plan.stream, row] == known) & (
             state.codes[table][plan.key, row] == batch.codes[:, plan.key]
@@ -345,8 +344,8 @@ _DERIVED = [(f.name, f.formula, tuple(signature(f.formula).parameters)) for f in
 _OF_THE_FLIGHT = [f.name for f in LEDGER if f.statistic in ("timetable", "asked")]
 
 
-def feature_rows(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # float64 (m, ledger), NaN for unknown
-    "What is known about each flight at its instant: the rows that `build` would give."
+def _rows_now(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # float64 (m, ledger)
+    "What the state says of each flight at its instant."
     batch = _batch(queries)
     of_flights = np.array([[query.known[name] for name in _OF_THE_FLIGHT] for query in queries])
     known = dict(zip(_OF_THE_FLIGHT, of_flights.T, strict=True))
@@ -357,6 +356,20 @@ def feature_rows(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray: 
     for name, formula, parts in _DERIVED:
         known[name] = formula(*(known[part] for part in parts))
     return np.column_stack([known[f.name] for f in LEDGER])
+
+# %% ../../nbs/online/35_rows.ipynb #c5408ebc
+def feature_rows(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # float64 (m, ledger), NaN for unknown
+    "What is known about each flight at its instant: the rows that `build` would give."
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for place, query in enumerate(queries):
+        alike.setdefault(state.hidden.around(query.as_of), []).append(place)
+    if alike.keys() <= {()}:
+        return _rows_now(state, queries)
+    rows = np.empty((len(queries), len(LEDGER)))
+    for places in alike.values():
+        with as_known(state, queries[places[0]].as_of):
+            rows[places] = _rows_now(state, [queries[place] for place in places])
+    return rows
 
 # %% ../../nbs/online/35_rows.ipynb #95c35e98
 GROUP_FACTS = {  # group -> (the ledger's age of its newest fact, minutes up to which it counts as fresh)

@@ -8,6 +8,7 @@ import importlib.util
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +16,9 @@ import numpy as np
 import polars as pl
 
 from .events import RESCHEDULED
-from .live_facts import _UNTIMED, LiveFacts, _facts_told, row_named
-from .prepared import Prepared, prepare
+from .live_facts import LiveFacts, _hide_versions, row_named
+from .prepared import EPOCH, Prepared, milliseconds, prepare
+from .told import hidden_spans, plan_told
 from ..sources.files import combined_digest
 from ..sources.store import read_tables, version_folder, write_tables
 from ..sources.tables import FLIGHT_ORDER, SCHEMAS, Tables, actual_times
@@ -41,24 +43,18 @@ def tables_of(state: LiveFacts) -> Tables:
     kept = {part.name: getattr(state.tables, part.name) for part in fields(Tables)}
     return Tables(**kept | {"flights": changed, "weather": merged})
 
-# %% ../../nbs/online/36_snapshot.ipynb #2278c06b
-def _set_aside(state: LiveFacts, row: int) -> list[tuple[str, int, float]]:  # as in `LiveFacts.told`
-    "What only the tables said of a flight and what does not hold for now, because events contradict it."
-    columns, by_events = state.columns["flights"], {column for column, *_ in state.told.get(row, ())}
-    facts = {column: value for column, value in _facts_told(state, row).items() if column not in by_events and value == value}
-    return [(column, _UNTIMED, value) for column, value in facts.items() if column in columns and columns[column][row] != value]
-
 # %% ../../nbs/online/36_snapshot.ipynb #cbaf480f
-TOLD_FILE = "told.json"  # what events said of flights, and since when it is known
+TOLD_FILE = "told.json"  # what events said, and since when it is known
 
 
 def _write_told(state: LiveFacts, folder: Path) -> None:
-    "Keep what events said."
+    "Keep what events said, and what held before them."
     names = state.tables.flights["flight_id"]
-    rows = sorted({*state.told, *(row for row, _ in state.rescheduled_at)})
-    told = {names[row]: [*_set_aside(state, row), *state.told.get(row, ())] for row in rows}
-    rescheduled_at = [[names[row], column, instant] for (row, column), instant in state.rescheduled_at.items()]
-    (folder / TOLD_FILE).write_text(json.dumps({"told": told, "rescheduled_at": rescheduled_at}) + "\n", encoding="utf-8")
+    flights = [[names[row], state.before[row], told] for row, told in state.told.items()]
+    reports = {row: milliseconds(state.observed_at[row]) for row in state.versions}
+    airports = {row: airport for (airport, _), row in state.report_of.items() if row in reports}
+    versions = [[airports[row], observed_at, list(state.versions[row].values())] for row, observed_at in reports.items()]
+    (folder / TOLD_FILE).write_text(json.dumps({"flights": flights, "reports": versions}) + "\n", encoding="utf-8")
 
 # %% ../../nbs/online/36_snapshot.ipynb #cf9cc98a
 def _read_told(state: LiveFacts, folder: Path) -> None:
@@ -66,8 +62,14 @@ def _read_told(state: LiveFacts, folder: Path) -> None:
     if not (folder / TOLD_FILE).exists():
         return
     kept = json.loads((folder / TOLD_FILE).read_text(encoding="utf-8"))
-    state.told = {row_named(state, name): [(*fact,) for fact in facts] for name, facts in kept["told"].items()}
-    state.rescheduled_at = {(row_named(state, name), column): instant for name, column, instant in kept["rescheduled_at"]}
+    for name, before, told in kept["flights"]:
+        row = row_named(state, name)
+        state.before[row], state.told[row] = before, [(*statement,) for statement in told]
+        state.hidden.set(("flights", row), hidden_spans(plan_told(before, state.told[row]), before, state.told[row]))
+    for airport, observed_at, versions in kept["reports"]:
+        row = state.report_of[airport, EPOCH + timedelta(milliseconds=observed_at)]
+        state.versions[row] = {int(version["known_at"]): version for version in versions}
+        _hide_versions(state, row)
 
 # %% ../../nbs/online/36_snapshot.ipynb #0bc0fe9f
 PREPARED_FILE = "prepared.json"

@@ -14,16 +14,27 @@ import numpy as np
 import polars as pl
 
 from ..features.asof import NOT_KNOWN
-from ..features.declarations import LEDGER, MINUTE_MS, STREAMS
+from ..features.declarations import DAY_MS, LEDGER, MINUTE_MS, STREAMS
 from .described import find_listed_flight
-from .live_facts import _UNTIMED, LiveFacts, row_named
+from .forgetting import forget
+from .live_facts import LiveFacts, _fact, row_as_known, row_named
 from .prepared import milliseconds
 from .rows import LiveQuery, feature_rows, live_query
 from .snapshot import read_snapshot, write_snapshot
+from .told import UNTIMED
 
 # %% ../../nbs/online/37_state.ipynb #365906ed
 class State(LiveFacts):
     "Everything known so far, ready to answer queries about flights."
+
+    forgotten = 0  # the instant as of which it last forgot what is out of reach
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        "Take one event, or raise `BadInput` and change nothing; once a day of events, forget what is out of reach."
+        super().observe(event)
+        if self.newest_event - self.forgotten > DAY_MS:
+            forget(self, self.newest_event)
+            self.forgotten = self.newest_event
 
     def features(self, flight: str | Mapping[str, Any], as_of: datetime) -> pl.DataFrame:
         "What is known about one flight at an instant: the row that `build` would give."
@@ -63,29 +74,30 @@ class Fate:
 def _known_by_events(state: LiveFacts, row: int, stage: str, moment: int, left: int) -> int | None:
     "Since when events after it `left` say that a flight ended so; NOT_KNOWN if not by `moment`, None where none says it."
     told = sorted((instant, value) for column, instant, value in state.told.get(row, ()) if column == stage and instant >= left)
-    if not told or told[-1][0] == _UNTIMED:
+    if not told or told[-1][0] == UNTIMED:
         return None
     since = NOT_KNOWN
     for instant, value in told:
-        if _UNTIMED < instant <= moment:
+        if UNTIMED < instant <= moment:
             since = min(since, instant) if value else NOT_KNOWN
     return since
 
 # %% ../../nbs/online/37_state.ipynb #18d3ed99
 def _known_since(state: LiveFacts, row: int, stage: str, moment: int) -> int:  # milliseconds since 1970
     "Since when an end of a flight is known, as seen at an instant; NOT_KNOWN for one that did not happen or not by then."
+    one = row_as_known(state, "flights", row, moment)
     if stage == "landed":
-        return int(state.known["arrivals"][row])
-    one = {name: float(column[row]) for name, column in state.columns["flights"].items()}
+        said_at = (at for column, at, _ in state.told.get(row, ()) if column == "arrival_delay" and at <= moment)
+        return max(_fact(state, STREAMS["arrivals"], one)[0], *said_at, UNTIMED)
     has_left = one["actual_departure"] == one["actual_departure"]
-    seen_leaving = int(state.known["departures"][row]) <= moment
-    by_events = _known_by_events(state, row, stage, moment, int(one["actual_departure"]) if seen_leaving else _UNTIMED)
+    seen_leaving = _fact(state, STREAMS["departures"], one)[0] <= moment
+    by_events = _known_by_events(state, row, stage, moment, int(one["actual_departure"]) if seen_leaving else UNTIMED)
     if by_events is not None:
         return by_events
     happened = one["cancelled"] > 0 if stage == "cancelled" else state.diverted[row]
     if happened and has_left:
         return int(one["scheduled_arrival"] + max(one["departure_delay"], 0) * MINUTE_MS + state.lag(STREAMS["arrivals"]))
-    return int(state.known["starts"][row]) if happened and stage == "cancelled" else NOT_KNOWN
+    return _fact(state, STREAMS["starts"], one)[0] if happened and stage == "cancelled" else NOT_KNOWN
 
 # %% ../../nbs/online/37_state.ipynb #sf0021
 def fate_of_row(
@@ -95,12 +107,14 @@ def fate_of_row(
     reported: float | None = None,  # a departure delay; another one than the state's means another flight
 ) -> Fate | None:  # None while it is open, and for a flight that is in no timetable
     "How a flight ended, if that is known at an instant."
-    columns = state.columns["flights"]
-    if row < 0 or reported not in (None, columns["departure_delay"][row]):
+    if row < 0:
+        return None
+    columns = row_as_known(state, "flights", row, moment)
+    if reported not in (None, columns["departure_delay"]):
         return None
     for stage in ("landed", "cancelled", "diverted"):
         if (known := _known_since(state, row, stage, moment)) <= moment:
-            delay = float(columns["arrival_delay"][row]) if stage == "landed" else None
+            delay = columns["arrival_delay"] if stage == "landed" else None
             return Fate(stage, (moment - known) / MINUTE_MS, delay)
     return None
 

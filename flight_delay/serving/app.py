@@ -233,12 +233,21 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
         return Response(b'{"predictions":[' + b",".join(parts) + b"]}", media_type="application/json")
 
 # %% ../../nbs/serving/980_app.ipynb #e8000020
+_EVENTS = """One event or a list. They may come in any order: of several about one thing the one that became known last
+holds, and a question about an earlier instant gets what was known then. The same event again, however it is written,
+changes nothing (`known`). Two events about the same thing that became known at the same instant must agree; give a
+correction a later `known_at`. An event about a flight without `known_at` is known from the moment at which it comes, unless
+it says what holds already; of a flight that was over two days before it counts as known when it happened. A `known_at` more
+than five minutes ahead is refused."""
+
+
 def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "The route that takes events."
 
     @app.post(
         "/events",
         summary="What happened: departures, arrivals, cancellations, reports",
+        description=_EVENTS,
         **takes("Event", many=True),
         **gives(Told),
     )

@@ -300,7 +300,7 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
         ({"departure_time": 1384543800}, "departure_time must be .*1384543800"),
         ({"departure_time": "1384543800"}, "departure_time must be .*1384543800"),
         ({"departure_time": "2013-03-10T02:30:00"}, "must exist; clocks in America/New_York skip"),
-        ({"flight_number": True}, "flight_number must be .*True"),
+        ({"flight_number": True}, "flight_number must be .*true"),
         ({"aircraft_type": "Flying Carpet"}, "aircraft_type must be .*'Flying Carpet'"),
         ({"distance_mi": -5}, "distance_mi must be a positive number.*-5"),
         ({"airline": "American"}, "airline must be an IATA code.*'AMERICAN'"),

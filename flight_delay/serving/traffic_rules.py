@@ -24,7 +24,8 @@ class TrafficLimits:
         0.05  # probability to promote a challenger that is no better, ever; and to send away one that is no worse
     )
     promoting_days: int = 2  # days that make one observation where a promotion is decided: weather lasts longer than a day
-    watch: float = 3.0  # evidence of being worse from which on no more flights are given to it
+    days_per_step: int = 2  # that are compared before a canary gets more flights
+    watch: float = 2.0  # evidence of being worse from which on no more flights are given to it
     most_days: int = 28  # a comparison that has decided nothing by then is over: four weeks hold every weekday four times
     least_pairs: int = 200  # pairs of predictions before a distribution is judged
     max_psi: float = Limits().max_psi  # of delay_minutes against the champion's, on the same flights
@@ -130,7 +131,7 @@ def decide_traffic(
         return TrafficDecision("promote", f"it is better: {gain}, evidence {figures['most_better']:.0f}", True, figures)
     if days >= limits.most_days:
         return TrafficDecision("hold", f"neither better nor worse: {gain}; the comparison is over", True, figures)
-    seen_more = traffic.mode == "canary" and traffic.share < STEPS[-1] and days > traffic.step_days
+    seen_more = traffic.mode == "canary" and traffic.share < STEPS[-1] and days >= traffic.step_days + limits.days_per_step
     if seen_more and figures["evidence_worse"] < limits.watch:
         return TrafficDecision("raise", f"nothing speaks against more flights: {gain}", False, figures)
     return TrafficDecision("hold", f"not decided: {gain}", False, figures)

@@ -58,11 +58,11 @@ def decided(mode, share, gains, step_days=0, alarms=()):
     return decision.action, decision.ends
 
 
-def test_a_canary_goes_up_a_step_for_a_day_and_is_promoted_only_from_the_top():
+def test_a_canary_goes_up_a_step_for_two_days_and_is_promoted_only_from_the_top():
     better = [1.0, 1.2, 0.8, 1.1, 0.9, 1.0, 1.1, 0.9] * 2
-    assert decided("canary", 5, better[:1]) == ("raise", False)
-    assert decided("canary", 25, better[:1], step_days=1) == ("hold", False)
-    assert decided("canary", 50, better, step_days=15) == ("raise", False)
+    assert decided("canary", 5, better[:2]) == ("raise", False)
+    assert decided("canary", 25, better[:3], step_days=2) == ("hold", False)
+    assert decided("canary", 50, better, step_days=14) == ("raise", False)
     assert decided("canary", 100, better, step_days=15) == ("promote", True)
     assert decided("ab", 50, better) == ("promote", True)
     assert decided("canary", 100, better[:3], step_days=2) == ("hold", False)

@@ -37,11 +37,17 @@ class Traffic:
     challenger: str = ""
     since: str = ""  # an instant, ISO 8601
     step_days: int = 0  # days that had been compared when the share was last raised
+    looked_days: int = 0  # days that had been compared when it was last looked at
 
     @property
     def on(self) -> bool:
         "Whether two models are compared."
         return self.mode != "off"
+
+    @property
+    def comparison(self) -> tuple[str, str, str]:
+        "What is compared, and since when: the same while shares are raised."
+        return self.champion, self.challenger, self.since
 
 # %% ../../nbs/serving/971_traffic_setting.ipynb #t9711d54f820
 def traffic_file(config: Settings) -> Path:
@@ -116,7 +122,7 @@ def start_traffic(
         registry.check_features(registry.load(version, config))
         new = Traffic(mode, percent, champion, version, datetime.now(UTC).isoformat())
         if (before.champion, before.challenger) == (champion, version):
-            new = replace(new, since=before.since, step_days=before.step_days)
+            new = replace(new, since=before.since, step_days=before.step_days, looked_days=before.looked_days)
     if not replace_traffic(before, new, config):
         raise BadInput(f"traffic must not change while it is set; it is now {read_traffic(config).mode}; set it again.")
     return new
@@ -124,13 +130,13 @@ def start_traffic(
 # %% ../../nbs/serving/971_traffic_setting.ipynb #t971e2ebea47
 def next_step(traffic: Traffic, days: int) -> Traffic:  # days: that have been compared so far
     "A canary with the next larger share."
-    return replace(traffic, share=min(step for step in STEPS if step > traffic.share), step_days=days)
+    return replace(traffic, share=min(step for step in STEPS if step > traffic.share), step_days=days, looked_days=days)
 
 # %% ../../nbs/serving/971_traffic_setting.ipynb #t9712fe47ae2
 def conclude_traffic(traffic: Traffic, promoted: bool, reason: str, config: Settings) -> bool:  # whether this call did it
     "End a comparison, unless another process did; the champion that is left answers alone."
     with _locked(config):
-        if read_traffic(config) != traffic:
+        if read_traffic(config).comparison != traffic.comparison:
             return False
         if promoted:
             registry.set_alias(config.alias, traffic.challenger, reason, config, expected=traffic.champion)

@@ -2,8 +2,7 @@
 
 # %% auto #0
 __all__ = ['log', 'GUARD_SECONDS', 'LOOK_SECONDS', 'SLOW_PASSES', 'SHADOW_WAITING', 'SHADOW_AT_ONCE', 'SHADOW_PAUSE_SECONDS',
-           'TIMED_EVERY', 'LAST_DECISIONS', 'answer_fault', 'Conclusion', 'carry_out', 'TrafficService',
-           'last_decisions', 'traffic_report', 'stored_report']
+           'TIMED_EVERY', 'answer_fault', 'Conclusion', 'carry_out', 'TrafficService']
 
 # %% ../../nbs/serving/974_traffic.ipynb #t974683c0943
 import asyncio
@@ -141,6 +140,7 @@ class _Concluding(LiveService):
                 self._unfinished[0] = acted
                 await asyncio.to_thread(_record, acted, self.store)
                 self.decided[acted.decision.action] += 1
+                log.warning("challenger %s: %s: %s", acted.traffic.challenger, acted.decision.action, acted.decision.reason)
             self._unfinished.popleft()
 
 # %% ../../nbs/serving/974_traffic.ipynb #t974702df704
@@ -231,7 +231,7 @@ class _Looking(_Judging):
     async def _look(self) -> None:
         "Decide where it is time."
         now, traffic, store = time.monotonic(), self.traffic, self.store
-        if self.challenger is None or store is None:
+        if self.challenger is None or store is None or _file_mark(self.config) != self._mark:  # it is taken up first
             return
         if (champion := registry.version_of(self.config.alias, self.config)) != traffic.champion:
             reason = f"{self.config.alias} is {champion} by now, no longer {traffic.champion}"
@@ -392,33 +392,3 @@ class TrafficService(_Sharing):
         "Ask the challenger nothing more, and close."
         self.challenger = None
         await super().stop()
-
-# %% ../../nbs/serving/974_traffic.ipynb #t974674874bb
-LAST_DECISIONS = 5
-
-
-def last_decisions(store: Store, most: int = LAST_DECISIONS) -> list[dict[str, Any]]:
-    "The newest decisions about challengers, newest first."
-    kept = [one for one in store.decisions() if one["kind"] == "traffic"][:most]
-    return [{"at": one["at"].isoformat(), "challenger": one["subject"]} | one["content"] for one in kept]
-
-# %% ../../nbs/serving/974_traffic.ipynb #t97420e5322d
-def traffic_report(
-    traffic: Traffic,
-    guard: GuardFigures,
-    accuracy: Mapping[str, Any],
-    decisions: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    "Traffic as it is shown."
-    about: dict[str, Any] = {"mode": traffic.mode}
-    if traffic.on:
-        about = asdict(traffic) | {"guardrails": guard._asdict(), "alarms": guardrail_alarms(guard), "accuracy": dict(accuracy)}
-    return about | {"decisions": list(decisions)}
-
-# %% ../../nbs/serving/974_traffic.ipynb #t974456b79ee
-def stored_report(config: Settings, store: Store) -> dict[str, Any]:
-    "As `traffic_report`, from what is on disk."
-    traffic = read_traffic(config)
-    guard = guard_figures(store, traffic) if traffic.on else GuardFigures()
-    accuracy = accuracy_figures(*daily_gains(store, traffic)) if traffic.on else {}
-    return traffic_report(traffic, guard, accuracy, last_decisions(store))

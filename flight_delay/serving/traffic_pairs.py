@@ -37,10 +37,11 @@ def log_pair(
         answer["prediction_id"] + SHADOW,
         datetime.now(UTC),
         datetime.fromisoformat(answer["as_of"]),
-        query.model_dump(mode="json", exclude_none=True),
+        query,
         content,
         flight_id=answer.get("flight_id"),
         model_version=other["model_version"],
+        features_digest=other.get("features_digest"),
     )
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t97395fad260
@@ -76,7 +77,7 @@ def _level_of_support(version: str) -> sa.ColumnElement[Any]:
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t973afd26e00
 NEWEST_PAIRS = 1000
-LEAST_TIMES = 10  # passes that were timed
+LEAST_TIMES = 100  # pairs whose passes were timed
 
 
 def guard_figures(store: Store, traffic: Traffic) -> GuardFigures:

@@ -51,7 +51,7 @@ def losses(predictions, delays):
 def test_gains_of_closed_days_are_those_of_the_metrics_and_figures_those_of_the_pairs(store_config):
     random = np.random.default_rng(0)
     with Store(store_config) as store:
-        rows = write_pairs(store, random, 60, times_slower=1.5)
+        rows = write_pairs(store, random, 120, times_slower=1.5)
         write_pairs(store, random, 10, challenger="v3")  # of another comparison
         traffic = Traffic("canary", 25, "v1", "v2", SINCE)
         gains, pairs = daily_gains(store, traffic)
@@ -60,8 +60,8 @@ def test_gains_of_closed_days_are_those_of_the_metrics_and_figures_those_of_the_
     days, old, new, delays = zip(*rows, strict=True)
     gain = losses(old, delays) - losses(new, delays)
     wanted = [gain[np.array(days) == day].mean() for day in (1, 2, 3)]
-    assert np.allclose(gains, wanted, atol=1e-9) and pairs == 36
-    assert figures.pairs == 60 and figures.times_slower == 1.5
+    assert np.allclose(gains, wanted, atol=1e-9) and pairs == 72
+    assert figures.pairs == 120 and figures.times_slower == 1.5
     shift = np.mean([n["delay_minutes"] - o["delay_minutes"] for o, n in zip(old, new, strict=True)])
     assert abs(figures.shift_minutes - shift) < 0.001
     low = [np.mean([one["support"]["level"] == "low" for one in side]) for side in (old, new)]

@@ -322,12 +322,13 @@ def test_a_better_canary_goes_up_step_by_step_and_is_promoted_once_by_two_worker
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_an_equal_canary_is_held_and_by_default_a_rule_only_proposes(live_home, nyc, at_once):
+def test_an_equal_canary_is_held_and_by_default_a_rule_only_proposes(live_home, nyc, at_once, monkeypatch):
     variant(live_home)
     config = live_home.model_copy(update={"traffic_automatic": True})
     records = asyncio.run(comparison(config, nyc, 1))
     assert records[-1]["action"] == "hold" and "over" in records[-1]["reason"], records[-1]
     assert registry.aliases(config)["champion"] == "v1" and not read_traffic(config).on
+    monkeypatch.setattr(serving_traffic, "JUDGE_SECONDS", 0)  # the same days are played again
     proposed = asyncio.run(comparison(live_home, nyc, 1, days=6))[len(records) :]
     assert [one["action"] for one in proposed][1:] == ["raise"] * 3 and not any(one["acted"] for one in proposed)
     assert read_traffic(live_home).share == 5

@@ -172,13 +172,13 @@ def test_a_shadow_changes_no_answer_and_leaves_a_pair_for_each(live_home, nyc):
     async def story():
         live = TrafficService(live_home)
         await live.start()
-        queries = [query for query, _ in questions_of(nyc, (3, 4), 1, 20)[0]]
+        queries = [query for of_day in questions_of(nyc, (3, 4), 4, 20) for query, _ in of_day]
         before = live.answer_many(queries)
         version = variant(live_home, later)
         start_traffic("shadow", None, live_home)
         await until(lambda: live.challenger is not None)
         during = live.answer_many(queries)
-        assert steady(during) == steady(before) and live.answered == {"v1": 40}
+        assert steady(during) == steady(before) and live.answered == {"v1": 160}
         live.store.flush()
         await until(lambda: all(live.store.prediction(answer["prediction_id"] + SHADOW) for answer in during))
         other = live.store.prediction(during[0]["prediction_id"] + SHADOW)
@@ -219,7 +219,7 @@ def test_a_flight_keeps_its_model_on_every_worker_after_a_restart_and_in_its_rea
 
 @pytest.mark.model
 @pytest.mark.slow
-@pytest.mark.parametrize("fails", ["raises", "gives no numbers"])
+@pytest.mark.parametrize("fails", ["raises", "gives no numbers", "contradicts itself"])
 def test_a_challenger_that_fails_on_some_questions_is_gone_at_once_and_its_callers_get_the_champions_answers(
     live_home, nyc, monkeypatch, fails
 ):
@@ -230,7 +230,10 @@ def test_a_challenger_that_fails_on_some_questions_is_gone_at_once_and_its_calle
     def answers(model, state, queries):
         if fails == "raises" and model.version == version and len(queries) > 3:
             raise MemoryError("no room")
-        return real(model, state, queries)
+        replies = real(model, state, queries)
+        if fails == "contradicts itself" and model.version == version:
+            replies[-1] |= {"p_15": 1.5}
+        return replies
 
     monkeypatch.setattr(serving_traffic, "answers", answers)
 
@@ -332,6 +335,17 @@ def test_an_equal_canary_is_held_and_by_default_a_rule_only_proposes(live_home, 
     proposed = asyncio.run(comparison(live_home, nyc, 1, days=6))[len(records) :]
     assert [one["action"] for one in proposed][1:] == ["raise"] * 3 and not any(one["acted"] for one in proposed)
     assert read_traffic(live_home).share == 5
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_shadow_that_is_better_is_only_proposed(live_home, nyc, at_once):
+    registry.set_alias("champion", variant(live_home, too_sure), "planted", live_home)
+    registry.set_alias("challenger", "v1", "newest", live_home)
+    config = live_home.model_copy(update={"traffic_automatic": True})
+    records = asyncio.run(comparison(config, nyc, 1, days=22, mode="shadow"))
+    assert {(one["action"], one["acted"]) for one in records} == {("hold", True), ("promote", False)}
+    assert registry.aliases(config)["champion"] == "v2" and read_traffic(config).mode == "shadow"
 
 
 @pytest.mark.model

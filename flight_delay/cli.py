@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # %% ../nbs/99_cli.ipynb #458c9736
 app = typer.Typer(help="Flight-delay predictions that use only what was knowable.", no_args_is_help=True, add_completion=False)
-models = typer.Typer(help="Registered models and their aliases.", no_args_is_help=True)
+models = typer.Typer(help="Registered models, their aliases, and who answers whom.")
 schedule = typer.Typer(help="Which job runs when.", no_args_is_help=True)
 reports = typer.Typer(help="Runs and their reports.", no_args_is_help=True)
 keys = typer.Typer(help="Who may ask the API.", no_args_is_help=True)
@@ -241,15 +241,57 @@ def _list_models() -> None:
 # %% ../nbs/99_cli.ipynb #9a23cb31
 @models.command("promote")
 def _promote(
-    version: Annotated[str, typer.Argument(help="like v3")],
+    version: Annotated[str | None, typer.Argument(help="like v3; default: the challenger that is being compared")] = None,
     alias: Annotated[str, typer.Option(help="the alias to move")] = "champion",
     reason: Annotated[str, typer.Option(help="kept in the registry's history")] = "by hand",
 ) -> None:
-    "Point an alias at a version."
+    "Point an alias at a version, or promote the challenger."
+    from flight_delay.serving import traffic_view
+
+    typer.echo(f"{alias} is {traffic_view.promote_by_hand(version, alias, reason, _settings())}")
+
+# %% ../nbs/99_cli.ipynb #4cae7991
+@models.callback(invoke_without_command=True)
+def _models(context: typer.Context) -> None:
+    "Registered models, their aliases, and who answers whom."
+    if context.invoked_subcommand is not None:
+        return
     from flight_delay.models import registry
 
-    registry.set_alias(alias, version, reason)
-    typer.echo(f"{alias} is {version}")
+    _list_models()
+    if registry.versions(_settings()):
+        _show_traffic()
+
+# %% ../nbs/99_cli.ipynb #0f2b259b
+def _show_traffic() -> None:
+    "Who answers whom, and what was decided last."
+    from flight_delay.serving import store as serving_store
+    from flight_delay.serving import traffic_view
+
+    with serving_store.Store(_settings()) as store:
+        typer.echo("\n".join(traffic_view.report_lines(traffic_view.stored_report(_settings(), store))))
+
+# %% ../nbs/99_cli.ipynb #9b8195ee
+@models.command("traffic")
+def _traffic(
+    mode: Annotated[str | None, typer.Argument(help="shadow, canary, ab or off; default: show what is")] = None,
+    share: Annotated[int | None, typer.Argument(help="of a canary: 5, 25, 50 or 100 percent of the flights")] = None,
+    challenger: Annotated[str, typer.Option(help="a version or an alias")] = "challenger",
+) -> None:
+    "Let a challenger answer a share of the flights; running servers follow at once."
+    from flight_delay.serving import traffic_view
+
+    if mode is not None:
+        traffic_view.set_traffic(mode, share, challenger, _settings())
+    _show_traffic()
+
+# %% ../nbs/99_cli.ipynb #57600e16
+@models.command("rollback")
+def _rollback() -> None:
+    "Take the challenger out; without one, give the champion's alias back to the version before."
+    from flight_delay.serving import traffic_view
+
+    typer.echo(traffic_view.roll_back_by_hand(_settings()))
 
 # %% ../nbs/99_cli.ipynb #4d705bff
 def _stop_event() -> Event:

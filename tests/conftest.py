@@ -186,6 +186,10 @@ def live_home(home, served):
 
     others = shutil.ignore_patterns("store", "*.lock")
     shutil.copytree(served.home, home.home, dirs_exist_ok=True, ignore=others, copy_function=os.link)
+    history = home.home / "registry" / "history.jsonl"
+    lines = history.read_bytes()
+    history.unlink()  # moves of aliases are appended to it
+    history.write_bytes(lines)
     return home
 
 

@@ -259,6 +259,23 @@ def test_a_crontab_that_first_calls_makes_nothing_up(typed):
     assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
 
 
+def test_models_shows_and_steers_who_answers_whom(typed, home, model):
+    from flight_delay.models import registry
+
+    assert "There is no version" in typed("models")[1]
+    for alias in ("champion", "challenger"):
+        registry.set_alias(alias, registry.register(model, home), "first", home)
+    assert "traffic: off" in typed("models")[1]
+    code, shown, _ = typed("models", "traffic", "canary", "25")
+    assert code == 0 and "traffic: canary, 25 % of the flights for v2" in shown and "v2 start, by hand" in shown
+    assert "guardrails: pairs 0" in typed("models")[1]
+    assert "v2 is out" in typed("models", "rollback")[1]
+    typed("models", "traffic", "ab")
+    assert "champion is v2" in typed("models", "promote")[1]
+    assert "champion is v1 again" in typed("models", "rollback")[1]
+    assert typed("models", "promote")[0] == 2 and typed("models", "traffic", "all")[0] == 2
+
+
 def test_the_help_of_a_job_says_what_it_takes(typed, figure_project):
     cell = "from flight_delay.core.kinds import Seed\\nseed: Seed = 0  # of everything random"
     notebook = (figure_project / "scheduled" / "figure.ipynb").read_text().replace("day = '2026-03-09'", cell)

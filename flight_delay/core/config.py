@@ -73,6 +73,14 @@ class _StoreSettings(BaseSettings):
     )
     store_keep_days: int = Field(365, ge=1, description="what the store took in earlier than this is forgotten")
 
+# %% ../../nbs/core/01_config.ipynb #8ba73437
+class _Traffic(BaseSettings):
+    "How far a comparison of two models may go by itself."
+
+    traffic_automatic: bool = Field(
+        False, description="whether a comparison of two models does what it decides, or only proposes it; guardrails always act"
+    )
+
 # %% ../../nbs/core/01_config.ipynb #e58c365d
 def _split(text: Any) -> Any:
     "A list that is written with commas."
@@ -163,7 +171,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58
-class Settings(_Access, _Limits, _Operation, _Retention, _StoreSettings):
+class Settings(_Access, _Limits, _Operation, _Retention, _StoreSettings, _Traffic):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")

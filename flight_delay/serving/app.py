@@ -58,6 +58,8 @@ from flight_delay.serving.replies import (
     Told,
 )
 from .tracing import Observed, Observer
+from .traffic import TrafficService
+from .traffic_view import TrafficFigures, last_decisions, traffic_report
 
 # %% ../../nbs/serving/980_app.ipynb #e8000011
 def _problem(request: Request, status: int, detail: str, **more: Any) -> Response:
@@ -102,8 +104,9 @@ def _add_refusals(app: FastAPI) -> None:
 class _Metrics:
     "What the process counts."
 
-    def __init__(self, live: LiveService):
+    def __init__(self, live: TrafficService):
         self.registry = registry = CollectorRegistry()
+        registry.register(TrafficFigures(live))
         buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
         self.requests = Counter("flight_delay_requests_total", "requests", ["path", "status"], registry=registry)
         self.seconds = Histogram(
@@ -129,8 +132,14 @@ def _count(metrics: _Metrics, path: str, status: int, seconds: float) -> None:
 # %% ../../nbs/serving/980_app.ipynb #97971426
 _TEXT: dict[str, Any] = {"description": "Prometheus's text form", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
+# %% ../../nbs/serving/980_app.ipynb #5fe8807b
+async def _traffic(live: TrafficService) -> dict[str, Any]:
+    "Which models answer whom, and what was decided about it last."
+    decisions = await asyncio.to_thread(last_decisions, live.ready()[2])
+    return traffic_report(live.traffic, live.guard, live.accuracy, decisions)
+
 # %% ../../nbs/serving/980_app.ipynb #62792d70
-def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
+def _add_service_routes(app: FastAPI, live: TrafficService, metrics: _Metrics) -> None:
     "Routes about the service."
 
     @app.get("/health", summary="Is the process alive?", **gives(Liveness))
@@ -150,7 +159,7 @@ def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> N
         made = ("created_at", "source", "source_digest", "ledger_digest", "commit")
         shown = (*made, "trained_on", "learned_until", "metrics_are_of", "horizons", "test")
         about = {"model_version": model.version, "alias": live.config.alias, "features": model.features}
-        return about | {name: model.card.get(name) for name in shown}
+        return about | {name: model.card.get(name) for name in shown} | {"traffic": await _traffic(live)}
 
     @app.get("/metrics", summary="Figures for Prometheus", responses={200: _TEXT}, response_class=Response)
     async def figures() -> Response:
@@ -343,7 +352,7 @@ def create_app(
 ) -> FastAPI:
     "The API over one home folder."
     config = config or settings()
-    live = LiveService(config)
+    live = TrafficService(config)
     metrics = _Metrics(live)
     observer = Observer(config, partial(_count, metrics))
 

@@ -187,6 +187,7 @@ class ModelInfo(_Part):
     metrics_are_of: str | None = Field(description="which model `test` measured")
     horizons: list[str] | None = Field(description="how long before departure it was measured")
     test: list[dict[str, Any]] | None = Field(description="metrics for each horizon, errors in minutes")
+    traffic: dict[str, Any] = Field(description="champion and challenger: who answers whom, guardrails, the last decisions")
 
 # %% ../../nbs/serving/952_replies.ipynb #bacccef5
 class Outcome(_Part):

@@ -212,6 +212,53 @@ def test_events_change_what_is_known_and_close_the_loop_to_the_outcome(live_home
     assert status["departures"]["departures_1h"] > 5 and status["weather"]["condition"]
 
 
+@pytest.mark.model
+@pytest.mark.slow
+def test_two_servers_follow_the_traffic_within_two_seconds_count_who_answered_and_drop_nothing(live_home, serve):
+    import threading
+
+    from flight_delay.models import registry
+    from flight_delay.serving.traffic_setting import start_traffic
+    from flight_delay.serving.traffic_view import promote_by_hand
+
+    registry.set_alias("challenger", registry.register(registry.load("v1", live_home), live_home), "newest", live_home)
+    clients, answers, over = [serve(live_home), serve(live_home)], [], threading.Event()
+
+    def ask(client):
+        while not over.is_set():
+            response = client.post("/predict", json=SEED)
+            answers.append((response.status_code, response.json().get("model_version")))
+
+    def versions():
+        return {client.post("/predict", json=SEED).json()["model_version"] for client in clients}
+
+    def follows(version):
+        for _ in range(20):  # two seconds
+            time.sleep(0.1)
+            if versions() == {version}:
+                return True
+        return False
+
+    callers = [threading.Thread(target=ask, args=(client,)) for client in clients]
+    for caller in callers:
+        caller.start()
+    start_traffic("canary", 100, live_home)
+    assert follows("v2")
+    about = clients[0].get("/model-info").json()["traffic"]
+    assert (about["mode"], about["share"], about["challenger"]) == ("canary", 100, "v2") and "psi" in about["guardrails"]
+    figures = clients[1].get("/metrics").text
+    assert 'flight_delay_answers_total{model_version="v2"}' in figures and 'share{mode="canary"} 100.0' in figures
+    answer = clients[0].post("/predict", json=SEED).json()
+    assert clients[0].get(f"/predictions/{answer['prediction_id']}").json()["model_version"] == "v2"
+    assert start_traffic("shadow", None, live_home).on and follows("v1")
+    assert promote_by_hand(None, "champion", "by hand", live_home) == "v2" and follows("v2")
+    over.set()
+    for caller in callers:
+        caller.join()
+    assert {status for status, _ in answers} == {200} and {version for _, version in answers} == {"v1", "v2"}
+    assert clients[1].get("/model-info").json()["traffic"]["decisions"][0]["action"] == "promote"
+
+
 @pytest.mark.slow
 def test_without_a_model_it_lives_and_says_what_is_missing(home, serve):
     client = serve(home)

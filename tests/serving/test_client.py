@@ -77,9 +77,9 @@ def test_an_api_that_is_not_there_or_has_no_address_is_said_to_be_so():
     with pytest.raises(ServiceError, match="127.0.0.1:1 must answer.*flight-delay serve") as refused:
         Client("http://127.0.0.1:1").ready()
     assert refused.value.http_status == 503 and refused.value.exit_code == 4
-    for url in ("http://[::1", "127.0.0.1:9696", "http://" + "a" * 80 + "́.b"):
-        with pytest.raises((BadInput, ServiceError), match="address|must answer"):
-            Client(url).ready()
+    for url in ("http://[::1", "127.0.0.1:9696", "ftp://127.0.0.1", "http://", ""):
+        with pytest.raises(BadInput, match="must be like http://127.0.0.1:9696; got"):
+            Client(url)
 
 
 def test_what_a_caller_says_stays_within_its_part_of_the_address():

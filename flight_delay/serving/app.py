@@ -6,6 +6,7 @@ __all__ = ['LARGEST_LIST', 'create_app']
 # %% ../../nbs/serving/980_app.ipynb #c1cc1847
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from ..online.board import airport_status, flights_of_day, known_of_flight
 from .answer import Answer
 from .limits import access_middleware, problem
 from .live import LiveService, log_prediction, newest_instant, query_of_row
+from .webpage import add_page
 from .query import EXAMPLE, Query, fault_sentences, faults, parse_query
 
 # %% ../../nbs/serving/980_app.ipynb #e8000010
@@ -204,7 +206,8 @@ def _add_service_routes(app: FastAPI, live: LiveService, metrics: _Metrics) -> N
     async def ready() -> dict[str, Any]:
         model, state, store = live.ready()
         about = {"status": "ready", "model_version": model.version, "flights_known": len(state.plan["flight_number"])}
-        warning = live.service.served.warning
+        warning, until = live.service.served.warning, live.config.until
+        about |= {"until": until.isoformat()} if until else {}
         return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
 
     @app.get("/model-info", summary="Which model answers, and how good is it?")
@@ -390,4 +393,4 @@ def create_app(
     _add_events(app, live, metrics)
     _add_flights(app, live)
     _add_airports(app, live)
-    return app
+    return add_page(app, os.environ.get("FLIGHT_DELAY_REPORTS_URL"))

@@ -57,10 +57,21 @@ def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
 @pytest.mark.slow
 def test_predict_answers_in_json(served):
     process_result = flight_delay(
-        "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "weather_condition=snow", FLIGHT_DELAY_HOME=str(served.home)
+        "predict",
+        "JFK-LAX",
+        "AA",
+        "2013-11-15T14:30",
+        "-p",
+        "weather_condition=snow",
+        "--json",
+        FLIGHT_DELAY_HOME=str(served.home),
     )
     assert process_result.returncode == 0, process_result.stderr
     assert json.loads(process_result.stdout)["model_version"] == "v1"
+    said = flight_delay(
+        "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "explain=true", FLIGHT_DELAY_HOME=str(served.home)
+    )
+    assert said.stdout.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and " min  " in said.stdout
     listed = flight_delay("models", "list", FLIGHT_DELAY_HOME=str(served.home))
     assert "champion" in listed.stdout
 
@@ -160,6 +171,10 @@ REFUSALS = [
     ("predict JFK AA 2013-11-15T14:30", 2, "route must be"),
     ("predict JFK-LAX AA yesterday", 2, "departure_time must be"),
     ("predict JFK-LAX AA 2013-11-15T14:30 -p foo=1", 2, "got 'foo'"),
+    ("predict JFK-LAX AA 2013-11-15T14:30 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
+    ("predict JFK-LAX AA 2013-11-15T14:30 --url 127.0.0.1", 2, "got '127.0.0.1'"),
+    ("replay --date 2013-07-08 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
+    ("serve --until yesterday", 2, "got 'yesterday'"),
     ("models promote v7", 2, "got 'v7'"),
     ("models promote v7 --alias V1", 2, "got 'V1'"),
     ("reports path dance", 2, "has not in"),

@@ -212,6 +212,7 @@ def _replay(
     date: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="a day of the tables, in UTC, like 2013-07-08")],
     speed: Annotated[float, typer.Option(help="seconds of the day in a second; 0: as fast as it goes", min=0)] = 600.0,
     url: Annotated[str | None, typer.Option(help="of the API; default: where `serve` listens")] = None,
+    settle: Annotated[float, typer.Option(help="seconds from an event to a question; for several workers: 0.5", min=0)] = 0.0,
     key: Annotated[str | None, typer.Option(envvar="FLIGHT_DELAY_API_KEY", help="a key or token of that API")] = None,
 ) -> None:
     "Play a past day into a running API: events, questions, and how the answers compare."
@@ -220,7 +221,7 @@ def _replay(
 
     config = _settings()
     with Client(url or f"http://{config.host}:{config.port}", key) as client:
-        typer.echo(replay.replay(date.date(), client, speed, config))
+        typer.echo(replay.replay(date.date(), client, speed, config, settle))
 
 # %% ../nbs/99_cli.ipynb #a206c620
 @keys.command("create")

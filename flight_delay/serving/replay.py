@@ -16,12 +16,14 @@ import polars as pl
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
+from ..features.declarations import LEDGER
 from ..features.offline import build
 from ..models import registry
 from ..models.delay_model import DelayModel, predict_rows
 from ..models.trees import feature_matrix
 from .answer import distribution_width
 from .client import Client, ServiceError
+from .prediction import features_digest
 from ..sources import store
 from ..sources.tables import Tables
 
@@ -111,6 +113,7 @@ def play(
     events: Sequence[Mapping[str, Any]],  # by known_at
     questions: pl.DataFrame,  # as `questions_of_day` gives them
     speed: float = 0,  # seconds of the day in a second; 0: as fast as it goes
+    settle: float = 0,  # seconds from the last event to the first question, for an API of several workers
     sleep: Callable[[float], None] = time.sleep,
 ) -> _Played:
     "Tell and ask, in the order of the day."
@@ -122,6 +125,8 @@ def play(
         while known < len(events) and events[known]["known_at"] <= as_of:
             known += 1
         _tell(client, events[told:known], played)
+        if settle and known > told:
+            sleep(settle)
         told = known
         for flight in flights:
             _ask(client, flight, played)
@@ -133,19 +138,23 @@ PARITY = 1e-6
 _IN_INTERVAL = {"delay_p10": "low", "delay_p90": "high"}
 
 
-def _offline_predictions(model: DelayModel, tables: Tables, questions: pl.DataFrame) -> pl.DataFrame:  # as `model.predict`
+def _offline_predictions(
+    model: DelayModel, tables: Tables, questions: pl.DataFrame
+) -> pl.DataFrame:  # as `model.predict`, and features_digest
     "The predictions that the tables give, a row for each question."
     X = build(tables, questions.select("flight_id", "as_of"))
-    flights = questions.iter_rows(named=True)
-    width = np.array([distribution_width(model.card, flight) for flight in flights])
-    rows = feature_matrix(model.features, X)
-    return pl.DataFrame(predict_rows(model, rows, width if width.max() > 1 else None)).select(pl.all().round(4))
+    width = np.array([distribution_width(model.card, flight) for flight in questions.iter_rows(named=True)])
+    columns = predict_rows(model, feature_matrix(model.features, X), width if width.max() > 1 else None)
+    ledger = X.select(pl.col([feature.name for feature in LEDGER]).cast(pl.Float64)).to_numpy()
+    digests = pl.Series("features_digest", [features_digest(row) for row in ledger])
+    return pl.DataFrame(columns).select(pl.all().round(4), digests)
 
 # %% ../../nbs/serving/987_replay.ipynb #772ee6c2
-def _difference(answer: Mapping[str, Any], offline: Mapping[str, float]) -> float:
+def _difference(answer: Mapping[str, Any], offline: Mapping[str, Any]) -> float:
     "The largest difference of an answer from the offline prediction, over all figures."
-    live = {name: answer["interval"][_IN_INTERVAL[name]] if name in _IN_INTERVAL else answer[name] for name in offline}
-    return max(abs(live[name] - value) if live[name] is not None else np.inf for name, value in offline.items())
+    figures = {name: value for name, value in offline.items() if name != "features_digest"}
+    live = {name: answer["interval"][_IN_INTERVAL[name]] if name in _IN_INTERVAL else answer[name] for name in figures}
+    return max(abs(live[name] - value) if live[name] is not None else np.inf for name, value in figures.items())
 
 # %% ../../nbs/serving/987_replay.ipynb #0bab03f6
 @dataclass(frozen=True)
@@ -158,6 +167,7 @@ class Replay:
     answers: int
     mean_absolute_error: float  # minutes, of the flights that arrived; NaN for none
     equal: int  # answers that are the offline prediction
+    same_features: int  # answers from the same features, bit for bit
     largest_difference: float  # between an answer and the offline prediction
     notes: tuple[str, ...] = ()
 
@@ -166,7 +176,8 @@ class Replay:
         lines = [
             f"{self.day}: events {told}; {self.answers:,} of {self.questions:,} questions answered",
             f"mean error against what happened: {self.mean_absolute_error:.2f} minutes",
-            f"equal to the offline prediction: {self.equal:,} of {self.answers:,}",
+            f"equal to the offline prediction: {self.equal:,} of {self.answers:,}; from the same features, bit for bit: "
+            f"{self.same_features:,}",
         ]
         if self.equal < self.answers:
             lines.append(f"the largest difference: {self.largest_difference:g}")
@@ -175,15 +186,17 @@ class Replay:
 # %% ../../nbs/serving/987_replay.ipynb #334842bb
 def _differences(
     answers: Sequence[Mapping[str, Any]], asked: pl.DataFrame, tables: Tables, config: Settings | None
-) -> np.ndarray:  # (answers,)
-    "The difference of each answer from the offline prediction of the version that gave it."
-    versions, differences = [answer["model_version"] for answer in answers], np.zeros(len(answers))
+) -> tuple[np.ndarray, np.ndarray]:  # (answers,) each: the largest difference; whether the features are the same bits
+    "How each answer differs from the offline prediction of the version that gave it."
+    versions = [answer["model_version"] for answer in answers]
+    differences, same = np.zeros(len(answers)), np.zeros(len(answers), bool)
     for version in dict.fromkeys(versions):
         rows = [row for row, one in enumerate(versions) if one == version]
         offline = _offline_predictions(registry.load(version, config), tables, asked[rows])
         for row, prediction in zip(rows, offline.iter_rows(named=True), strict=True):
             differences[row] = _difference(answers[row], prediction)
-    return differences
+            same[row] = answers[row]["features_digest"] == prediction["features_digest"]
+    return differences, same
 
 # %% ../../nbs/serving/987_replay.ipynb #6e1acb51
 def compare(
@@ -197,7 +210,7 @@ def compare(
         for answer, delay in zip(answers, asked["arrival_delay"], strict=True)
         if delay is not None and answer["delay_minutes"] is not None
     ]
-    differences = _differences(answers, asked, tables, config)
+    differences, same = _differences(answers, asked, tables, config)
     return Replay(
         day=questions["as_of"][0].date(),
         events=played.events,
@@ -205,17 +218,18 @@ def compare(
         answers=len(answers),
         mean_absolute_error=float(np.mean(errors)) if errors else np.nan,
         equal=int((differences <= PARITY).sum()),
+        same_features=int(same.sum()),
         largest_difference=float(differences.max(initial=0)),
         notes=(*notes, *([f"first refusal: {played.first_refusal}"] if played.first_refusal else [])),
     )
 
 # %% ../../nbs/serving/987_replay.ipynb #67770d9e
-def replay(day: date, client: Client, speed: float = 0, config: Settings | None = None) -> Replay:
+def replay(day: date, client: Client, speed: float = 0, config: Settings | None = None, settle: float = 0) -> Replay:
     "Play a day into an API, and compare."
     config, until, notes = config or settings(), client.ready().get("until"), []
     tables, start = store.latest(config.source, config), datetime(day.year, day.month, day.day, tzinfo=UTC)
     questions = questions_of_day(tables, day)
     if until is None or datetime.fromisoformat(until) != start:
         notes.append(f"note: the API does not wait for this day's events; start it by `flight-delay serve --until {day}`")
-    played = play(client, events_between(tables, start, start + timedelta(days=1)), questions, speed)
+    played = play(client, events_between(tables, start, start + timedelta(days=1)), questions, speed, settle)
     return compare(played, questions, tables, config, notes)

@@ -30,15 +30,21 @@ def test_an_answer_that_is_not_the_offline_prediction_is_found(nyc, served):
     ]
     played = _Played(answers=dict(zip(questions["flight_id"], answers, strict=True)))
     same = compare(played, questions, nyc, served)
-    assert same.equal == same.answers == questions.height > 5 and same.largest_difference == 0
+    assert same.equal == same.answers == same.same_features == questions.height > 5 and same.largest_difference == 0
     arrived = pl.DataFrame({"predicted": offline["delay_minutes"], "delay": questions["arrival_delay"]}).drop_nulls()
     error = (arrived["predicted"] - arrived["delay"]).abs().mean()
     assert same.mean_absolute_error == pytest.approx(error) and arrived.height < questions.height
     answers[1]["interval"]["high"] += 0.01
     answers[2]["p_60"] += 2e-6
     answers[3]["delay_minutes"] = None
+    answers[4]["features_digest"] = "other"
     other = compare(played, questions, nyc, served, ["a note"])
-    assert other.equal == same.answers - 3 and other.largest_difference == np.inf and "a note" in str(other)
+    assert (
+        other.equal == same.answers - 3
+        and other.same_features == same.answers - 1
+        and other.largest_difference == np.inf
+        and "a note" in str(other)
+    )
 
 
 def test_every_fact_of_a_day_is_an_event_at_the_instant_at_which_it_became_known(nyc):
@@ -136,6 +142,6 @@ def test_a_replayed_day_gives_the_offline_prediction_for_every_flight_also_after
         process.wait(20)
     assert morning.events["refused"] == 0 and morning.events["accepted"] == whole.events["known"] > 100
     assert sum(whole.events.values()) == len(events) and whole.events["refused"] == 0
-    assert whole.answers == whole.equal == questions.height > 500 and whole.notes == ()
+    assert whole.answers == whole.equal == whole.same_features == questions.height > 500 and whole.notes == ()
     assert compare(morning, questions, nyc, live_home).equal == len(morning.answers) > 200
     assert 5 < whole.mean_absolute_error < 100

@@ -141,14 +141,17 @@ function showFault(field, sentence) {
 
 // A refusal beside the fields that it names; what names none stands below the form.
 function refuse(error) {
-  if (error.status === 401 || error.status === 403) askForKey();
+  if (error.status === 401 || error.status === 403) {
+    askForKey();
+    if (!sessionStorage.getItem("key")) return; // the field says all of it
+  }
   const about = (field, sentence) => capital(sentence.startsWith(`${field} `) ? sentence.slice(field.length + 1) : sentence);
   const named = error.faults.map(({ field, rule, value }) => [field, about(field, value === null ? `${rule}.` : `${rule}; got ${value}.`)]);
   const [first] = error.message.split(" ");
   if (!named.length && FIELDS.includes(first)) named.push([first, about(first, error.message)]);
   const placed = named.filter(([name, sentence]) => showFault(name, sentence));
   if (placed.length) return document.querySelector("[aria-invalid]").focus();
-  $("refusal").textContent = error.message;
+  $("refusal").textContent = capital(error.message);
   $("refusal").hidden = false;
 }
 
@@ -346,7 +349,7 @@ async function start() {
   } catch (error) {
     $("service").className = "down";
     $("service").textContent = error.status === 503 ? "Not ready" : "Not reachable";
-    if (error.status === 503) { $("refusal").textContent = error.message; $("refusal").hidden = false; }
+    if (error.status === 503) { $("refusal").textContent = capital(error.message); $("refusal").hidden = false; }
     return;
   }
   try {

@@ -73,7 +73,7 @@ export function draw(answer, clock, width) {
   picture.append(svg("circle", { cx: x(median), cy: base + 14, r: 5.5, fill: "currentColor" }));
   label(median, base + 56, `likely ${clock(answer.delay_minutes)}`, "strong");
   const beyond = cases.filter((minutes) => minutes >= high).length;
-  if (beyond) picture.append(svg("text", { class: "late", x: right, y: top + 12, "text-anchor": "end" }, `${beyond} later still →`));
+  if (beyond) picture.append(svg("text", { class: "late", x: right, y: x(15) + 190 < right ? top - 12 : top + 12, "text-anchor": "end" }, `${beyond} later still →`));
   picture.append(svg("line", { class: "chosen-line", id: "chosen-line", x1: left, x2: left, y1: top, y2: base, visibility: "hidden" }));
   return { picture, low, high, choose: (minutes) => {
     picture.querySelector("#chosen").setAttribute("width", Math.max(0, x(minutes) - left));

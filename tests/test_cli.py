@@ -87,7 +87,7 @@ def test_the_base_install_suffices_for_serving():
 
 
 def test_help_and_the_face_of_serving_load_nothing_heavy():
-    heavy = "numpy polars pandera pydantic pydantic_settings uvicorn fastapi nbformat onnxruntime"
+    heavy = "numpy polars pandera pydantic pydantic_settings uvicorn fastapi httpx nbformat onnxruntime"
     code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout.strip() == "[]"
@@ -272,6 +272,26 @@ def test_a_slot_that_is_done_is_called_so_with_its_verdict(typed, figure_project
 
 def test_a_crontab_that_first_calls_makes_nothing_up(typed):
     assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
+
+
+def test_an_api_elsewhere_is_asked_and_its_answer_told_or_shown(typed, monkeypatch):
+    from flight_delay.serving.answer import ANSWER_EXAMPLE
+
+    asked = []
+    monkeypatch.setattr("flight_delay.serving.client.Client.predict", lambda _, query: asked.append(query) or ANSWER_EXAMPLE)
+    words = ("predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "flight_number=181", "--url", "http://127.0.0.1:1")
+    code, output, _ = typed(*words)
+    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "10 minutes early" in output
+    assert json.loads(typed(*words, "--json")[1]) == ANSWER_EXAMPLE and asked[0]["flight_number"] == 181
+
+
+def test_a_replay_is_of_the_day_at_the_speed_and_into_the_api_that_are_named(typed, monkeypatch):
+    asked = []
+    monkeypatch.setattr("flight_delay.serving.replay.replay", lambda *given: asked.append(given) or "as it went")
+    code, output, _ = typed("replay", "--date", "2013-07-08", "--speed", "60", "--url", "http://127.0.0.1:1", "--settle", "0.5")
+    [(day, client, speed, _, settle)] = asked
+    assert (code, output, str(day), speed, settle) == (0, "as it went\n", "2013-07-08", 60, 0.5)
+    assert str(client._http.base_url) == "http://127.0.0.1:1"
 
 
 def test_the_help_of_a_job_says_what_it_takes(typed, figure_project):

@@ -105,9 +105,19 @@ def test_nothing_is_asked_before_what_is_known_by_then_was_told_and_the_speed_is
         play(counted([], 503), [], questions)
 
 
-def start_server(home, port):
+def start_server(home, port, *options):
     "A server that waits for the events of the day."
-    command = [sys.executable, "-m", "flight_delay.cli", "serve", "--port", str(port), "--until", str(MIDNIGHT.date())]
+    command = [
+        sys.executable,
+        "-m",
+        "flight_delay.cli",
+        "serve",
+        "--port",
+        str(port),
+        "--until",
+        str(MIDNIGHT.date()),
+        *options,
+    ]
     process, client = subprocess.Popen(command), Client(f"http://127.0.0.1:{port}")
     for _ in range(600):
         try:
@@ -145,3 +155,29 @@ def test_a_replayed_day_gives_the_offline_prediction_for_every_flight_also_after
     assert whole.answers == whole.equal == whole.same_features == questions.height > 500 and whole.notes == ()
     assert compare(morning, questions, nyc, live_home).equal == len(morning.answers) > 200
     assert 5 < whole.mean_absolute_error < 100
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_two_workers_answer_alike_whoever_was_told(nyc, live_home):
+    import re
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    questions = questions_of_day(nyc, MIDNIGHT.date())[400:440]
+    events = events_between(nyc, MIDNIGHT, questions["as_of"][-1])
+    process, client = start_server(live_home, port, "--workers", "2")
+    client._http.headers["connection"] = "close"  # each request may reach the other worker
+    try:
+        time.sleep(3)  # until both are ready
+        played = play(client, events, questions, settle=0.6)
+        metrics = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for _ in range(30)]
+    finally:
+        client.close()
+        process.terminate()
+        process.wait(20)
+    told = compare(played, questions, nyc, live_home)
+    assert told.equal == told.same_features == questions.height and told.events["refused"] == 0 < told.events["accepted"]
+    counts = {match[1] for text in metrics if (match := re.search(r'path="/predict",status="200"} ([0-9.]+)', text))}
+    assert len(counts) == 2 and sum(map(float, counts)) == questions.height

@@ -22,7 +22,7 @@ setup(
     license="Apache-2.0",
     python_requires=f">={project['min_python']}",
     packages=find_packages(include=["flight_delay", "flight_delay.*"]),
-    package_data={"flight_delay.serving": ["swagger/*"]},
+    package_data={"flight_delay.serving": ["page/*", "swagger/*"]},
     install_requires=project["requirements"].split(),
     extras_require=extras,
     entry_points={"console_scripts": project["console_scripts"].split(), "nbdev": ["flight_delay=flight_delay._modidx:d"]},

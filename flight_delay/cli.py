@@ -156,6 +156,7 @@ def _serve(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on", min=1, max=65535)] = None,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, max=64)] = None,
+    until: Annotated[str | None, typer.Option(help="know only what was known then, like 2013-07-08; for a replay")] = None,
 ) -> None:
     "Serve the champion over HTTP."
     import uvicorn
@@ -163,7 +164,7 @@ def _serve(
     from flight_delay.serving import access
     from flight_delay.serving import limits
 
-    options = {"host": host, "port": port, "workers": workers}
+    options = {"host": host, "port": port, "workers": workers, "until": until}
     given = {name: value for name, value in options.items() if value is not None}
     config = _settings(**given)
     access.check_start(config)
@@ -184,13 +185,43 @@ def _predict(
     airline: Annotated[str, typer.Argument(help="like AA")],
     time: Annotated[str, typer.Argument(help="scheduled departure, local at the origin, like 2013-11-15T14:30")],
     p: Annotated[list[str] | None, typer.Option("-p", help="NAME=VALUE: any other field of a query")] = None,
+    url: Annotated[str | None, typer.Option(help="ask the API there; default: the champion of this home")] = None,
+    key: Annotated[str | None, typer.Option(envvar="FLIGHT_DELAY_API_KEY", help="a key or token of that API")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="show the answer as the API gives it")] = False,
 ) -> None:
-    "Ask about one flight; the answer is JSON."
-    from flight_delay.serving.prediction import PredictionService
+    "Ask about one flight."
+    from flight_delay.serving import wording
     from flight_delay.serving.query import parse_query
 
-    query = parse_query({"route": route, "airline": airline, "departure_time": time} | dict(map(_parameter, p or [])))
-    typer.echo(json.dumps(PredictionService(_settings()).answer(query), indent=2))
+    asked = {"route": route, "airline": airline, "departure_time": time} | dict(map(_parameter, p or []))
+    query = parse_query(asked)
+    if url:
+        from flight_delay.serving.client import Client
+
+        with Client(url, key) as client:
+            answer = client.predict(asked)
+    else:
+        from flight_delay.serving.prediction import PredictionService
+
+        answer = PredictionService(_settings()).answer(query)
+    typer.echo(json.dumps(answer, indent=2) if as_json else wording.answer_text(answer, f"{query.airline} {query.route}"))
+
+# %% ../nbs/99_cli.ipynb #afe493f4
+@app.command("replay")
+def _replay(
+    date: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="a day of the tables, in UTC, like 2013-07-08")],
+    speed: Annotated[float, typer.Option(help="seconds of the day in a second; 0: as fast as it goes", min=0)] = 600.0,
+    url: Annotated[str | None, typer.Option(help="of the API; default: where `serve` listens")] = None,
+    settle: Annotated[float, typer.Option(help="seconds from an event to a question; for several workers: 0.5", min=0)] = 0.0,
+    key: Annotated[str | None, typer.Option(envvar="FLIGHT_DELAY_API_KEY", help="a key or token of that API")] = None,
+) -> None:
+    "Play a past day into a running API: events, questions, and how the answers compare."
+    from flight_delay.serving import replay
+    from flight_delay.serving.client import Client
+
+    config = _settings()
+    with Client(url or f"http://{config.host}:{config.port}", key) as client:
+        typer.echo(replay.replay(date.date(), client, speed, config, settle))
 
 # %% ../nbs/99_cli.ipynb #a206c620
 @keys.command("create")

@@ -57,10 +57,21 @@ def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
 @pytest.mark.slow
 def test_predict_answers_in_json(served):
     process_result = flight_delay(
-        "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "weather_condition=snow", FLIGHT_DELAY_HOME=str(served.home)
+        "predict",
+        "JFK-LAX",
+        "AA",
+        "2013-11-15T14:30",
+        "-p",
+        "weather_condition=snow",
+        "--json",
+        FLIGHT_DELAY_HOME=str(served.home),
     )
     assert process_result.returncode == 0, process_result.stderr
     assert json.loads(process_result.stdout)["model_version"] == "v1"
+    said = flight_delay(
+        "predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "explain=true", FLIGHT_DELAY_HOME=str(served.home)
+    )
+    assert said.stdout.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and " min  " in said.stdout
     listed = flight_delay("models", "list", FLIGHT_DELAY_HOME=str(served.home))
     assert "champion" in listed.stdout
 
@@ -76,7 +87,7 @@ def test_the_base_install_suffices_for_serving():
 
 
 def test_help_and_the_face_of_serving_load_nothing_heavy():
-    heavy = "numpy polars pandera pydantic pydantic_settings uvicorn fastapi nbformat onnxruntime"
+    heavy = "numpy polars pandera pydantic pydantic_settings uvicorn fastapi httpx nbformat onnxruntime"
     code = f"import sys, flight_delay.serving, flight_delay.cli; print([m for m in '{heavy}'.split() if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout.strip() == "[]"
@@ -160,6 +171,10 @@ REFUSALS = [
     ("predict JFK AA 2013-11-15T14:30", 2, "route must be"),
     ("predict JFK-LAX AA yesterday", 2, "departure_time must be"),
     ("predict JFK-LAX AA 2013-11-15T14:30 -p foo=1", 2, "got 'foo'"),
+    ("predict JFK-LAX AA 2013-11-15T14:30 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
+    ("predict JFK-LAX AA 2013-11-15T14:30 --url 127.0.0.1", 2, "got '127.0.0.1'"),
+    ("replay --date 2013-07-08 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
+    ("serve --until yesterday", 2, "got 'yesterday'"),
     ("models promote v7", 2, "got 'v7'"),
     ("models promote v7 --alias V1", 2, "got 'V1'"),
     ("reports path dance", 2, "has not in"),
@@ -257,6 +272,26 @@ def test_a_slot_that_is_done_is_called_so_with_its_verdict(typed, figure_project
 
 def test_a_crontab_that_first_calls_makes_nothing_up(typed):
     assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
+
+
+def test_an_api_elsewhere_is_asked_and_its_answer_told_or_shown(typed, monkeypatch):
+    from flight_delay.serving.answer import ANSWER_EXAMPLE
+
+    asked = []
+    monkeypatch.setattr("flight_delay.serving.client.Client.predict", lambda _, query: asked.append(query) or ANSWER_EXAMPLE)
+    words = ("predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "flight_number=181", "--url", "http://127.0.0.1:1")
+    code, output, _ = typed(*words)
+    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "10 minutes early" in output
+    assert json.loads(typed(*words, "--json")[1]) == ANSWER_EXAMPLE and asked[0]["flight_number"] == 181
+
+
+def test_a_replay_is_of_the_day_at_the_speed_and_into_the_api_that_are_named(typed, monkeypatch):
+    asked = []
+    monkeypatch.setattr("flight_delay.serving.replay.replay", lambda *given: asked.append(given) or "as it went")
+    code, output, _ = typed("replay", "--date", "2013-07-08", "--speed", "60", "--url", "http://127.0.0.1:1", "--settle", "0.5")
+    [(day, client, speed, _, settle)] = asked
+    assert (code, output, str(day), speed, settle) == (0, "as it went\n", "2013-07-08", 60, 0.5)
+    assert str(client._http.base_url) == "http://127.0.0.1:1"
 
 
 def test_models_shows_and_steers_who_answers_whom(typed, home, model):

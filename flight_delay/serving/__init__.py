@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "answer": ["Answer"],
         "app": ["create_app"],
+        "client": ["Client", "ServiceError"],
         "prediction": ["PredictionService"],
         "query": ["Query"],
         "store": ["Store"],

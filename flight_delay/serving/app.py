@@ -5,6 +5,7 @@ __all__ = ['LARGEST_LIST', 'create_app']
 
 # %% ../../nbs/serving/980_app.ipynb #c1cc1847
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -60,6 +61,7 @@ from flight_delay.serving.replies import (
 from .tracing import Observed, Observer
 from .traffic import TrafficService
 from .traffic_view import TrafficFigures, last_decisions, traffic_report
+from .webpage import add_page
 
 # %% ../../nbs/serving/980_app.ipynb #e8000011
 def _problem(request: Request, status: int, detail: str, **more: Any) -> Response:
@@ -150,7 +152,8 @@ def _add_service_routes(app: FastAPI, live: TrafficService, metrics: _Metrics) -
     async def ready() -> dict[str, Any]:
         model, state, store = live.ready()
         about = {"status": "ready", "model_version": model.version, "flights_known": len(state.plan["flight_number"])}
-        warning = live.service.served.warning
+        warning, until = live.service.served.warning, live.config.until
+        about |= {"until": until.isoformat()} if until else {}
         return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
 
     @app.get("/model-info", summary="Which model answers, and how good is it?", **gives(ModelInfo))
@@ -375,4 +378,4 @@ def create_app(
         add(app, live, metrics)
     for look_at in (_add_flights, _add_numbers, _add_airports):
         look_at(app, live)
-    return app
+    return add_page(app, os.environ.get("FLIGHT_DELAY_REPORTS_URL"))

@@ -29,14 +29,21 @@ from ..core.errors import BadData, BadInput, FlightDelayError, NotReady
 from ..features.declarations import LEDGER
 from ..models import explanation, phrases, registry
 from ..models.calibration import BANDS, band_of
-from ..models.delay_model import DelayModel, predict_rows
-from ..models.distribution import LATE_THRESHOLDS
+from ..models.delay_model import DelayModel, exceedances, least_delay, not_before, predict_rows
+from ..models.distribution import LATE_THRESHOLDS, quantile, widened
 from ..online.live_facts import PlannedFlight, name_of
 from ..online.prepared import EPOCH
 from ..online.rows import GROUP_FACTS, LiveQuery, basis
 from ..online.snapshot import code_digest
 from ..online.state import Fate, State, fate_of_row
-from .answer import clock_times, distribution_width, given_fields, status_and_support, unused_fields
+from flight_delay.serving.answer import (
+    QUANTILE_LEVELS,
+    clock_times,
+    distribution_width,
+    given_fields,
+    status_and_support,
+    unused_fields,
+)
 from .query import EXAMPLE, Query, named_flight, query_flight
 from ..sources import store
 
@@ -145,7 +152,7 @@ def _open_flight_answer(
         "given": given,
         "features_used": [name for name, place in _places(model).items() if row[place] == row[place]],
         "basis": rests_on,
-        **(_explain_answer(model, row) if query.explain else {}),
+        **(_quantiles(model, row, asked.flight) | _explain_answer(model, row) if query.explain else {}),
     }
 
 
@@ -162,9 +169,20 @@ def _places(model: DelayModel) -> dict[str, int]:
     "Where the features that a model reads stand among the ledger's."
     return _places_of(tuple(model.features))
 
+# %% ../../nbs/serving/960_prediction.ipynb #8a101e93
+def _quantiles(model: DelayModel, row: Sequence[float], flight: Mapping[str, Any]) -> dict[str, list[float]]:
+    "The delays at `QUANTILE_LEVELS`, in minutes."
+    x = np.array([[row[place] for place in _places(model).values()]], np.float32)
+    distribution, least = exceedances(model, x), least_delay(model, x)
+    if (width := distribution_width(model.card, flight)) > 1:
+        distribution = widened(distribution, np.array([width]))
+    delays = (not_before(quantile(distribution, level), least, level)[0] for level in QUANTILE_LEVELS)
+    return {"quantiles": [round(float(delay), 4) for delay in delays]}
+
 # %% ../../nbs/serving/960_prediction.ipynb #bed5dc00
 def _ended_flight_answer(fate: Fate, query: Query, row: Sequence[float]) -> dict[str, Any]:
     "The same fields for a flight whose end is known."
+    certain = None if fate.arrival_delay is None else [fate.arrival_delay] * len(QUANTILE_LEVELS)
     return {
         **_certain_prediction(fate),
         "status": "ok",
@@ -174,7 +192,7 @@ def _ended_flight_answer(fate: Fate, query: Query, row: Sequence[float]) -> dict
         "given": [],
         "features_used": [],
         "basis": _basis_of_certain(fate, _basis(row)),
-        **(_certain_reason(fate) if query.explain else {}),
+        **({"quantiles": certain} | _certain_reason(fate) if query.explain else {}),
     }
 
 # %% ../../nbs/serving/960_prediction.ipynb #09958983
@@ -312,10 +330,10 @@ def _with_warning(response: dict[str, Any], warning: str | None) -> dict[str, An
 # %% ../../nbs/serving/960_prediction.ipynb #ps0054
 def _prepare_state(config: Settings, kept: Path) -> None:
     "Keep the state of the newest tables, and drop those of earlier ones."
-    State.from_tables(store.latest(config.source, config)).snapshot(kept)
-    source = store.tables_name(config.source)
+    State.from_tables(store.latest(config.source, config), until=config.until).snapshot(kept)
+    source, instant = re.escape(store.tables_name(config.source)), r"-\d{8}T\d{6}" if config.until else ""
     for other in kept.parent.iterdir():
-        if other.is_dir() and other != kept and re.fullmatch(f"{re.escape(source)}-[0-9a-f]{{16}}-[0-9a-f]{{8}}", other.name):
+        if other.is_dir() and other != kept and re.fullmatch(f"{source}-[0-9a-f]{{16}}-[0-9a-f]{{8}}{instant}", other.name):
             shutil.rmtree(other, ignore_errors=True)
 
 # %% ../../nbs/serving/960_prediction.ipynb #d9dd888c
@@ -338,7 +356,8 @@ def _prepare_elsewhere(config: Settings, kept: Path) -> None:
 def _start_state(config: Settings) -> State:
     "The live state of the newest tables that were kept."
     tables = store.latest_folder(config.source, config)
-    kept = config.home / "state" / f"{tables.name}-{code_digest()[:8]}"
+    instant = f"-{config.until:%Y%m%dT%H%M%S}" if config.until else ""
+    kept = config.home / "state" / f"{tables.name}-{code_digest()[:8]}{instant}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.parent / f".{kept.name}.prepare.lock"):
         for attempt in ("as it is", "made anew"):

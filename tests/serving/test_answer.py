@@ -17,7 +17,7 @@ def test_every_field_of_an_answer_is_described_and_the_example_is_an_answer():
     assert undescribed == [] and len(list(described(schema))) > 30
     [example] = schema["examples"]
     answer = Answer.model_validate_json(json.dumps(example))
-    assert example.keys() == Answer.model_fields.keys() - {"usual", "reasons", "not_known", "prediction_id"}
+    assert example.keys() == Answer.model_fields.keys() - {"quantiles", "usual", "reasons", "not_known", "prediction_id"}
     assert answer.scheduled_departure.utc == answer.scheduled_departure.local
 
 

@@ -68,7 +68,7 @@ def test_a_real_server_answers_every_route(live_home, serve):
     document = client.get("/openapi.json").json()
     assert "#/components/schemas/Answer" in str(document["paths"]["/predict"]["post"]["responses"]["200"])
     explained = client.post("/explain", json=SEED).json()
-    assert explained.keys() - answer.json().keys() == {"usual", "reasons", "not_known"}
+    assert explained.keys() - answer.json().keys() == {"quantiles", "usual", "reasons", "not_known"}
     assert {"theme", "sentence", "minutes", "direction"} == explained["reasons"][0].keys()
     assert client.post("/predict?fields=delay_minutes,p_15", json=SEED).json().keys() == {"delay_minutes", "p_15"}
     kept = client.get(f"/predictions/{answer.json()['prediction_id']}").json()

@@ -89,6 +89,12 @@ def test_the_minutes_of_the_reasons_add_up_to_the_answer(service, change):
     response = service.answer(parse_query(SEED | change | {"explain": True}))
     minutes = [reason["minutes"] for reason in response["reasons"]]
     assert response["usual"]["minutes"] + sum(minutes) == pytest.approx(response["delay_minutes"], abs=0.005)
+    equally_likely = response["quantiles"]
+    assert equally_likely == sorted(equally_likely) and len(equally_likely) == 50
+    for level, minutes_there in ((0.1, response["interval"]["low"]), (0.5, response["delay_minutes"])):
+        assert equally_likely[round(level * 50) - 1] <= minutes_there <= equally_likely[round(level * 50)]
+    late = np.mean(np.array(equally_likely) >= 15)
+    assert abs(late - response["p_15"]) <= 0.02 or response["stage"] == "departed"
     assert Answer.model_validate_json(json.dumps(response)).reasons
     assert [abs(m) for m in minutes] == sorted(map(abs, minutes), reverse=True)
     assert all((reason["minutes"] > 0) == (reason["direction"] == "later") for reason in response["reasons"])
@@ -152,7 +158,7 @@ def test_a_known_end_is_the_answer(service, stage):
     [reason] = after["reasons"]
     assert stage in reason["sentence"] and reason["minutes"] == delay
     assert delay is None or after["usual"]["minutes"] + reason["minutes"] == delay
-    assert before.keys() == after.keys()
+    assert before.keys() == after.keys() and after["quantiles"] == (None if delay is None else [delay] * 50)
     for response in (before, after):
         typed = Answer.model_validate_json(json.dumps(response))
         assert typed.flight_id == flight["flight_id"] and typed.scheduled_arrival.utc == flight["scheduled_arrival"]
@@ -261,6 +267,7 @@ def test_an_airline_that_was_never_seen_gets_a_wider_interval_around_the_same_me
     assert wide["delay_minutes"] == pytest.approx(plain["delay_minutes"], abs=1e-3) and wide["reasons"] == plain["reasons"]
     low, high = (wide["interval"][side] - plain["interval"][side] for side in ("low", "high"))
     assert low <= 0 < high and wide["confidence"] < plain["confidence"]
+    assert wide["quantiles"][-1] > plain["quantiles"][-1] and wide["quantiles"][0] <= plain["quantiles"][0]
     assert wide["support"]["level"] == "low" and wide["p_cancelled"] == plain["p_cancelled"]
 
 

@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # torch's CPU build satisfies torch==2.13.0; see README for where the default index would bring the CUDA one.
 PIP_OPTIONS ?=
-# Which tests: all but those that type the README's commands, `make run` among them; .ci/run leaves none out.
+# Which tests: all but those that type the commands of README (`make run` among them) and Dockerfile; .ci/run leaves none out.
 PYTEST_OPTIONS ?= -m "not readme"
 # What pins the versions; /dev/null takes the newest of everything.
 CONSTRAINTS ?= constraints.txt

@@ -171,6 +171,7 @@ def _serve(
     limits.RateLimit(config)  # refuses here, not in each worker, a place to count that cannot work
     _log_as_configured()
     os.environ |= {f"FLIGHT_DELAY_{name.upper()}": str(value) for name, value in given.items()}  # workers read it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended in order
     uvicorn.run(
         "flight_delay.serving:create_app",
         factory=True,

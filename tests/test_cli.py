@@ -76,6 +76,22 @@ def test_predict_answers_in_json(served):
     assert "champion" in listed.stdout
 
 
+import socket
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_server_that_is_asked_to_end_ends_with_exit_code_0(live_home):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        environment = os.environ | {"FLIGHT_DELAY_PORT": str(free.getsockname()[1])}
+    command = [sys.executable, "-m", "flight_delay.cli", "serve"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        started = any("startup complete" in line for line in server.stderr)
+        server.terminate()
+        server.communicate(timeout=20)
+    assert started and server.returncode == 0
+
+
 @pytest.mark.slow
 def test_the_base_install_suffices_for_serving():
     "None of what only training needs is imported by the API."

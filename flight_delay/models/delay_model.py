@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import polars as pl
 
 from ..core.errors import BadInput, NotReady
@@ -40,6 +39,10 @@ from flight_delay.models.distribution import (
     widened,
 )
 from .trees import SCORES, OFFSET_FEATURE, feature_matrix
+
+# %% ../../nbs/models/44_delay_model.ipynb #35f61db9
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 # %% ../../nbs/models/44_delay_model.ipynb #f0cb6863
 GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{score}", "network_{network}", "cancelled"

@@ -182,29 +182,30 @@ class _Asking:
 
 # %% ../../nbs/serving/976_alerts.ipynb #c1123801
 class _Adding(_Asking):
-    "Takes alerts. Each method waits for the database: call it in a thread."
+    "Takes alerts."
 
     def of(self, owner: str) -> list[dict[str, Any]]:
-        "A caller's alerts that are looked after, oldest first."
+        "A caller's alerts that are looked after, oldest first; waits for the database."
         now = datetime.now(UTC)
         chosen = sa.select(*_SHOWN).where(alerts_table.c.owner == owner, alerts_table.c.expires_at > now)
         return self.store.rows(chosen.order_by(alerts_table.c.created_at, alerts_table.c.id))
 
-    def add(self, request: AlertRequest, owner: str) -> dict[str, Any]:  # as `Alert`
+    async def add(self, request: AlertRequest, owner: str) -> dict[str, Any]:  # as `Alert`
         "Make an alert."
-        check_address(request.url, self.config)
+        await asyncio.to_thread(check_address, request.url, self.config)
         now, ends = datetime.now(UTC), self.lands(request.flight_id) + timedelta(days=1)
         if ends < now:
             rule = f"the flight must not be over; {request.flight_id} was to land more than a day ago"
             raise BadInput(f"{rule}; take one to come.", field="flight_id")
-        if len(self.of(owner)) >= MOST_ALERTS:
+        if len(await asyncio.to_thread(self.of, owner)) >= MOST_ALERTS:
             raise BadInput(f"a caller may have {MOST_ALERTS:,} alerts; this one has; remove some.")
         [prediction] = self.chances([request.flight_id])
         if isinstance(prediction, FlightDelayError):
             raise prediction
         stands = {"is_above": prediction["p_15"] >= request.level, "sent": 0, "attempts": 0}
         alert = request.model_dump() | {"id": token_hex(12), "owner": owner, "created_at": now, "expires_at": ends} | stands
-        self.store.write(lambda connection: connection.execute(sa.insert(alerts_table), [alert]))
+        insert = sa.insert(alerts_table).values(**alert)
+        await asyncio.to_thread(self.store.write, lambda connection: connection.execute(insert))
         return {name: alert.get(name) for name in Alert.model_fields} | {"p_15": prediction["p_15"]}
 
 # %% ../../nbs/serving/976_alerts.ipynb #241a041a

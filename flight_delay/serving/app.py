@@ -26,6 +26,8 @@ from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.board import airport_status, flights_of_day, known_of_flight
 from ..online.events import _shown
 from ..online.live_facts import LiveFacts
+from .alert_routes import add_alerts, add_explain, looking_after
+from .alerts import Alerts
 from .answer import Answer
 from .docs import add_docs
 from .limits import LEAVES_A_BODY, access_middleware, errors_of, problem
@@ -185,7 +187,7 @@ async def _answer(live: LiveService, metrics: _Metrics, query: Query, fields: st
     return body if fields is None else to_json(picked(response, fields))
 
 # %% ../../nbs/serving/980_app.ipynb #4d4d3370
-def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
+def _add_predictions(app: FastAPI, live: TrafficService, metrics: _Metrics) -> None:
     "Routes that predict."
 
     @app.post("/predict", summary="How late will this flight be?", **takes("Query"), **gives(Answer | PickedAnswer))
@@ -194,10 +196,7 @@ def _add_predictions(app: FastAPI, live: LiveService, metrics: _Metrics) -> None
         body = await _answer(live, metrics, query_of(await json_body(request, live.config.body_timeout_seconds)), fields)
         return Response(body, media_type="application/json")
 
-    @app.post("/explain", summary="Why is the prediction what it is?", **takes("Query"), **gives(Answer))
-    async def explain(request: Request) -> Response:
-        query = query_of(await json_body(request, live.config.body_timeout_seconds)).model_copy(update={"explain": True})
-        return Response(await _answer(live, metrics, query), media_type="application/json")
+    add_explain(app, live, partial(_answer, live, metrics))
 
     @app.get(
         "/predictions/{prediction_id}",
@@ -356,13 +355,15 @@ def create_app(
     "The API over one home folder."
     config = config or settings()
     live = TrafficService(config)
+    alerts = Alerts(live)
     metrics = _Metrics(live)
     observer = Observer(config, partial(_count, metrics))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await live.start()
-        yield
+        async with looking_after(alerts):
+            yield
         await live.stop()
         observer.close()
 
@@ -376,6 +377,7 @@ def create_app(
     _add_predictions(app, live, metrics)  # first, because routes are tried in their order
     for add in (_add_service_routes, _add_batches, _add_events):
         add(app, live, metrics)
+    add_alerts(app, alerts)
     for look_at in (_add_flights, _add_numbers, _add_airports):
         look_at(app, live)
     return add_page(app, os.environ.get("FLIGHT_DELAY_REPORTS_URL"))

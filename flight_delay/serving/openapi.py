@@ -89,6 +89,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {  # name -> what the document says of i
     "dest": {"schema": _AIRPORT, "example": "LAX", "description": "IATA or ICAO code"},
     "code": {"schema": _AIRPORT, "example": "JFK", "description": "IATA or ICAO code of an airport"},
     "ident": {"schema": {"type": "string"}, "example": "AA1", "description": "airline and flight number, like UA1545"},
+    "alert_id": {"schema": {"type": "string"}, "example": "0f3c9a1d2b4e5f60718293a4", "description": "of an alert of yours"},
     "prediction_id": {"schema": {"type": "string"}, "example": "6a8c418b92a0231420a16866", "description": "of an answer"},
 }
 

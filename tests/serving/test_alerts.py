@@ -64,6 +64,10 @@ def told(store_config):
         yield Told(SimpleNamespace(config=config, ready=lambda: (None, None, store)))
 
 
+def add(alerts, wish, owner):
+    return asyncio.run(alerts.add(wish, owner))
+
+
 def passes(alerts, *chances):
     "One pass for each chance."
 
@@ -78,7 +82,7 @@ def passes(alerts, *chances):
 
 
 def test_a_crossing_is_told_once_and_a_chance_that_trembles_is_not(told, receiver):
-    made = told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
+    made = add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
     assert Alert(**made).p_15 == 0.2 and not made["is_above"]
     passes(told, 0.3, 0.5, 0.49, 0.51, 0.46, 0.449, 0.48, 0.2)
     said = [json.loads(body) for _, body in receiver.messages]
@@ -91,13 +95,13 @@ def test_a_crossing_is_told_once_and_a_chance_that_trembles_is_not(told, receive
 
 def test_where_the_chance_stands_at_first_is_no_crossing(told, receiver):
     told.chance = 0.9
-    assert told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")["is_above"]
+    assert add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")["is_above"]
     passes(told, 0.9, 0.8)
     assert not receiver.messages
 
 
 def test_two_workers_that_see_the_same_crossing_send_one_message(told, receiver):
-    told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
+    add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
     other = Told(told.live)
     told.chance = other.chance = 0.8
 
@@ -113,7 +117,7 @@ def test_two_workers_that_see_the_same_crossing_send_one_message(told, receiver)
 @pytest.mark.parametrize("status", [500, 302, 404])
 def test_a_message_that_does_not_arrive_is_tried_again_and_its_fault_is_said(told, receiver, monkeypatch, status):
     monkeypatch.setattr(alerts_module, "MOST_ATTEMPTS", 3)
-    told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
+    add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
     receiver.status = status
     passes(told, 0.8)
     assert told.of("me")[0]["fault"] == f"the receiver answered {status}"
@@ -133,13 +137,13 @@ def test_a_receiver_that_is_gone_is_given_up_in_the_end(told, receiver, monkeypa
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         gone = f"http://127.0.0.1:{probe.getsockname()[1]}/?token=s3cret"
-    told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=gone), "me")
+    add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=gone), "me")
     passes(told, 0.8, 0.8)
     assert "does not answer" in told.of("me")[0]["fault"] and "s3cret" not in caplog.text
 
 
 def test_alerts_are_their_owners_alone(told, receiver):
-    made = told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
+    made = add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
     assert told.of("you") == []
     for name in (made["id"], "nobody's", "a\0b", "\ud800"):
         with pytest.raises(NotFound, match="GET /alerts lists"):
@@ -151,10 +155,10 @@ def test_alerts_are_their_owners_alone(told, receiver):
 def test_a_flight_that_is_over_and_one_alert_too_many_are_refused(told, receiver, monkeypatch):
     monkeypatch.setattr(alerts_module, "MOST_ALERTS", 1)
     with pytest.raises(BadInput, match="must not be over"):
-        told.add(AlertRequest(flight_id="20131115T1930_OLD", level=0.5, url=receiver.url), "me")
-    told.add(AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
+        add(told, AlertRequest(flight_id="20131115T1930_OLD", level=0.5, url=receiver.url), "me")
+    add(told, AlertRequest(flight_id=FLIGHT, level=0.5, url=receiver.url), "me")
     with pytest.raises(BadInput, match="may have 1 alerts"):
-        told.add(AlertRequest(flight_id=FLIGHT, level=0.6, url=receiver.url), "me")
+        add(told, AlertRequest(flight_id=FLIGHT, level=0.6, url=receiver.url), "me")
 
 
 @pytest.mark.parametrize(

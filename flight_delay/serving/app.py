@@ -234,12 +234,15 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
         with live.room_for_a_list():
             items, is_list = list_of(body, LARGEST_LIST)
             for start in range(0, len(items), _CHUNK):
-                results = live.answer_many([_parsed(item) for item in items[start : start + _CHUNK]])
-                if not is_list and "error" in results[0]:
-                    raise BadInput(results[0]["error"], faults=results[0]["errors"])
-                for result in results:
+                results = live.answer_and_write([_parsed(item) for item in items[start : start + _CHUNK]])
+                if not is_list and "error" in results[0][0]:
+                    raise BadInput(results[0][0]["error"], faults=results[0][0]["errors"])
+                for result, _ in results:
                     metrics.predictions.labels(result.get("status", "refused")).inc()
-                parts += [to_json(picked(result, fields) if "error" not in result else result) for result in results]
+                parts += [
+                    to_json(picked(result, fields)) if fields and "error" not in result else written
+                    for result, written in results
+                ]
                 await asyncio.sleep(0)
         return Response(b'{"predictions":[' + b",".join(parts) + b"]}", media_type="application/json")
 

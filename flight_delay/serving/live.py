@@ -203,17 +203,23 @@ class _Listing(_Predicting):
         finally:
             self._lists -= 1
 
-    def answer_many(
+    def answer_and_write(
         self, queries: Sequence[Query | FlightDelayError]
-    ) -> list[dict[str, Any]]:  # error and errors where there is none
+    ) -> list[tuple[dict[str, Any], bytes]]:  # each answer, and as JSON; error and errors where there is none
         "The answers to a list; what is no query goes through as its error."
-        asked = [query for query in queries if isinstance(query, Query)]
-        answered = iter(self._answer_all(asked))
-        results = [next(answered) if isinstance(query, Query) else query for query in queries]
-        for query, result in zip(queries, results, strict=True):
+        answered = iter(self._answer_all([query for query in queries if isinstance(query, Query)]))
+        written = []
+        for query in queries:
+            result = next(answered) if isinstance(query, Query) else query
+            content = _error_of(result) if isinstance(result, FlightDelayError) else result
+            written.append((content, to_json(content)))
             if isinstance(query, Query) and isinstance(result, dict):
-                log_prediction(self.ready()[2], query, result, to_json(result))
-        return [_error_of(result) if isinstance(result, FlightDelayError) else result for result in results]
+                log_prediction(self.ready()[2], query, *written[-1])
+        return written
+
+    def answer_many(self, queries: Sequence[Query | FlightDelayError]) -> list[dict[str, Any]]:
+        "As `answer_and_write`, without the JSON."
+        return [content for content, _ in self.answer_and_write(queries)]
 
 # %% ../../nbs/serving/970_live.ipynb #catchup1
 EVENTS_AT_ONCE = 50  # worked in before questions get their turn

@@ -131,7 +131,12 @@ def _basis(row: Sequence[float]) -> dict[str, dict[str, Any]]:  # row: the ledge
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0030
 def _open_flight_answer(
-    model: DelayModel, asked: _LookedUp, band: int, row: Sequence[float], prediction: Mapping[str, float]
+    model: DelayModel,
+    asked: _LookedUp,
+    band: int,
+    row: Sequence[float],
+    prediction: Mapping[str, float],
+    used: Sequence[str],  # names of features
 ) -> dict[str, Any]:
     "The prediction for a flight whose end is open, and what it rests on."
     known, query, rests_on = asked.live.known, asked.query, _basis(row)
@@ -150,7 +155,7 @@ def _open_flight_answer(
         **judged,
         "stage": "departed" if has_left else "scheduled",
         "given": given,
-        "features_used": [name for name, place in _places(model).items() if row[place] == row[place]],
+        "features_used": list(used),
         "basis": rests_on,
         **(_quantiles(model, row, asked.flight) | _explain_answer(model, row) if query.explain else {}),
     }
@@ -168,6 +173,12 @@ def _places_of(features: tuple[str, ...]) -> dict[str, int]:
 def _places(model: DelayModel) -> dict[str, int]:
     "Where the features that a model reads stand among the ledger's."
     return _places_of(tuple(model.features))
+
+# %% ../../nbs/serving/960_prediction.ipynb #5bed5bc9
+@lru_cache(4096)
+def _known_features(features: tuple[str, ...], known: bytes) -> tuple[str, ...]:  # known: a byte for each, 0 or 1
+    "The features of which something is known; few patterns of them come again and again."
+    return tuple(name for name, is_known in zip(features, known, strict=True) if is_known)
 
 # %% ../../nbs/serving/960_prediction.ipynb #8a101e93
 def _quantiles(model: DelayModel, row: Sequence[float], flight: Mapping[str, Any]) -> dict[str, list[float]]:
@@ -247,11 +258,16 @@ def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -
     columns = predict_rows(model, x, width if width.max() > 1 else None)
     predictions = np.column_stack(list(columns.values())).tolist()
     digests = map(features_digest, rows)
-    for one, band, row, prediction, digest in zip(looked_up, bands, rows.tolist(), predictions, digests, strict=True):
+    each = zip(looked_up, bands, rows.tolist(), predictions, digests, ~np.isnan(x), strict=True)
+    for one, band, row, prediction, digest, known in each:
         if one.fate:
             content = _ended_flight_answer(one.fate, one.query, row)
         else:
-            content = _open_flight_answer(model, one, band, row, dict(zip(columns, prediction, strict=True)))
+            predicted, used = (
+                dict(zip(columns, prediction, strict=True)),
+                _known_features(tuple(model.features), known.tobytes()),
+            )
+            content = _open_flight_answer(model, one, band, row, predicted, used)
         yield content | {"features_digest": digest}
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0035

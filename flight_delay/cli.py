@@ -168,6 +168,7 @@ def _serve(
     given = {name: value for name, value in options.items() if value is not None}
     config = _settings(**given)
     access.check_start(config)
+    access.check_free(config)
     limits.RateLimit(config)  # refuses here, not in each worker, a place to count that cannot work
     _log_as_configured()
     os.environ |= {f"FLIGHT_DELAY_{name.upper()}": str(value) for name, value in given.items()}  # workers read it

@@ -6,7 +6,7 @@
 __all__ = ['ROLES', 'PUBLIC', 'ENDPOINTS', 'KEY_FORM', 'Content', 'LONGEST_TOKEN', 'SHUTDOWN_SECONDS', 'held_roles',
            'role_needed', 'Caller', 'Unauthorized', 'Forbidden', 'Key', 'list_keys', 'create_key', 'revoke_key',
            'Watched', 'KeyRing', 'TokenReader', 'has_token_settings', 'Authenticator', 'is_loopback', 'access_on',
-           'check_start', 'server_options']
+           'check_start', 'check_free', 'server_options']
 
 # %% ../../nbs/serving/930_access.ipynb #ed78ce7f
 import hashlib
@@ -15,6 +15,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -407,6 +408,17 @@ def _check_tls(config: Settings) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise BadInput(f"the TLS certificate and its key must be files (PEM) that fit; {reason}; mend the two paths.") from None
+
+# %% ../../nbs/serving/930_access.ipynb #0e7af4f6
+def check_free(config: Settings) -> None:
+    "Refuse an address that a server cannot listen at."
+    try:
+        family, _, _, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        rule, reason = "the API must be able to listen at its address", error.strerror or str(error)
+        remedy = "end what listens there, or choose another by --host and --port"
+        raise BadInput(f"{rule}; {config.host} port {config.port}: {reason}; {remedy}.") from None
 
 # %% ../../nbs/serving/930_access.ipynb #4f1573fa
 SHUTDOWN_SECONDS = 10  # requests may take so long to end once the server is asked to

@@ -267,8 +267,8 @@ def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     )
     async def events(request: Request) -> Response:
         body = await json_body(request, live.config.body_timeout_seconds)
-        with live.room_for_a_list():
-            items, is_list = list_of(body, LARGEST_LIST)
+        items, is_list = list_of(body, LARGEST_LIST)
+        with live.room_for_a_list(len(items)):
             results = await live.ingest(items)
         for result in results:
             metrics.events.labels(result["status"]).inc()

@@ -5,6 +5,7 @@ __all__ = ['HEAD_SECONDS', 'HEAD_BYTES', 'ProblemProtocol']
 
 # %% ../../nbs/serving/945_protocol.ipynb #7f9d0137
 import json
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -34,6 +35,14 @@ class _Refusing(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(400, "a request must be HTTP/1.1; this one cannot be read as such; let an HTTP library write it.")
+
+# %% ../../nbs/serving/945_protocol.ipynb #21c43471
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+def _without_upgrade(head: bytes) -> bytes:
+    "The head of a request without an offer to speak another protocol, at which the parser would lose the body."
+    return _UPGRADE.sub(b"\r\nx-not-taken:", head, count=1) if b"pgrade" in head.lower() else head
 
 # %% ../../nbs/serving/945_protocol.ipynb #68a5054c
 HEAD_SECONDS, HEAD_BYTES = 10.0, 2**20
@@ -68,7 +77,7 @@ class ProblemProtocol(_Refusing):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        super().data_received(data if self._head_bytes is None else _without_upgrade(data))
         if self._head_bytes is not None:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:

@@ -229,7 +229,13 @@ def replay(day: date, client: Client, speed: float = 0, config: Settings | None 
     config, until, notes = config or settings(), client.ready().get("until"), []
     tables, start = store.latest(config.source, config), datetime(day.year, day.month, day.day, tzinfo=UTC)
     questions = questions_of_day(tables, day)
-    if until is None or datetime.fromisoformat(until) != start:
-        notes.append(f"note: the API does not wait for this day's events; start it by `flight-delay serve --until {day}`")
+    if until is None or datetime.fromisoformat(until) > start:
+        rule = "the API must not know the day that is replayed"
+        value = "it knows all its tables say" if until is None else f"it knows what was known until {until}"
+        raise BadInput(f"{rule}; {value}; start it by `flight-delay serve --until {day}`.")
+    if datetime.fromisoformat(until) != start:
+        notes.append(
+            f"note: between {until} and this day the API heard nothing; start it by `flight-delay serve --until {day}`"
+        )
     played = play(client, events_between(tables, start, start + timedelta(days=1)), questions, speed, settle)
     return compare(played, questions, tables, config, notes)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'MAX_WAITING', 'WAKE_WAITING', 'BATCH_ROWS', 'MAX_PAUSE_SECONDS', 'ANSWER_SECONDS', 'RETRY_AFTER_SECONDS',
-           'PAGE_ROWS', 'Health', 'Store']
+           'FIND_SECONDS', 'PAGE_ROWS', 'Health', 'Store']
 
 # %% ../../nbs/serving/920_store.ipynb #60ae6390
 import atexit
@@ -340,6 +340,9 @@ class _Logging(_Watched):
         return written
 
 # %% ../../nbs/serving/920_store.ipynb #69c0016e
+FIND_SECONDS = 1.0  # so long a prediction that may be on its way is waited for
+
+
 class _Predictions(_Logging):
     "A store that also finds predictions and the outcomes of their flights."
 
@@ -350,7 +353,13 @@ class _Predictions(_Logging):
         with _reading(self._engine) as connection:
             prediction = _find_prediction(prediction_id, connection)
         if prediction is None and (self._writer.rows or self._writer.batch):  # it may be on its way
-            self.flush()
+            try:
+                self.flush(FIND_SECONDS)
+            except NotReady:
+                raise NotReady(
+                    f"A prediction is found once it is written; {prediction_id[:80]!r} may wait for it; ask again soon.",
+                    retry_after_seconds=RETRY_AFTER_SECONDS,
+                ) from None
             with _reading(self._engine) as connection:
                 prediction = _find_prediction(prediction_id, connection)
         return prediction

@@ -55,3 +55,19 @@ def test_what_never_reaches_the_app_is_a_problem_and_ends_the_connection(parts, 
 def test_a_request_in_two_breaths_is_answered(monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
     assert b"200 OK" in asyncio.run(_answer([b"GET / HTTP/1.1\r\nHost: x\r\n", b"Connection: close\r\n\r\n"], 0.1))
+
+
+@pytest.mark.parametrize(
+    "offer", [b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk", b"UPGRADE: websocket"]
+)
+def test_a_body_arrives_though_its_request_offers_another_protocol(offer, monkeypatch):
+    taken, answer = [], hello
+
+    async def echo(scope, receive, send):
+        taken.append((await receive())["body"])
+        await answer(scope, receive, send)
+
+    monkeypatch.setitem(_answer.__globals__, "hello", echo)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\nContent-Length: 2\r\n\r\n"
+    asyncio.run(_answer([head + b"{}"], 0.1))
+    assert taken == [b"{}"]

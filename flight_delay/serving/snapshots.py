@@ -151,12 +151,12 @@ def make_snapshot(config: Settings, until: int) -> None:  # sequence number
             _remove_others(folder, {one.folder.name for one in snapshots(config, store)[:KEPT_SNAPSHOTS]})
 
 # %% ../../nbs/serving/965_snapshots.ipynb #8718531e
-SNAPSHOT_EVENTS = 5_000  # so many may lie behind the newest snapshot: about two seconds to work in
+SNAPSHOT_EVENTS = 2_000  # so many may lie behind the newest snapshot: less than a second to work in
 LONGEST_SECONDS = 600.0  # then it is given up
 _MAKE = """import os, pickle, sys
 from flight_delay.serving.snapshots import make_snapshot
 
-os.nice(10)
+os.nice(5)
 make_snapshot(*pickle.load(sys.stdin.buffer))"""
 
 

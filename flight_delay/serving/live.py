@@ -31,6 +31,7 @@ from .prediction import PredictionService, _with_warning, answers
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
 from .reading import check_repeated
 from .snapshots import RECEIVED_AT, SNAPSHOT_EVENTS, keep_up, observe_stored, restored
+from .signals import Signals
 from .store import Store
 
 # %% ../../nbs/serving/970_live.ipynb #79de5c80
@@ -255,6 +256,20 @@ class _CatchingUp(_Listing):
                 await asyncio.sleep(0)
         return refused
 
+# %% ../../nbs/serving/970_live.ipynb #88f20f3d
+class _Signalling(_CatchingUp):
+    "A service that hears of events that other workers have taken."
+
+    def __init__(self, config: Settings):
+        super().__init__(config)
+        self._signals = Signals(config, self._hear)
+
+    async def _hear(self, sequence: int) -> None:
+        "Catch up; where that fails, the next look does it."
+        if sequence > self.sequence and not self.missing:
+            with suppress(FlightDelayError):
+                await self.catch_up()
+
 # %% ../../nbs/serving/970_live.ipynb #41033430
 CLOCKS_DIFFER = timedelta(minutes=5)  # so far a sender's clock may be ahead
 
@@ -308,7 +323,7 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
     return contents
 
 # %% ../../nbs/serving/970_live.ipynb #0bd97385
-class _Ingesting(_CatchingUp):
+class _Ingesting(_Signalling):
     "A service that takes events, too."
 
     async def ingest(self, given: Sequence[Any]) -> list[dict[str, Any]]:  # status of each; detail and errors of one refused
@@ -319,6 +334,7 @@ class _Ingesting(_CatchingUp):
         async with self._catching_up:  # so that nobody else hears what the state refuses of these
             fresh = iter(await asyncio.to_thread(store.add_events, accepted) if accepted else ())
             refused = await self._take_up()
+        self._signals.tell(self.sequence)
         results: list[dict[str, Any]] = [
             _refused(content)
             if isinstance(content, BadInput)
@@ -397,7 +413,7 @@ class LiveService(_Keeping):
         "Open the store, load model and state, take up all events; then look for what is new until `stop`."
         self.store = await asyncio.to_thread(Store, self.config)
         await self.renew()
-        self._polling = asyncio.create_task(self._poll())
+        self._polling = asyncio.gather(self._poll(), self._signals.run())
 
     async def stop(self) -> None:
         "Write what waits, and close."

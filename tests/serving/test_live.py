@@ -175,6 +175,50 @@ def test_without_a_model_it_is_not_ready_says_why_and_becomes_ready_once_there_i
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_where_there_is_redis_an_event_of_another_worker_is_there_within_50_ms(live_home, tmp_path, monkeypatch):
+    import socket
+    import subprocess
+    import time
+    from shutil import which
+
+    from flight_delay.core.config import settings
+    from flight_delay.serving import live as serving_live
+
+    if not which("redis-server"):
+        pytest.skip("redis-server is not installed; apt-get install redis-server")
+    monkeypatch.setattr(serving_live, "POLL_SECONDS", 60.0)  # so that nobody looks by itself
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    config = settings(home=live_home.home, events_url=f"redis://127.0.0.1:{port}")
+
+    async def story():
+        one, other = LiveService(config), LiveService(config)
+        await one.start()
+        await other.start()
+        event = {"kind": "departed", "flight_id": one.state.tables.flights["flight_id"][-1]}
+        row, seconds = len(one.state.plan["flight_number"]) - 1, []
+        for minute in range(9):
+            known = {"known_at": f"2014-01-01T04:0{minute}:00Z", "departure_delay": 30 + minute}
+            await one.ingest([event | known])
+            began = time.perf_counter()
+            while other.state.columns["flights"]["departure_delay"][row] != 30 + minute and time.perf_counter() < began + 5:
+                await asyncio.sleep(0.001)
+            seconds.append(time.perf_counter() - began)
+        await one.stop()
+        await other.stop()
+        return seconds
+
+    try:
+        assert sorted(asyncio.run(story())[1:])[4] < 0.05  # the first may come before the others listen
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_a_service_that_ends_keeps_its_state_and_the_next_works_in_only_what_came_behind(live_home, monkeypatch):
     from flight_delay.serving import live as serving_live
 

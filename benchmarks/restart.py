@@ -1,9 +1,9 @@
 """Kill a server with `kill -9` while events come in, and see how soon the next one is ready, with a snapshot and without.
 
-    python benchmarks/restart.py [--events 20000] [--home ~/.flight-delay]
+    python benchmarks/restart.py [--events 20000] [--rate 300] [--home ~/.flight-delay]
 
 In a home of its own, with the model and the tables of the other: the events of July 2013, as they became known, are posted in lists of
-50, and the server is killed while it works on one. The next server is sent every event again that the first had accepted: it must know
+50, so many a second (0: as many as the server takes), and the server is killed while it works on one. The next server is sent every event again that the first had accepted: it must know
 each. At last the snapshots are removed, so that a third one works in the whole log; both must say the same of the airports.
 """
 
@@ -63,11 +63,13 @@ def start(home: Path, what: str) -> tuple[subprocess.Popen, str]:  # and its add
     sys.exit(f"the server ended with {server.returncode}")
 
 
-def post_until_killed(server: subprocess.Popen, url: str, events: list[dict], most: int) -> list[dict]:  # that were accepted
+def post_until_killed(server: subprocess.Popen, url: str, events: list[dict], most: int, rate: float) -> list[dict]:  # accepted
     "Post events in their order; kill the server while it works on a list."
     accepted: list[dict] = []
+    began = time.perf_counter()
     for place in range(0, len(events), AT_ONCE):
         sent = events[place : place + AT_ONCE]
+        time.sleep(max(0.0, began + place / rate - time.perf_counter()) if rate else 0)
         if place >= most:
             Timer(0.005, server.send_signal, [signal.SIGKILL]).start()
         try:
@@ -90,7 +92,7 @@ def snapshots(home: Path) -> list[Path]:
     return sorted(home.glob("state/*-events/*.json"), key=lambda path: int(path.stem.partition("-")[0]))
 
 
-def measure(home: Path, most: int) -> None:
+def measure(home: Path, most: int, rate: float) -> None:
     "Kill, start again, and start once more without snapshots."
     events = [to_jsonable_python(event, inf_nan_mode="null") for event in events_between(load("nycflights13"), FROM, UNTIL)]
     server, url = start(home, "first start, which prepares the state")
@@ -98,7 +100,7 @@ def measure(home: Path, most: int) -> None:
     server.wait()
     server, url = start(home, "empty log")
     began = time.perf_counter()
-    accepted = post_until_killed(server, url, events, most)
+    accepted = post_until_killed(server, url, events, most, rate)
     print(
         f"killed while it took events, {len(accepted) / (time.perf_counter() - began):,.0f} a second; {len(accepted):,} were accepted"
     )
@@ -125,13 +127,14 @@ def main() -> None:
     "In a home of its own."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--home", type=Path, default=settings().home)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
         for part in ("data", "registry"):
             shutil.copytree(chosen.home / part, home / part)
-        measure(home, chosen.events)
+        measure(home, chosen.events, chosen.rate)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -150,19 +151,32 @@ def make_snapshot(config: Settings, until: int) -> None:  # sequence number
         if (folder := _folder(config)).exists():
             _remove_others(folder, {one.folder.name for one in snapshots(config, store)[:KEPT_SNAPSHOTS]})
 
+# %% ../../nbs/serving/965_snapshots.ipynb #55855799
+def _end_with(parent: int) -> None:
+    "End this process once another, which started it, is gone."
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)
+
 # %% ../../nbs/serving/965_snapshots.ipynb #8718531e
 SNAPSHOT_EVENTS = 2_000  # so many may lie behind the newest snapshot: less than a second to work in
 LONGEST_SECONDS = 600.0  # then it is given up
-_MAKE = """import os, pickle, sys
-from flight_delay.serving.snapshots import make_snapshot
+_MAKE = """import os, pickle, sys, threading
+from flight_delay.serving.snapshots import _end_with, make_snapshot
 
 os.nice(5)
-make_snapshot(*pickle.load(sys.stdin.buffer))"""
+parent, config, until = pickle.load(sys.stdin.buffer)
+threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+make_snapshot(config, until)"""
 
 
 def _make_elsewhere(config: Settings, until: int) -> None:
-    "As `make_snapshot`, in a process of its own, which goes on where this one is killed."
-    work: dict[str, Any] = {"input": pickle.dumps((config, until)), "capture_output": True, "timeout": LONGEST_SECONDS}
+    "As `make_snapshot`, in a process of its own, which ends with this one."
+    work: dict[str, Any] = {
+        "input": pickle.dumps((os.getpid(), config, until)),
+        "capture_output": True,
+        "timeout": LONGEST_SECONDS,
+    }
     ended = subprocess.run([sys.executable, "-c", _MAKE], check=False, start_new_session=os.name == "posix", **work)
     if ended.returncode:
         reason = (ended.stderr.decode(errors="replace").strip() or f"exit code {ended.returncode}").splitlines()[-1]

@@ -196,3 +196,18 @@ def test_a_state_is_kept_once_enough_events_lie_behind_and_by_one_process_alone(
         assert sequences(config, store) == [60]
         assert [sequence for _, sequence in restored(config, store)] == [60, 0]
         assert State.restore(snapshots(config, store)[0].folder).tables.flights.height > 0
+
+
+@pytest.mark.slow
+def test_what_keeps_the_state_ends_with_the_process_that_started_it():
+    import subprocess
+    import sys
+
+    child = (
+        "import sys; from flight_delay.serving.snapshots import _end_with; print('up', flush=True); _end_with(int(sys.argv[1]))"
+    )
+    start = "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())]).wait()"
+    parent = subprocess.Popen([sys.executable, "-c", start, child], stdout=subprocess.PIPE)
+    assert parent.stdout.readline() == b"up\n" and parent.poll() is None
+    parent.kill()
+    assert parent.communicate(timeout=20) == (b"", None)  # the child has let go of its end

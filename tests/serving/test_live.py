@@ -10,6 +10,7 @@ import pytest
 from flight_delay.core.errors import BadInput, NotReady
 from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, _Overloaded, event_of_json, log_prediction
 from flight_delay.serving.query import parse_query
+from flight_delay.serving.snapshots import observe_stored
 from flight_delay.serving.store import Store
 from pydantic_core import to_json
 
@@ -170,6 +171,106 @@ def test_without_a_model_it_is_not_ready_says_why_and_becomes_ready_once_there_i
         await live.stop()
 
     asyncio.run(story())
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_where_there_is_redis_an_event_of_another_worker_is_there_within_50_ms(live_home, tmp_path, monkeypatch):
+    import socket
+    import subprocess
+    import time
+    from shutil import which
+
+    from flight_delay.core.config import settings
+    from flight_delay.serving import live as serving_live
+
+    if not which("redis-server"):
+        pytest.skip("redis-server is not installed; apt-get install redis-server")
+    monkeypatch.setattr(serving_live, "POLL_SECONDS", 60.0)  # so that nobody looks by itself
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    config = settings(home=live_home.home, events_url=f"redis://127.0.0.1:{port}")
+
+    async def story():
+        one, other = LiveService(config), LiveService(config)
+        await one.start()
+        await other.start()
+        event = {"kind": "departed", "flight_id": one.state.tables.flights["flight_id"][-1]}
+        row, seconds = len(one.state.plan["flight_number"]) - 1, []
+        for minute in range(9):
+            known = {"known_at": f"2014-01-01T04:0{minute}:00Z", "departure_delay": 30 + minute}
+            await one.ingest([event | known])
+            began = time.perf_counter()
+            while other.state.columns["flights"]["departure_delay"][row] != 30 + minute and time.perf_counter() < began + 5:
+                await asyncio.sleep(0.001)
+            seconds.append(time.perf_counter() - began)
+        await one.stop()
+        await other.stop()
+        return seconds
+
+    try:
+        assert sorted(asyncio.run(story())[1:])[4] < 0.05  # the first may come before the others listen
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_service_that_ends_keeps_its_state_and_the_next_works_in_only_what_came_behind(live_home, monkeypatch):
+    from flight_delay.serving import live as serving_live
+
+    monkeypatch.setattr(serving_live, "LAST_SNAPSHOT_EVENTS", 3)
+    seen = []
+    monkeypatch.setattr(
+        serving_live, "observe_stored", lambda state, event: (seen.append(event["sequence"]), observe_stored(state, event))
+    )
+
+    async def day(numbers):
+        live = LiveService(live_home)
+        await live.start()
+        names, row = live.state.tables.flights["flight_id"][-9:], len(live.state.plan["flight_number"]) - 9
+        events = [{"kind": "departed", "flight_id": names[n], "departure_delay": 30 + n} for n in numbers]
+        await live.ingest([event | {"known_at": "2014-01-01T04:00:00Z"} for event in events])
+        delays = live.state.columns["flights"]["departure_delay"][row:].tolist()
+        await live.stop()
+        return delays
+
+    asyncio.run(day([0, 1, 2, 3]))
+    assert asyncio.run(day([4]))[:5] == [30, 31, 32, 33, 34] and seen == [1, 2, 3, 4, 5]
+    assert asyncio.run(day([]))[:5] == [30, 31, 32, 33, 34] and seen == [1, 2, 3, 4, 5, 5]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_service_has_its_state_kept_while_it_goes_on_and_a_failure_of_that_harms_nobody(live_home, monkeypatch, caplog):
+    from flight_delay.serving import live as serving_live
+
+    asked = []
+
+    def fails(config, store, sequence, behind):
+        asked.append(sequence)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(serving_live, "SNAPSHOT_EVENTS", 2)
+    monkeypatch.setattr(serving_live, "keep_up", fails)
+
+    async def story():
+        live = LiveService(live_home)
+        await live.start()
+        name = live.state.tables.flights["flight_id"][-1]
+        for minute in range(4):
+            event = {"kind": "departed", "flight_id": name, "departure_delay": minute}
+            await live.ingest([event | {"known_at": f"2014-01-01T04:0{minute}:00Z"}])
+            await until(lambda: not live._keeping or live._keeping.done())
+            await until(lambda n=minute: len(asked) == (n + 1) // 2)
+        assert (await live.predict(parse_query(SEED)))["model_version"] == "v1"
+        await live.stop()
+
+    asyncio.run(story())
+    assert asked == [2, 4, 4] and caplog.text.count("could not be kept: the disk is full") == 3
 
 
 @pytest.mark.model

@@ -357,14 +357,15 @@ def test_without_a_model_the_service_is_not_ready(home):
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_a_moved_alias_is_noticed_without_a_restart(served, service):
+def test_a_moved_alias_is_noticed_without_a_restart(registered):
     from flight_delay.models import registry
 
+    service = PredictionService(registered)
     assert service.model.version == "v1"
-    version = registry.register(service.model, served)
-    registry.set_alias("champion", version, "test", served)
+    version = registry.register(service.model, registered)
+    registry.set_alias("champion", version, "test", registered)
     assert service.model.version == version
-    registry.set_alias("champion", "v1", "back", served)
+    registry.set_alias("champion", "v1", "back", registered)
     assert service.model.version == "v1"
 
 

@@ -5,7 +5,7 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores already
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
-from flight_delay.cli import put_off_url_grammar
+from flight_delay.core.imports import put_off_url_grammar
 
 put_off_url_grammar()
 

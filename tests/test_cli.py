@@ -2,27 +2,6 @@
 
 from flight_delay.cli import *
 
-import subprocess
-import sys
-
-import pytest
-
-
-@pytest.mark.slow
-def test_the_url_grammar_is_put_off_and_still_checks():
-    code = """
-import sys
-from flight_delay.cli import put_off_url_grammar
-put_off_url_grammar()
-import nbformat.validator, jsonschema
-checker = jsonschema.Draft7Validator.FORMAT_CHECKER
-late = "rfc3987_syntax.syntax_helpers" not in sys.modules
-print(late, checker.conforms("http://example.org/a", "iri"), checker.conforms("not a URL", "iri"))
-"""
-    checked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert checked.stdout.split() == ["True", "True", "False"]
-
-
 import contextlib
 import json
 import os

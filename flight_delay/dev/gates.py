@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from ..cli import put_off_url_grammar
+from ..core.imports import put_off_url_grammar
 from ..core.config import project_root, settings
 
 if __name__ == "__main__" and "__file__" in globals():  # before nbformat is loaded

@@ -23,16 +23,8 @@ from ..features.asof import NOT_KNOWN, PAIRS, TICKS, UNKNOWN_KEY, totals_needed
 from ..features.timetable import STREAM_COLUMNS
 from ..features.declarations import KEYS, MINUTE_MS, SEVERITY, STREAMS, Stream
 from .events import RESCHEDULED, _check_change, _check_report, _shown, checked_event
-from flight_delay.online.fact_index import (
-    FINDS_FLIGHTS,
-    PAIR_NUMBER,
-    QUANTITIES,
-    FactIndex,
-    LaterFacts,
-    facts_between,
-    parts_of,
-    stamp_of,
-)
+from .fact_index import FINDS_FLIGHTS, PAIR_NUMBER, QUANTITIES, FactIndex, LaterFacts
+from .fact_index import facts_between, parts_of, stamp_of
 from ..sources.tables import Tables, actual_times
 from .prepared import EPOCH, Prepared, _PreparedFacts, milliseconds, prepare
 from .told import TOLD, UNTIMED, Spans, Statement, contradiction, flight_columns, hidden_spans

@@ -21,6 +21,7 @@ import typer
 
 from .core.errors import BadInput, FlightDelayError, NotReady
 from .core.imports import put_off_url_grammar
+from .core.terminal import named_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,31 +54,11 @@ def _log_as_configured() -> None:
     config.configure_logging((given := _settings()).log_level, given.log_format)
 
 # %% ../nbs/99_cli.ipynb #9a5e14b9
-def _show(
-    table: "pl.DataFrame",
-    empty: str = "",  # what to print of a table without rows
-) -> None:
-    "Print a table for a terminal."
-    import polars as pl
+def _show(table: "pl.DataFrame", empty: str = "") -> None:
+    "Print a table, or what to say where it has no rows."
+    from flight_delay.core import terminal
 
-    if empty and table.is_empty():
-        typer.echo(empty)
-        return
-    with pl.Config(
-        tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, fmt_str_lengths=80, tbl_width_chars=160
-    ):
-        typer.echo(table)
-
-# %% ../nbs/99_cli.ipynb #d694faa3
-def _parameter(text: str) -> tuple[str, Any]:
-    "A parameter's name and value; the value is JSON where it can be read as JSON, and text otherwise."
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise BadInput(f"a parameter must be written NAME=VALUE; got {text!r}; for example -p seed=1.")
-    try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):  # also a number of thousands of digits, and brackets without end
-        return name, value
+    typer.echo(terminal.table_text(table, empty))
 
 # %% ../nbs/99_cli.ipynb #0f6490d5
 def _notify_refusal(error: FlightDelayError, channels: list[str]) -> None:
@@ -126,7 +107,7 @@ def _run(
 
     channels = notifications.known_channels(notify or [])
     try:
-        finished = runner.run(job, dict(map(_parameter, p or [])))
+        finished = runner.run(job, dict(map(named_value, p or [])))
     except FlightDelayError as error:
         _notify_refusal(error, channels)
         raise
@@ -194,7 +175,7 @@ def _predict(
     from flight_delay.serving import wording
     from flight_delay.serving.query import parse_query
 
-    asked = {"route": route, "airline": airline, "departure_time": time} | dict(map(_parameter, p or []))
+    asked = {"route": route, "airline": airline, "departure_time": time} | dict(map(named_value, p or []))
     query = parse_query(asked)
     if url:
         from flight_delay.serving.client import Client

@@ -12,7 +12,7 @@ import sys
 import threading
 
 import pytest
-from flight_delay.cli import _parameter
+from flight_delay.core.terminal import named_value
 from flight_delay.runs import history
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
@@ -25,11 +25,11 @@ def flight_delay(*words, **environment):
 
 
 def test_a_parameter_is_json_where_it_can_be_and_text_otherwise():
-    assert _parameter("seed=1") == ("seed", 1)
-    assert _parameter('horizons=["day"]') == ("horizons", ["day"])
-    assert _parameter("source=nycflights13") == ("source", "nycflights13")
+    assert named_value("seed=1") == ("seed", 1)
+    assert named_value('horizons=["day"]') == ("horizons", ["day"])
+    assert named_value("source=nycflights13") == ("source", "nycflights13")
     with pytest.raises(BadInput, match="NAME=VALUE; got 'seed'"):
-        _parameter("seed")
+        named_value("seed")
 
 
 @pytest.mark.model

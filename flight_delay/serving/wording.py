@@ -36,8 +36,11 @@ def _expected(answer: Mapping[str, Any]) -> list[str]:
     low, high = (answer["interval"][side] for side in ("low", "high"))
     between = " and ".join(_clock(planned + timedelta(minutes=round(side)), planned) for side in (low, high))
     risks = {"15 minutes late or more": "p_15", "an hour or more": "p_60", "cancelled": "p_cancelled"}
+    doubtful = answer["p_cancelled"] >= 0.5
     return [
-        f"It is expected {lateness(answer['delay_minutes'])}, at {_clock(likely, planned)} (planned {planned:%H:%M}).",
+        *(["It is likely cancelled."] if doubtful else []),
+        f"{'If it flies, it' if doubtful else 'It'} is expected {lateness(answer['delay_minutes'])}, "
+        f"at {_clock(likely, planned)} (planned {planned:%H:%M}).",
         f"Four in five such flights arrive between {between}: {lateness(low)} to {lateness(high)}.",
         "Risks: " + ", ".join(f"{risk} {percent(answer[field])}" for risk, field in risks.items()) + ".",
     ]

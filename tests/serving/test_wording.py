@@ -19,6 +19,11 @@ def test_a_delay_into_the_next_day_names_that_day():
     assert "at 01:45 on Sat 16 Nov (planned 17:45)" in answer_text(late)
 
 
+def test_a_flight_that_is_likely_cancelled_is_called_so_first():
+    text = answer_text(ANSWER_EXAMPLE | {"p_cancelled": 0.9999})
+    assert text.index("It is likely cancelled.") < text.index("If it flies, it is expected 10 minutes early")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -207,18 +207,22 @@ function showAnswer(flight, answer, asked) {
   $("which").textContent = `${flight.name} · ${flight.origin} → ${flight.dest} · ${dayOf(departs)}, ${clockOf(departs)} · ${seen(answer)}`;
   const end = answer.delay_minutes;
   $("headline").textContent = end === null ? { cancelled: "Cancelled", diverted: "Diverted" }[answer.stage]
-    : open ? `Likely ${lateness(end)}` : `Landed ${lateness(end)}`;
+    : !open ? `Landed ${lateness(end)}` : doubtful(answer) ? "Likely cancelled" : `Likely ${lateness(end)}`;
   $("clocks").replaceChildren(...clocks(answer, clock, flight));
   $("warnings").replaceChildren(...answer.warnings.map((warning) => element("li", {}, warning)));
   $("warnings").hidden = !answer.warnings.length;
   const risks = [["15 min late or more", "p_15"], ["half an hour or more", "p_30"], ["an hour or more", "p_60"], ["cancelled", "p_cancelled"]];
   $("risks").hidden = !open;
   $("risks").replaceChildren(...risks.map(([word, name]) => element("div", {}, element("dt", {}, word), element("dd", {}, percent(answer[name])))));
-  $("picture").hidden = !open;
-  redraw = () => open && showPicture(answer, clock, flight);
+  $("picture").hidden = !open || doubtful(answer);
+  redraw = () => !$("picture").hidden && showPicture(answer, clock, flight);
   redraw();
   showReasons(answer, open);
   showBasis(answer, asked);
+}
+
+function doubtful(answer) {
+  return answer.p_cancelled >= 0.5;
 }
 
 function seen(answer) {
@@ -231,7 +235,8 @@ function seen(answer) {
 function clocks(answer, clock, flight) {
   const planned = clockOf(answer.scheduled_arrival.local);
   if (answer.delay_minutes === null) return [`It was planned to arrive in ${flight.dest} at ${planned}.`];
-  const at = clock(answer.delay_minutes), text = answer.stage === "landed" ? "Arrived" : "Arrives";
+  const at = clock(answer.delay_minutes);
+  const text = answer.stage === "landed" ? "Arrived" : doubtful(answer) ? "If it flies after all, it arrives" : "Arrives";
   const where = ` in ${flight.dest}, local time`;
   if (Math.round(answer.delay_minutes) === 0) return [`${text} at `, element("strong", {}, at), where];
   return [`${text} at `, element("strong", {}, at), " instead of ", element("span", {}, planned), where];

@@ -10,6 +10,7 @@ Needs `wrk` (Debian) and a home with a champion.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ def start_mlflow(python: str, folder: Path, names: list[str], port: int = 5099) 
     subprocess.run([python, "-c", TRAIN, str(folder / "model"), str(len(names)), ",".join(names)], check=True, capture_output=True)
     words = ["models", "serve", "-m", str(folder / "model"), "-p", str(port), "--env-manager", "local", "--workers", "1"]
     log = (folder / "mlflow.log").open("w")
-    server = subprocess.Popen([python, "-m", "mlflow", *words], stdout=log, stderr=log, start_new_session=True)
+    own = os.environ | {"PATH": f"{Path(python).parent}:{os.environ['PATH']}"}  # it starts the uvicorn that it finds
+    server = subprocess.Popen([python, "-m", "mlflow", *words], stdout=log, stderr=log, start_new_session=True, env=own)
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=1)

@@ -27,7 +27,7 @@ from ..core.config import Settings, settings
 from ..core.errors import BadData, BadInput, NotReady
 from .database import AGES, Database, Row, Unstorable, Work, event_row, forget_some, insert_events
 from .database import insert_predictions, is_storable, reason_of, upsert_outcomes
-from .schema import decisions_table, events_table, outcomes_table, predictions_table, store_url
+from .schema import OUTCOMES, decisions_table, events_table, outcomes_table, predictions_table, store_url
 
 # %% ../../nbs/serving/920_store.ipynb #9a9190f4
 log = logging.getLogger(__name__)
@@ -438,6 +438,8 @@ class Store(_Working):
 
     def add_outcomes(self, outcomes: Sequence[Mapping[str, Any]]) -> None:  # flight_id, kind, arrival_delay, known_at
         "Write how flights ended; on disk when this returns."
+        if strange := [outcome["kind"] for outcome in outcomes if outcome["kind"] not in OUTCOMES]:
+            raise BadInput(f"kind of an outcome must be one of {', '.join(OUTCOMES)}; got {strange[0]!r}; correct it.")
         names, received_at = ("flight_id", "kind", "arrival_delay", "known_at"), _now()
         rows = {outcome["flight_id"]: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome["known_at"])}
         full = [{name: row.get(name) for name in names} | {"received_at": received_at} for row in rows.values()]

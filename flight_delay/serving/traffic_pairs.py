@@ -119,7 +119,7 @@ def daily_gains(store: Store, traffic: Traffic) -> tuple[list[float], int]:  # o
     "How much less the challenger lost on each day, in minutes a flight."
     day = sa.func.substr(_given.c.flight_id, 1, 8)
     gain = sa.func.avg(_pinball(traffic.champion) - _pinball(traffic.challenger))
-    landed = sa.and_(outcomes_table.c.flight_id == _given.c.flight_id, outcomes_table.c.kind == "arrived")
+    landed = sa.and_(outcomes_table.c.flight_id == _given.c.flight_id, outcomes_table.c.kind == "landed")
     by_day = sa.select(day, gain, sa.func.count()).where(_pairs(traffic), landed).group_by(day).order_by(day)
     with _reading(store._engine) as connection:
         rows = [

@@ -203,6 +203,8 @@ def test_events_change_what_is_known_and_close_the_loop_to_the_outcome(live_home
     assert (told["accepted"], told["refused"]) == (2, 1), told
     again = client.post("/events", json={"kind": "arrived", "flight_id": name} | landed).json()
     assert again["known"] == 1
+    outcome = client.get(f"/predictions/{answer['prediction_id']}").json()["outcome"]
+    assert (outcome["kind"], outcome["arrival_delay"]) == ("landed", 21.0)
     assert client.post("/events", json={"kind": "landed", "flight_id": name}).status_code == 400
     legs = client.get(f"/flights/{leg['flight']}/2013-12-30").json()["legs"]
     leg = next(one for one in legs if one["flight_id"] == name)

@@ -36,11 +36,13 @@ def test_a_prediction_comes_back_as_it_was_and_finds_its_outcome(store_config):
         assert prediction["features"] == {"lead_minutes": 12.5, "wind_speed_kt": None}
         assert prediction["features_digest"] == "5e1f"
         assert prediction["outcome"] is None
-        known = {"flight_id": FLIGHT, "kind": "arrived", "known_at": NOON}
+        known = {"flight_id": FLIGHT, "kind": "landed", "known_at": NOON}
         store.add_outcomes([known | {"arrival_delay": 5.0}])
         store.add_outcomes([known | {"arrival_delay": 9.0, "known_at": NOON + timedelta(minutes=1)}])
         store.add_outcomes([known | {"arrival_delay": 7.0}])
         assert store.prediction("a")["outcome"]["arrival_delay"] == 9.0
+        with pytest.raises(BadInput, match="one of landed, cancelled, diverted; got 'arrived'"):
+            store.add_outcomes([known | {"kind": "arrived"}])
         assert store.prediction("b") is store.prediction("\x00") is store.prediction("\ud800") is None
 
 

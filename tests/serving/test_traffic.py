@@ -270,7 +270,7 @@ async def live_through(workers, days, over):
         await until(lambda: not any(live._to_shadow for live in workers))
         for live in workers:
             live.store.flush()
-        ended = {"kind": "arrived", "known_at": datetime.now(UTC)}
+        ended = {"kind": "landed", "known_at": datetime.now(UTC)}
         rows = [{"flight_id": f["flight_id"], "arrival_delay": f["arrival_delay"]} | ended for _, f in of_day]
         first.store.add_outcomes(rows)
         closed = number - 2

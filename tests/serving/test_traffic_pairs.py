@@ -34,7 +34,7 @@ def write_pairs(store, random, number, challenger="v2", times_slower=None):
         answer = given | {"prediction_id": f"{challenger}-{i}", "as_of": now.isoformat(), "flight_id": flight}
         store.log_prediction(answer["prediction_id"], now, now, {}, answer, flight, answer["model_version"])
         log_pair(store, Query(**EXAMPLE), answer, other, times_slower)
-        store.add_outcomes([{"flight_id": flight, "kind": "arrived", "arrival_delay": delay, "known_at": now}])
+        store.add_outcomes([{"flight_id": flight, "kind": "landed", "arrival_delay": delay, "known_at": now}])
         rows.append((1 + i % 5, old, new, delay))
     store.flush()
     return rows

@@ -33,6 +33,7 @@ from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.live_facts import planned_flight, row_named
 from ..online.prepared import EPOCH
 from .live import LiveService, query_of_row
+from .prediction import answers
 from .database import Work, is_storable
 from .schema import alerts_table
 from .store import Store
@@ -40,8 +41,23 @@ from .store import Store
 # %% ../../nbs/serving/976_alerts.ipynb #3c2a41ab
 log = logging.getLogger(__name__)
 
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+# %% ../../nbs/serving/976_alerts.ipynb #49a4c691
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _is_public(text: str) -> bool:
+    "Whether an IP address is one that everybody reaches, and stands for no private one."
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and (address in _NAT64 or address.sixtofour or address.ipv4_mapped):
+        return False
+    return address.is_global and not address.is_multicast
+
 # %% ../../nbs/serving/976_alerts.ipynb #561dd475
-def check_address(url: str, config: Settings) -> None:
+def check_address(url: str, config: Settings) -> str | None:  # an IP address behind it; None for a trusted host
     "Refuse an address that this server must not call."
     try:
         parts = urlsplit(url)
@@ -50,23 +66,25 @@ def check_address(url: str, config: Settings) -> None:
         parts, host, port = urlsplit(""), "", None
     rule = "url must be an address of https that everybody reaches"
     if host in config.alert_hosts and parts.scheme in ("http", "https"):
-        return
+        return None
     if parts.scheme != "https" or not host or parts.username or len(url) > 2000:
         raise BadInput(f"{rule}; got {url[:80]!r}; write it like https://example.org/hook, without a user name.", field="url")
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)}
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
         raise BadInput(f"{rule}; {host[:80]!r} is not found; correct its name.", field="url") from None
-    if not all(ipaddress.ip_address(str(address).partition("%")[0]).is_global for address in found):
+    if not all(map(_is_public, found)):
         remedy = "take a public one, or name the host in FLIGHT_DELAY_ALERT_HOSTS"
         raise BadInput(f"{rule}; {host[:80]!r} is on a private network; {remedy}.", field="url")
+    return min(found)
 
 # %% ../../nbs/serving/976_alerts.ipynb #c0f48342
 def signed_headers(message_id: str, body: bytes, secret: str | None, at: int) -> dict[str, str]:  # at: seconds since 1970
     "The headers of a message."
     headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(at)}
     if secret:
-        mac = hmac.new(secret.encode(), f"{message_id}.{at}.".encode() + body, hashlib.sha256)
+        key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+        mac = hmac.new(key, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
         headers["webhook-signature"] = "v1," + base64.b64encode(mac.digest()).decode()
     return headers
 
@@ -84,29 +102,34 @@ def _is_above(p_15: float, level: float, was_above: bool) -> bool:
 def _message(alert: Mapping[str, Any], prediction: Mapping[str, Any], above: bool) -> dict[str, Any]:
     "What the receiver gets."
     return {
+        "message_id": token_hex(12),
         "alert_id": alert["id"],
         "flight_id": alert["flight_id"],
         "level": alert["level"],
         "crossed": "above" if above else "below",
         "p_15": prediction["p_15"],
-        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "at": _now().isoformat(timespec="milliseconds"),
         "prediction": prediction,
     }
 
 # %% ../../nbs/serving/976_alerts.ipynb #5c4d90b3
-def _send(alert: Mapping[str, Any], config: Settings) -> str | None:
+async def _send(alert: Mapping[str, Any], config: Settings) -> str | None:
     "Send what is pending; None when it has arrived, else why it has not."
     body, secret = to_json(alert["pending"]), config.alert_secret
-    message_id = f"{alert['id']}.{alert['sent'] + 1}"
-    headers = signed_headers(message_id, body, secret.get_secret_value() if secret else None, int(time.time()))
+    key = secret.get_secret_value() if secret else None
+    headers = signed_headers(alert["pending"]["message_id"], body, key, int(time.time()))
     try:
-        check_address(alert["url"], config)
-        answer = httpx.post(alert["url"], content=body, headers=headers, timeout=SEND_SECONDS, follow_redirects=False)
+        address, url = await asyncio.to_thread(check_address, alert["url"], config), httpx.URL(alert["url"])
+        named = {"host": url.netloc.decode(), **headers}  # and what was checked is what is called
+        called = url.copy_with(host=address) if address else url
+        async with asyncio.timeout(SEND_SECONDS), httpx.AsyncClient(trust_env=False) as http:
+            sent = http.stream("POST", called, content=body, headers=named, extensions={"sni_hostname": url.host})
+            async with sent as answer:  # whose body is not read
+                return None if answer.is_success else f"the receiver answered {answer.status_code}"
     except BadInput as error:
         return str(error)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return f"{type(error).__name__}: the receiver does not answer"
-    return None if answer.is_success else f"the receiver answered {answer.status_code}"
 
 # %% ../../nbs/serving/976_alerts.ipynb #b0020078
 class AlertRequest(BaseModel):
@@ -174,11 +197,16 @@ class _Asking:
         return EPOCH + timedelta(milliseconds=planned_flight(state, row).lands)
 
     def chances(self, flight_ids: Sequence[str]) -> list[dict[str, Any] | FlightDelayError]:
-        "The predictions of some flights as they are now."
+        "The champion's predictions of some flights as they are now, which nobody keeps."
         rows = [row_named(self.live.ready()[1], name) for name in flight_ids]
         queries = [query_of_row(self.live.ready()[1], row)[0] for row in rows if row >= 0]
-        answered = iter(self.live._answer_all(queries))
+        answered = iter(answers(*self.live.ready()[:2], queries))
         return [next(answered) if row >= 0 else NotFound(name) for row, name in zip(rows, flight_ids, strict=True)]
+
+    def told(self, flight_id: str) -> dict[str, Any]:
+        "The prediction of a flight as a caller would get it, kept under its prediction_id."
+        _, state, _ = self.live.ready()
+        return self.live.answer_many([query_of_row(state, row_named(state, flight_id))[0]])[0]
 
 # %% ../../nbs/serving/976_alerts.ipynb #c1123801
 class _Adding(_Asking):
@@ -186,14 +214,14 @@ class _Adding(_Asking):
 
     def of(self, owner: str) -> list[dict[str, Any]]:
         "A caller's alerts that are looked after, oldest first; waits for the database."
-        now = datetime.now(UTC)
+        now = _now()
         chosen = sa.select(*_SHOWN).where(alerts_table.c.owner == owner, alerts_table.c.expires_at > now)
         return self.store.rows(chosen.order_by(alerts_table.c.created_at, alerts_table.c.id))
 
     async def add(self, request: AlertRequest, owner: str) -> dict[str, Any]:  # as `Alert`
         "Make an alert."
         await asyncio.to_thread(check_address, request.url, self.config)
-        now, ends = datetime.now(UTC), self.lands(request.flight_id) + timedelta(days=1)
+        now, ends = _now(), self.lands(request.flight_id) + timedelta(days=1)
         if ends < now:
             rule = f"the flight must not be over; {request.flight_id} was to land more than a day ago"
             raise BadInput(f"{rule}; take one to come.", field="flight_id")
@@ -229,7 +257,7 @@ class _Looking(_Made):
 
     def _due(self) -> list[dict[str, Any]]:
         "The alerts to look at now, those first that have waited longest."
-        chosen = sa.select(alerts_table).where(alerts_table.c.expires_at > datetime.now(UTC), alerts_table.c.pending.is_(None))
+        chosen = sa.select(alerts_table).where(alerts_table.c.expires_at > _now(), alerts_table.c.pending.is_(None))
         alerts, now = {alert["id"]: alert for alert in self.store.rows(chosen)}, time.monotonic()
         self._looked_at = {name: self._looked_at.get(name, 0.0) for name in alerts}
         waiting = sorted((at, name) for name, at in self._looked_at.items() if not at or now - at >= CHECK_SECONDS)
@@ -245,31 +273,32 @@ class _Looking(_Made):
                 continue
             above = _is_above(prediction["p_15"], alert["level"], alert["is_above"])
             if above != alert["is_above"]:
-                noted = {"is_above": above, "pending": _message(alert, prediction, above), "next_at": datetime.now(UTC)}
+                told = self.told(alert["flight_id"])
+                message = _message(alert, prediction if "error" in told else told, above)
+                noted = {"is_above": above, "pending": message, "next_at": _now()}
                 await asyncio.to_thread(self.store.write, _changes(alert, **noted, attempts=0, fault=None))
 
 # %% ../../nbs/serving/976_alerts.ipynb #58ce8da8
 class _Delivering(_Looking):
     "Sends what is pending."
 
-    def _deliver(self, alert: Mapping[str, Any]) -> None:
+    async def _deliver(self, alert: Mapping[str, Any]) -> None:
         "Send what is pending, and note what became of it."
-        fault, attempts = _send(alert, self.config), alert["attempts"] + 1
+        fault, attempts = await _send(alert, self.config), alert["attempts"] + 1
         if fault is None:
-            self.store.write(_changes(alert, pending=None, sent=alert["sent"] + 1, attempts=0, fault=None))
-            return
+            changes = {"pending": None, "sent": alert["sent"] + 1, "attempts": 0, "fault": None}
+            return await asyncio.to_thread(self.store.write, _changes(alert, **changes))
         log.warning("alert %s: %s (try %d of %d)", alert["id"], fault, attempts, MOST_ATTEMPTS)
         given_up = {"pending": None, "attempts": 0} if attempts >= MOST_ATTEMPTS else {"attempts": attempts}
-        self.store.write(
-            _changes(alert, **given_up, fault=fault, next_at=datetime.now(UTC) + timedelta(seconds=2 * 4**attempts))
-        )
+        later = {"fault": fault, "next_at": _now() + timedelta(seconds=2 * 4**attempts)}
+        await asyncio.to_thread(self.store.write, _changes(alert, **given_up, **later))
 
     async def deliver(self) -> None:
         "Send the messages that are due."
-        due = (alerts_table.c.pending.is_not(None), alerts_table.c.next_at <= datetime.now(UTC))
+        due = (alerts_table.c.pending.is_not(None), alerts_table.c.next_at <= _now())
         chosen = sa.select(alerts_table).where(*due).order_by(alerts_table.c.next_at).limit(MOST_AT_ONCE)
         pending = await asyncio.to_thread(self.store.rows, chosen)
-        await asyncio.gather(*(asyncio.to_thread(self._deliver, alert) for alert in pending))
+        await asyncio.gather(*(self._deliver(alert) for alert in pending))
 
 # %% ../../nbs/serving/976_alerts.ipynb #7b379c49
 class Alerts(_Delivering):

@@ -48,9 +48,54 @@ def test_alerts_and_explanations_over_http(live_home, monkeypatch):
         ):
             refused = client.post("/explain", json=body)
             assert refused.status_code == status and refused.headers["content-type"] == "application/problem+json"
-        flight_id = client.app.openapi() and first["flight_id"]
-        wish = {"flight_id": flight_id or "20130220T1930_AA1_JFK-LAX", "level": 0.5, "url": "http://127.0.0.1:9/"}
-        refused = client.post("/alerts", json=wish)
-        assert refused.status_code in (400, 404) and "must" in refused.json()["detail"]  # the day is over
-        assert client.get("/alerts").json() == []
-        assert client.delete("/alerts/none").status_code == 404
+        assert client.get("/alerts").json() == [] and client.delete("/alerts/none").status_code == 404
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_crossing_is_told_with_a_prediction_that_is_found(live_home, monkeypatch):
+    import json
+    import threading
+    import time
+    import warnings
+    from datetime import UTC, datetime
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from flight_delay.serving import alerts
+    from flight_delay.serving.app import create_app
+
+    with warnings.catch_warnings(action="ignore"):
+        from fastapi.testclient import TestClient
+    received = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+    receiver = HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setattr(alerts, "_now", lambda: datetime(2013, 12, 30, tzinfo=UTC))
+    for name, seconds in {"PASS_SECONDS": 0.05, "CHECK_SECONDS": 0.1}.items():
+        monkeypatch.setattr(alerts, name, seconds)
+    with TestClient(create_app(live_home.model_copy(update={"alert_hosts": ("127.0.0.1",)}))) as client:
+        legs = client.get("/flights/JFK-LAX/alternatives?date=2013-12-30").json()["flights"]
+        leg = next(leg for leg in legs if leg["stage"] == "landed" and leg["arrival_delay"] < 15)
+        wish = {"flight_id": leg["flight_id"], "level": 0.5, "url": f"http://127.0.0.1:{receiver.server_port}/"}
+        made = client.post("/alerts", json=wish)
+        assert made.status_code == 201 and not made.json()["is_above"] and len(client.get("/alerts").json()) == 1
+        event = {"kind": "arrived", "flight_id": leg["flight_id"], "arrival_delay": 90.0, "known_at": "2014-01-01T06:00:00Z"}
+        assert client.post("/events", json=event).json()["accepted"] == 1
+        for _ in range(600):
+            if received:
+                break
+            time.sleep(0.05)
+        [message] = received
+        kept = client.get(f"/predictions/{message['prediction']['prediction_id']}")
+        assert (message["crossed"], message["p_15"]) == ("above", 1.0) and kept.json()["flight_id"] == leg["flight_id"]
+        assert client.delete(f"/alerts/{made.json()['id']}").status_code == 204 and client.get("/alerts").json() == []
+        late = client.post("/alerts", json=wish | {"flight_id": client.app.title})
+        assert late.status_code == 404
+    receiver.shutdown()
+    receiver.server_close()

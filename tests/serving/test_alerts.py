@@ -29,7 +29,10 @@ class Told(Alerts):
         return datetime.now(UTC) + timedelta(hours=-30 if "OLD" in flight_id else 3)
 
     def chances(self, flight_ids):
-        return [{"p_15": self.chance, "delay_minutes": 3.0}] * len(flight_ids)
+        return [self.told(name) for name in flight_ids]
+
+    def told(self, flight_id):
+        return {"p_15": self.chance, "delay_minutes": 3.0}
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_a_crossing_is_told_once_and_a_chance_that_trembles_is_not(told, receive
     assert (
         said[0]["flight_id"] == FLIGHT and said[0]["alert_id"] == made["id"] and said[0]["prediction"]["delay_minutes"] == 3.0
     )
-    assert [headers["webhook-id"] for headers, _ in receiver.messages] == [f"{made['id']}.1", f"{made['id']}.2"]
+    assert len({headers["webhook-id"] for headers, _ in receiver.messages}) == 2
 
 
 def test_where_the_chance_stands_at_first_is_no_crossing(told, receiver):
@@ -182,11 +185,8 @@ def test_an_address_that_only_the_server_reaches_is_refused(url):
 
 
 def test_a_signature_is_that_of_standard_webhooks():
-    import base64
-    import hashlib
-    import hmac
-
-    headers = signed_headers("msg_1", b'{"a":1}', "the secret that both know", 1700000000)
-    expected = hmac.new(b"the secret that both know", b'msg_1.1700000000.{"a":1}', hashlib.sha256).digest()
-    assert headers["webhook-signature"] == "v1," + base64.b64encode(expected).decode()
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'  # the example of its libraries
+    headers = signed_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", body, secret, 1614265330)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert signed_headers("msg_1", b"{}", "the key itself, as it is", 1700000000)["webhook-signature"].startswith("v1,")
     assert "webhook-signature" not in signed_headers("msg_1", b"{}", None, 1700000000)

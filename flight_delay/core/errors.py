@@ -44,6 +44,9 @@ class NotReady(FlightDelayError):
     http_status = 503
     exit_code = 4
 
+    def __init__(self, message: str, retry_after: int = 1, **data: Any):  # seconds to wait before asking again
+        super().__init__(message, retry_after=retry_after, **data)
+
 # %% ../../nbs/core/00_errors.ipynb #57f08314
 REMEDIES = {  # name of the class -> what a person can do
     "FlightDelayError": "read the sentence: it names the rule, the value and the remedy",

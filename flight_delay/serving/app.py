@@ -6,7 +6,8 @@ __all__ = ['LARGEST_LIST', 'create_app']
 # %% ../../nbs/serving/980_app.ipynb #c1cc1847
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -82,12 +83,9 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(FlightDelayError)
     async def of_the_library(request: Request, error: FlightDelayError) -> Response:
-        seconds = (
-            error.data.get("retry_after") or error.data.get("retry_after_seconds") or (1 if error.http_status == 503 else None)
-        )
         more: dict[str, Any] = {"errors": found} if (found := errors_of(error)) else {}
         more |= {"near": error.data["near"]} if error.data.get("near") else {}
-        more |= {"retry_after": seconds} if seconds else {}
+        more |= {"retry_after": error.data["retry_after"]} if "retry_after" in error.data else {}
         return _problem(request, error.http_status, str(error), **more)
 
     @app.exception_handler(HTTPException)
@@ -223,6 +221,13 @@ def _parsed(item: Any) -> Query | BadInput:
     except BadInput as error:
         return error
 
+# %% ../../nbs/serving/980_app.ipynb #a9dcca7b
+async def _all_kept(kept: Iterable[Future[None] | None]) -> None:
+    "Wait until all predictions are on disk, where the store is asked for that."
+    for future in kept:
+        if future is not None:
+            await asyncio.wrap_future(future)
+
 # %% ../../nbs/serving/980_app.ipynb #833d650e
 def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
     "Routes that take lists."
@@ -237,12 +242,13 @@ def _add_batches(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
                 results = live.answer_and_write([_parsed(item) for item in items[start : start + _CHUNK]])
                 if not is_list and "error" in results[0][0]:
                     raise BadInput(results[0][0]["error"], faults=results[0][0]["errors"])
-                for result, _ in results:
+                for result, _, _ in results:
                     metrics.predictions.labels(result.get("status", "refused")).inc()
                 parts += [
                     to_json(picked(result, fields)) if fields and "error" not in result else written
-                    for result, written in results
+                    for result, written, _ in results
                 ]
+                await _all_kept(kept for _, _, kept in results)
                 await asyncio.sleep(0)
         return Response(b'{"predictions":[' + b",".join(parts) + b"]}", media_type="application/json")
 
@@ -278,13 +284,14 @@ def _add_events(app: FastAPI, live: LiveService, metrics: _Metrics) -> None:
         return Response(to_json(counts | {"events": results}), media_type="application/json")
 
 # %% ../../nbs/serving/980_app.ipynb #e8000021
-def _with_predictions(live: LiveService, rows: list[int], as_of: datetime | None) -> list[dict[str, Any]]:
+async def _with_predictions(live: LiveService, rows: list[int], as_of: datetime | None) -> list[dict[str, Any]]:
     "Flights of the timetable: plan, what is known, prediction."
     _, state, _ = live.ready()
     queries = [query_of_row(state, row, as_of) for row in rows]
     flights = [known_of_flight(state, row, moment) for row, (_, moment) in zip(rows, queries, strict=True)]
-    predictions = live.answer_many([query for query, _ in queries])
-    return [flight | {"prediction": prediction} for flight, prediction in zip(flights, predictions, strict=True)]
+    predictions = live.answer_and_write([query for query, _ in queries])
+    await _all_kept(kept for _, _, kept in predictions)
+    return [flight | {"prediction": prediction} for flight, (prediction, _, _) in zip(flights, predictions, strict=True)]
 
 # %% ../../nbs/serving/980_app.ipynb #e16a42d0
 def _known_route(state: LiveFacts, origin: str, dest: str) -> tuple[str, str]:  # IATA codes
@@ -311,7 +318,7 @@ def _add_flights(app: FastAPI, live: LiveService) -> None:
         ends, day = _known_route(state, origin, dest), day_of(date)
         moment = None if as_of is None else instant_of(as_of, datetime.now(UTC))
         with live.room_for_a_list():
-            flights = _with_predictions(live, flights_of_day(state, "route", " ".join(ends), day)[:LARGEST_LIST], moment)
+            flights = await _with_predictions(live, flights_of_day(state, "route", " ".join(ends), day)[:LARGEST_LIST], moment)
         return {"route": "-".join(ends), "date": date, "flights": flights}
 
 # %% ../../nbs/serving/980_app.ipynb #e36524c4
@@ -331,7 +338,7 @@ def _add_numbers(app: FastAPI, live: LiveService) -> None:
         return {
             "flight": name,
             "date": date,
-            "legs": _with_predictions(live, rows, None if as_of is None else instant_of(as_of, datetime.now(UTC))),
+            "legs": await _with_predictions(live, rows, None if as_of is None else instant_of(as_of, datetime.now(UTC))),
         }
 
 # %% ../../nbs/serving/980_app.ipynb #e8000022

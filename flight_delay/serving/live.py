@@ -9,7 +9,7 @@ __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS',
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -215,21 +215,22 @@ class _Listing(_Roomy):
 
     def answer_and_write(
         self, queries: Sequence[Query | FlightDelayError]
-    ) -> list[tuple[dict[str, Any], bytes]]:  # each answer, and as JSON; error and errors where there is none
-        "The answers to a list; what is no query goes through as its error."
+    ) -> list[tuple[dict[str, Any], bytes, Future[None] | None]]:  # as `log_prediction`; error and errors where there is none
+        "The answers to a list, as JSON too, and when they are kept; what is no query goes through as its error."
         answered = iter(self._answer_all([query for query in queries if isinstance(query, Query)]))
-        written = []
+        written: list[tuple[dict[str, Any], bytes, Future[None] | None]] = []
         for query in queries:
             result = next(answered) if isinstance(query, Query) else query
             content = _error_of(result) if isinstance(result, FlightDelayError) else result
-            written.append((content, to_json(content)))
+            body, kept = to_json(content), None
             if isinstance(query, Query) and isinstance(result, dict):
-                log_prediction(self.ready()[2], query, *written[-1])
+                kept = log_prediction(self.ready()[2], query, content, body)
+            written.append((content, body, kept))
         return written
 
     def answer_many(self, queries: Sequence[Query | FlightDelayError]) -> list[dict[str, Any]]:
-        "As `answer_and_write`, without the JSON."
-        return [content for content, _ in self.answer_and_write(queries)]
+        "The answers alone."
+        return [content for content, _, _ in self.answer_and_write(queries)]
 
 # %% ../../nbs/serving/970_live.ipynb #catchup1
 EVENTS_AT_ONCE = 50  # worked in before questions get their turn
@@ -282,11 +283,16 @@ class _Signalling(_CatchingUp):
 CLOCKS_DIFFER = timedelta(minutes=5)  # so far a sender's clock may be ahead
 
 
-def _received(state: State, event: Any, now: datetime) -> dict[str, Any] | None:  # None for one that is known already
+def _received(
+    state: State,
+    event: Any,
+    now: datetime,
+    is_first: bool = True,  # nothing before it in its list is about the same thing
+) -> dict[str, Any] | None:  # None for one that is known already
     "An event as it goes to the store; raises `BadInput` for one that the state cannot take."
     content = state.check(event)
     if "known_at" not in content:
-        if state.holds(content):
+        if is_first and state.holds(content):
             return None
         over = flight_of(state, row_named(state, content["flight_id"]))["scheduled_arrival"] + LATEST_AS_OF < now
         return state.check(content | {"known_at": now}) if not over else content | {RECEIVED_AT: now}
@@ -303,10 +309,10 @@ def _refused(fault: BadInput) -> dict[str, Any]:
     return {"status": "refused", "detail": str(fault), "errors": errors_of(fault)}
 
 # %% ../../nbs/serving/970_live.ipynb #spl01747
-def _outcomes(state: State, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    "How the flights of some events ended, where that is known by now."
+def _outcomes(state: State, flight_ids: Collection[str]) -> list[dict[str, Any]]:
+    "How some flights ended, where that is known by now; a clock may be a little ahead."
     now = datetime.now(UTC)
-    fates = {name: known_fate(state, name, now) for name in {event["flight_id"] for event in events if "flight_id" in event}}
+    fates = {name: known_fate(state, name, now + CLOCKS_DIFFER) for name in flight_ids}
     return [
         {"flight_id": name, "kind": fate.stage, "arrival_delay": fate.arrival_delay, "known_at": now}
         for name, fate in fates.items()
@@ -318,6 +324,7 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
     "What a list of events says; one without `known_at` came a millisecond after the one before it about its flight."
     contents: list[dict[str, Any] | BadInput | None] = []
     came: dict[tuple[Any, Any], tuple[Any, datetime]] = {}  # kind, flight_id -> the event before, and when it came
+    changed: set[tuple[Any, Any]] = set()  # what the list has said otherwise than the state holds it
     for one in given:
         event = event_of_json(one, state.zone_of)
         thing = (event.get("kind"), str(event.get("flight_id"))) if isinstance(event, Mapping) else (None, None)
@@ -325,7 +332,8 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
         came[thing] = event, now if event == before else now + timedelta(milliseconds=1)
         try:
             check_repeated(one)
-            contents.append(_received(state, event, came[thing][1]))
+            contents.append(_received(state, event, came[thing][1], thing not in changed))
+            changed |= {thing} if contents[-1] else set()
         except BadInput as error:
             contents.append(error)
     return contents
@@ -337,9 +345,9 @@ class _Ingesting(_Signalling):
     async def ingest(self, given: Sequence[Any]) -> list[dict[str, Any]]:  # status of each; detail and errors of one refused
         "Take events, or say why not."
         _, state, store = self.ready()
-        contents = _contents(state, given)
-        accepted = [content for content in contents if isinstance(content, dict)]
         async with self._catching_up:  # so that nobody else hears what the state refuses of these
+            contents = _contents(state, given)
+            accepted = [content for content in contents if isinstance(content, dict)]
             fresh = iter(await asyncio.to_thread(store.add_events, accepted) if accepted else ())
             refused = await self._take_up()
         self._signals.tell(self.sequence)
@@ -352,7 +360,11 @@ class _Ingesting(_Signalling):
         for place, content in enumerate(contents):  # beside another of the list it does not hold
             faults = [fault for event, fault in refused if event == content]
             results[place] = _refused(faults[0]) if faults else results[place]
-        await asyncio.to_thread(store.add_outcomes, _outcomes(state, accepted))
+        taken = (one for one, content in zip(given, contents, strict=True) if not isinstance(content, BadInput))
+        named = {flight_id_of(state, row_named(state, one["flight_id"])) for one in taken if "flight_id" in one}
+        await asyncio.to_thread(
+            store.add_outcomes, _outcomes(state, named)
+        )  # also of what was known: the last try may have failed
         return results
 
 # %% ../../nbs/serving/970_live.ipynb #4529459e

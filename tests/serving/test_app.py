@@ -216,6 +216,31 @@ def test_events_change_what_is_known_and_close_the_loop_to_the_outcome(live_home
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_a_list_is_answered_only_once_it_is_kept_where_that_is_asked_for(live_home, monkeypatch):
+    import sqlite3
+    import warnings
+
+    from flight_delay.serving.app import create_app
+
+    with warnings.catch_warnings(action="ignore"):
+        from fastapi.testclient import TestClient
+    monkeypatch.setattr("flight_delay.serving.schema.BUSY_SECONDS", 0.05)
+    with TestClient(create_app(live_home.model_copy(update={"store_durable": True}))) as client:
+        asked = [SEED, SEED]
+        first = client.post("/predict-batch", json=asked).json()["predictions"][0]
+        with sqlite3.connect(live_home.home / "store" / "store.db") as other:  # at once: nothing has to be waited for
+            assert other.execute("SELECT id FROM predictions WHERE id = ?", (first["prediction_id"],)).fetchone()
+        other.isolation_level = None
+        other.execute("BEGIN EXCLUSIVE")
+        for ask in (lambda: client.post("/predict-batch", json=asked), lambda: client.get("/flights/AA1/2013-12-30")):
+            refused = ask()
+            assert refused.status_code == 503 and refused.headers["retry-after"] == "1"
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_two_servers_follow_the_traffic_within_two_seconds_count_who_answered_and_drop_nothing(live_home, serve):
     import threading
 

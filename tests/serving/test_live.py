@@ -316,6 +316,36 @@ def test_an_event_counts_once_however_it_is_written_and_its_correction_and_the_w
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_a_list_may_say_something_and_take_it_back_and_an_outcome_that_failed_is_written_the_next_time(live_home, monkeypatch):
+    async def story():
+        live = LiveService(live_home)
+        await live.start()
+        name = live.state.tables.flights["flight_id"][-1]
+        cancelled = {"kind": "cancelled", "flight_id": name}
+        statuses = [one["status"] for one in await live.ingest([cancelled, cancelled | {"cancelled": False}])]
+        row = len(live.state.plan["flight_number"]) - 1
+        stands = live.state.columns["flights"]["cancelled"][row]
+        landed, add_outcomes = {"kind": "arrived", "flight_id": name, "arrival_delay": 33}, live.store.add_outcomes
+
+        def fail(_):
+            raise NotReady("the disk must have room; it has none; free some.")
+
+        monkeypatch.setattr(live.store, "add_outcomes", fail)
+        with pytest.raises(NotReady):
+            await live.ingest([landed])
+        written = []
+        monkeypatch.setattr(live.store, "add_outcomes", lambda rows: written.extend(rows) or add_outcomes(rows))
+        again = await live.ingest([landed])
+        await live.stop()
+        return statuses, stands, again, written
+
+    statuses, stands, again, written = asyncio.run(story())
+    assert statuses == ["accepted", "accepted"] and not stands
+    assert again == [{"status": "known"}] and [(one["kind"], one["arrival_delay"]) for one in written] == [("landed", 33.0)]
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_what_is_old_is_forgotten_and_an_error_of_one_renewal_does_not_end_the_next(live_home):
     async def story():
         live = LiveService(live_home)

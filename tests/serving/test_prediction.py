@@ -369,6 +369,18 @@ def test_a_moved_alias_is_noticed_without_a_restart(registered):
     assert service.model.version == "v1"
 
 
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_time_of_an_answer_is_that_of_the_model_too(service, monkeypatch):
+    import time
+
+    from flight_delay.serving import prediction
+
+    predict_rows = prediction.predict_rows
+    monkeypatch.setattr(prediction, "predict_rows", lambda *given: time.sleep(0.2) or predict_rows(*given))
+    assert service.answer(parse_query(SEED))["inference_time_ms"] > 200
+
+
 @pytest.fixture
 def registered(home, served):
     "A home of the test's own with the small champion in it."

@@ -171,7 +171,7 @@ def test_a_locked_database_refuses_events_keeps_predictions_and_recovers(quick, 
         log_one(store)
         with pytest.raises(NotReady, match="database is locked.*send it again") as refusal:
             store.add_events([landing(1.0), landing(2.0)])
-        assert refusal.value.data == {"retry_after_seconds": 1}
+        assert refusal.value.data == {"retry_after": 1}
         assert store.health() == Health(
             False, "The store cannot be written: database is locked; 1 predictions wait and are tried again.", 1, 0
         )

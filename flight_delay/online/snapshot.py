@@ -77,7 +77,10 @@ def _read_told(state: LiveFacts, folder: Path) -> None:
 
 # %% ../../nbs/online/36_snapshot.ipynb #0bc0fe9f
 PREPARED_FILE = "prepared.json"
-_MODULES = ("features.declarations", "features.asof", "features.timetable", "online.fact_index", "online.prepared")
+_MODULES = (
+    *("sources.tables", "features.declarations", "features.asof", "features.timetable"),
+    *("online.fact_index", "online.prepared"),
+)
 
 
 def code_digest() -> str:

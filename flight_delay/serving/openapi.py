@@ -17,6 +17,7 @@ from . import access
 from .answer import ANSWER_EXAMPLE, Answer
 from .limits import NOT_COUNTED, problem
 from .query import EXAMPLE, Query
+from .reading import LARGEST_LIST
 from .replies import Fault, Problem
 
 _REF = "#/components/schemas/{model}"
@@ -68,7 +69,7 @@ def takes(name: str, *, many: bool = False, or_one: bool = True) -> dict[str, An
     "Of a route whose body is a Query or an Event: one, or many as a list."
     one = {"$ref": _REF.format(model=name)}
     anything = {"description": "is refused in its place; the others are taken"}
-    several = {"type": "array", "items": {"anyOf": [one, anything]}, "maxItems": 10_000}
+    several = {"type": "array", "items": {"anyOf": [one, anything]}, "maxItems": LARGEST_LIST}
     schema = one if not many else {"anyOf": [several, one]} if or_one else several
     return {"openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}}
 

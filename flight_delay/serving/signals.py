@@ -56,8 +56,11 @@ class _Channel:
                 if self._away:
                     log.info("Redis is back")
                 self._away = False
+                number = None
                 with suppress(ValueError):  # anybody may write there
-                    await self._hear(int(message["data"]))
+                    number = int(message["data"])
+                if number is not None:
+                    await self._hear(number)
 
     async def _tell_all(self) -> None:
         while await self._told.wait():

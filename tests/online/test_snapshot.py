@@ -48,3 +48,20 @@ def test_events_that_come_after_a_snapshot_was_mapped_do_not_change_it(nyc, tmp_
     state.observe({"kind": "departed", "flight_id": name, "departure_delay": 77})
     assert state.columns["flights"]["departure_delay"][0] == 77
     assert State.restore(tmp_path / "kept").columns["flights"]["departure_delay"][0] == before
+
+
+import importlib.util
+from types import SimpleNamespace
+
+from flight_delay.online.snapshot import code_digest
+
+
+@pytest.mark.parametrize("module", ["sources.tables", "features.asof"])
+def test_the_digest_is_another_where_the_code_that_names_or_sums_is_another(module, tmp_path, monkeypatch):
+    before, find_spec, changed = code_digest(), importlib.util.find_spec, tmp_path / "changed.py"
+    changed.write_text("")
+    with monkeypatch.context() as patched:
+        other = SimpleNamespace(name=f"flight_delay.{module}", origin=changed)
+        patched.setattr(importlib.util, "find_spec", lambda name: other if name == other.name else find_spec(name))
+        assert code_digest() != before
+    assert code_digest() == before

@@ -5,20 +5,13 @@ from flight_delay.serving.signals import *
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 
 import pytest
 from flight_delay.core.config import settings
 from flight_delay.core.errors import BadInput
 from flight_delay.serving import signals
 from flight_delay.serving.signals import CHANNEL, Signals
-
-
-async def until(condition):
-    for _ in range(2000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not happen within 10 s")
 
 
 @pytest.mark.parametrize("address", ["postgresql://localhost", "nowhere"])
@@ -37,8 +30,35 @@ def test_without_an_address_nothing_is_told_and_nothing_waits(home):
     asyncio.run(story())
 
 
+class _Channel:
+    "A channel on which somebody writes what is no number, and then a number."
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        pass
+
+    async def subscribe(self, name):
+        pass
+
+    async def listen(self):
+        for data in ("what is no number", b"3"):
+            yield {"data": data}
+
+
+def test_an_error_of_who_hears_is_not_taken_for_a_message_that_is_no_number(home):
+    async def hear(sequence):
+        raise ValueError(f"the state cannot take event {sequence}")
+
+    signals = Signals(home, hear)
+    signals._server = SimpleNamespace(pubsub=_Channel)
+    with pytest.raises(ValueError, match="cannot take event 3"):
+        asyncio.run(signals._hear_all())
+
+
 @pytest.mark.slow
-def test_workers_hear_of_each_other_at_once_and_again_after_redis_was_away(home, tmp_path, monkeypatch, caplog):
+def test_workers_hear_of_each_other_at_once_and_again_after_redis_was_away(home, tmp_path, monkeypatch, caplog, until):
     import socket
     import subprocess
     from shutil import which

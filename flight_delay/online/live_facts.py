@@ -199,17 +199,15 @@ def _checked(
 # %% ../../nbs/online/33_live_facts.ipynb #tk0048
 def _take(state: LiveFacts, checked: dict[str, Any], row: int) -> None:
     "Work a checked event in."
-    state.newest_event = max(state.newest_event, _instant_of(checked))
     if checked["kind"] == "weather":
         _take_report(state, {name: value for name, value in checked.items() if name != "kind"})
-        return
-    told = before = state.told.get(row, [])
-    for column, value in _values_of(checked):
-        told = tell(told, column, _instant_of(checked), value)
-    if told != before:
-        _before_events(state, row)  # kept before the first event changes it
-        state.told[row] = told
-        _renew_flight(state, row)
+    else:
+        told = before = state.told.get(row, [])
+        for column, value in _values_of(checked):
+            told = tell(told, column, _instant_of(checked), value)
+        if told != before:
+            _renew_flight(state, row, told)
+    state.newest_event = max(state.newest_event, _instant_of(checked))
 
 # %% ../../nbs/online/33_live_facts.ipynb #4c86a1e8
 def _instant_of(checked: Mapping[str, Any]) -> int:
@@ -239,13 +237,13 @@ def _before_events(
     state: LiveFacts, row: int
 ) -> dict[str, Any]:  # TOLD and RESCHEDULED; NaN for unknown, instants in milliseconds
     "What held of a flight before the first event about it."
-    if row not in state.before:
-        columns = state.columns["flights"]
-        facts = {name: float(columns[name][row]) for name in TOLD if name != "diverted"}
-        facts |= {"diverted": float(state.diverted[row])}
-        times = {name: float(columns[name][row]) for name in RESCHEDULED if name in columns}
-        state.before[row] = facts | times | {"tail_number": planned_flight(state, row).tail_number}
-    return state.before[row]
+    if row in state.before:
+        return state.before[row]
+    columns = state.columns["flights"]
+    facts = {name: float(columns[name][row]) for name in TOLD if name != "diverted"}
+    facts |= {"diverted": float(state.diverted[row])}
+    times = {name: float(columns[name][row]) for name in RESCHEDULED if name in columns}
+    return facts | times | {"tail_number": planned_flight(state, row).tail_number}
 
 # %% ../../nbs/online/33_live_facts.ipynb #6b668f86
 def _columns_of(state: LiveFacts, table: str, row: int) -> dict[str, float]:  # NaN for unknown
@@ -264,11 +262,12 @@ def _differing(state: LiveFacts, table: str, row: int, columns: Mapping[str, flo
     return {name: value for name, value in columns.items() if not _same(value, now[name])}
 
 # %% ../../nbs/online/33_live_facts.ipynb #41c3e409
-def _renew_flight(state: LiveFacts, row: int) -> None:
+def _renew_flight(state: LiveFacts, row: int, told: list[Statement]) -> None:  # told: all that was said of it
     "Set what follows from all that was said of a flight, and carry it into every stream of the timetable's flights."
-    before, told = _before_events(state, row), state.told[row]
+    before = _before_events(state, row)
     plan, facts, name = plan_told(before, told), newest_values(before, told), flight_id_of(state, row)
-    columns, moved = _replanned(state, row, plan)
+    columns, moved = _replanned(state, row, plan)  # may refuse; until here nothing has changed
+    state.before[row], state.told[row] = before, told
     columns |= flight_columns(plan, facts)
     state.diverted[row] = facts["diverted"] > 0
     changes = _differing(state, "flights", row, columns)
@@ -322,7 +321,8 @@ def _hide_versions(state: LiveFacts, row: int) -> None:
 # %% ../../nbs/online/33_live_facts.ipynb #6b46aae6
 def _make_room(state: LiveFacts, report: Mapping[str, Any]) -> int:  # its row
     "A row of the weather for a report: one of a report that was forgotten, or one more."
-    columns = state.columns["weather"]
+    columns, at_airport = state.columns["weather"], ("origin", "dest")
+    codes = [learn_code(state, key, report["airport"]) if key in at_airport else UNKNOWN_KEY for key in KEYS]  # may refuse
     if not state.free_reports:
         state.free_reports.append(len(columns["known_at"]))
         state.observed_at.append(report["observed_at"])
@@ -333,8 +333,6 @@ def _make_room(state: LiveFacts, report: Mapping[str, Any]) -> int:  # its row
         state.touched["weather"] = np.append(state.touched["weather"], True)
         state.codes["weather"] = np.column_stack([state.codes["weather"], np.zeros(len(KEYS), np.int32)])
     row = state.free_reports.pop()
-    at_airport = ("origin", "dest")
-    codes = [learn_code(state, key, report["airport"]) if key in at_airport else UNKNOWN_KEY for key in KEYS]
     state.codes["weather"][:, row], state.observed_at[row] = codes, report["observed_at"]
     return row
 
@@ -370,8 +368,8 @@ def _replanned(state: LiveFacts, row: int, plan: Mapping[str, Any]) -> tuple[dic
         return columns, {}
     hour = (EPOCH + timedelta(milliseconds=departs)).astimezone(zone(state, origin)).hour
     moved = {key: int(state.codes["flights"][number, row]) for key, number in KEY_NUMBER.items()}
-    moved["origin_hour"] = learn_code(state, "origin_hour", f"{origin} {hour}")
-    return columns, moved | {"tail": learn_code(state, "tail", plan["tail_number"])}
+    moved["tail"] = learn_code(state, "tail", plan["tail_number"])
+    return columns, moved | {"origin_hour": learn_code(state, "origin_hour", f"{origin} {hour}")}
 
 # %% ../../nbs/online/33_live_facts.ipynb #fbbeb042
 def _note_plan(state: LiveFacts, row: int, plan: Mapping[str, Any], name: str) -> None:  # name: its flight_id

@@ -19,7 +19,7 @@ def test_nothing_younger_than_the_instant_is_left_but_the_timetable(nyc):
     assert known.flights["scheduled_departure"].equals(nyc.flights["scheduled_departure"])
 
 
-from flight_delay.online.live_facts import LiveFacts, as_known, row_as_known, row_named
+from flight_delay.online.live_facts import LiveFacts, as_known, flight_of, row_as_known, row_named
 from flight_delay.online.prepared import milliseconds
 
 
@@ -40,3 +40,35 @@ def test_a_state_that_was_seen_as_it_was_is_afterwards_as_it_is(nyc):
     np.testing.assert_array_equal(state.columns["flights"]["departure_delay"], columns)
     np.testing.assert_array_equal(state.known_at["flights"], known)
     assert row_as_known(state, "flights", row, milliseconds(left))["departure_delay"] == flight["departure_delay"]
+
+
+from copy import deepcopy
+
+from flight_delay.core.errors import BadInput
+
+
+def _kept(state):
+    "What events change."
+    names = ("told", "before", "newest_event", "changes", "code_of", "report_of", "observed_at", "free_reports", "columns")
+    return deepcopy({name: getattr(state, name) for name in names})
+
+
+@pytest.mark.data
+def test_an_event_for_which_there_is_no_room_changes_nothing_however_often_it_comes(nyc):
+    from dataclasses import replace
+
+    flights, known_at = nyc.flights.head(300), datetime(2013, 1, 2, tzinfo=UTC)
+    state = LiveFacts(replace(nyc, flights=flights, weather=nyc.weather.head(100)))
+    named = {"flight_id": flights["flight_id"][0], "known_at": known_at}
+    report = {"kind": "weather", "airport": "ABQ", "observed_at": known_at, "known_at": known_at, "condition": "clear"}
+    before = _kept(state)
+    for key, event in (("tail", named | {"kind": "rescheduled", "tail_number": "N1NEW"}), ("origin", report)):
+        room, state.index.codes_end[key] = state.index.codes_end[key], len(state.texts[key])
+        for _ in range(2):
+            with pytest.raises(BadInput, match=f"room for a new {key}"):
+                state.observe(event)
+            np.testing.assert_equal(_kept(state), before)
+        state.index.codes_end[key] = room
+        state.observe(event)
+        before = _kept(state)
+    assert state.newest_event == milliseconds(known_at) and flight_of(state, 0)["tail_number"] == "N1NEW"

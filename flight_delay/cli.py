@@ -255,13 +255,15 @@ def _list_models() -> None:
 @models.command("promote")
 def _promote(
     version: Annotated[str | None, typer.Argument(help="like v3; default: the challenger that is being compared")] = None,
-    alias: Annotated[str, typer.Option(help="the alias to move")] = "champion",
+    alias: Annotated[str | None, typer.Option(help="the alias to move; default: the one that serves")] = None,
     reason: Annotated[str, typer.Option(help="kept in the registry's history")] = "by hand",
 ) -> None:
     "Point an alias at a version, or promote the challenger."
     from flight_delay.serving import traffic_view
 
-    typer.echo(f"{alias} is {traffic_view.promote_by_hand(version, alias, reason, _settings())}")
+    config = _settings()
+    alias = alias or config.alias
+    typer.echo(f"{alias} is {traffic_view.promote_by_hand(version, alias, reason, config)}")
 
 # %% ../nbs/99_cli.ipynb #4cae7991
 @models.callback(invoke_without_command=True)

@@ -289,7 +289,7 @@ def test_a_replay_is_of_the_day_at_the_speed_and_into_the_api_that_are_named(typ
     assert str(client._http.base_url) == "http://127.0.0.1:1"
 
 
-def test_models_shows_and_steers_who_answers_whom(typed, home, model):
+def test_models_shows_and_steers_who_answers_whom(typed, home, model, monkeypatch):
     from flight_delay.models import registry
 
     assert "There is no version" in typed("models")[1]
@@ -304,6 +304,8 @@ def test_models_shows_and_steers_who_answers_whom(typed, home, model):
     assert "champion is v2" in typed("models", "promote")[1]
     assert "champion is v1 again" in typed("models", "rollback")[1]
     assert typed("models", "promote")[0] == 2 and typed("models", "traffic", "all")[0] == 2
+    monkeypatch.setenv("FLIGHT_DELAY_ALIAS", "of_another_server")
+    assert typed("models", "promote", "v2")[1] == "of_another_server is v2\n"
 
 
 def test_the_help_of_a_job_says_what_it_takes(typed, figure_project):

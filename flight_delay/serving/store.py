@@ -448,9 +448,10 @@ class Store(_Working):
         self.write(lambda connection: connection.execute(sa.insert(decisions_table), [row]))
         return str(row["id"])
 
-    def decisions(self, limit: int = 1000) -> list[dict[str, Any]]:
-        "The newest decisions, newest first."
-        return self.rows(sa.select(decisions_table).order_by(decisions_table.c.at.desc(), decisions_table.c.id).limit(limit))
+    def decisions(self, limit: int = 1000, kind: str | None = None) -> list[dict[str, Any]]:
+        "The newest decisions, or those of a kind, newest first."
+        newest = sa.select(decisions_table).order_by(decisions_table.c.at.desc(), decisions_table.c.id).limit(limit)
+        return self.rows(newest if kind is None else newest.where(decisions_table.c.kind == kind))
 
     def forget(self, before: datetime | None = None) -> dict[str, int]:  # table -> rows that are gone
         "Remove what is older than an instant, by default than `store_keep_days`."

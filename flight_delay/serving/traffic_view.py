@@ -27,8 +27,8 @@ LAST_DECISIONS = 5
 
 def last_decisions(store: Store, most: int = LAST_DECISIONS) -> list[dict[str, Any]]:
     "The newest decisions about challengers, newest first."
-    kept = [one for one in store.decisions() if one["kind"] == "traffic"][:most]
-    return [{"at": one["at"].isoformat(), "challenger": one["subject"]} | one["content"] for one in kept]
+    newest = store.decisions(most, kind="traffic")
+    return [{"at": one["at"].isoformat(), "challenger": one["subject"]} | one["content"] for one in newest]
 
 # %% ../../nbs/serving/975_traffic_view.ipynb #t97579d33a7b
 def traffic_report(
@@ -118,31 +118,41 @@ def set_traffic(mode: str, share: int | None, challenger: str, config: Settings)
 def promote_by_hand(version: str | None, alias: str, reason: str, config: Settings) -> str:  # the version
     "Point an alias at a version; without one, promote the challenger that is being compared."
     traffic = read_traffic(config)
-    if version is None and not traffic.on:
-        raise BadInput("version must be given where no challenger is being compared; traffic is off; name one, like v3.")
-    if traffic.on and alias == config.alias and version in (None, traffic.challenger):
-        with Store(config) as store:
-            decision = carry_out(Conclusion(traffic, TrafficDecision("promote", reason, ends=True), by="hand"), config, store)
-        if decision is None or decision.action != "promote":
-            raise BadInput(
-                f"{traffic.challenger} must still be compared; {decision.reason if decision else 'it is no longer'}."
-            )
-        return traffic.challenger
-    assert version is not None
-    registry.set_alias(alias, version, reason, config)
+    challenger = traffic.challenger if traffic.on and alias == config.alias else None
+    version = challenger if version is None else version
+    if version is None:
+        raise BadInput(f"version must be given where no challenger is compared for {alias}; got none; name one, like v3.")
+    if version != challenger:
+        registry.set_alias(alias, version, reason, config)
+        return version
+    with Store(config) as store:
+        decision = carry_out(Conclusion(traffic, TrafficDecision("promote", reason, ends=True), by="hand"), config, store)
+    if decision is None or decision.action != "promote":
+        raise BadInput(f"{challenger} must still be compared; {decision.reason if decision else 'it is no longer'}.")
     return version
 
 # %% ../../nbs/serving/975_traffic_view.ipynb #t9751a0f9a6b
+def _version_before(config: Settings) -> str | None:
+    "The version that was champion before the present one; a move to an earlier version takes back all that came after it."
+    stack: list[str] = []
+    for move in registry.alias_history(config):
+        if move["alias"] == config.alias:
+            version = move["version"]
+            stack = stack[: stack.index(version) + 1] if version in stack else [*stack, version]
+    return stack[-2] if len(stack) > 1 else None
+
+# %% ../../nbs/serving/975_traffic_view.ipynb #232333ba
 def roll_back_by_hand(config: Settings) -> str:  # what was done
     "End a comparison; without one, give the alias back to the version before."
     traffic = read_traffic(config)
     if traffic.on:
+        ended = Conclusion(traffic, TrafficDecision("roll_back", "by hand", ends=True), by="hand")
         with Store(config) as store:
-            carry_out(Conclusion(traffic, TrafficDecision("roll_back", "by hand", ends=True), by="hand"), config, store)
+            if carry_out(ended, config, store) is None:
+                left = f"{traffic.challenger} must still be compared; it is no longer"
+                raise BadInput(f"{left}; see `flight-delay models`.")
         return f"{traffic.challenger} is out; {traffic.champion} answers all"
-    moves = [move["version"] for move in registry.alias_history(config) if move["alias"] == config.alias]
-    current = registry.version_of(config.alias, config)
-    before = next((version for version in reversed(moves) if version != current), None)
+    current, before = registry.version_of(config.alias, config), _version_before(config)
     if before is None:
         raise BadInput(f"there must be a version before {current} to go back to; the history names none; promote one by name.")
     registry.set_alias(config.alias, before, f"rolled back from {current} by hand", config, expected=current)

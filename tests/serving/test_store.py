@@ -80,6 +80,8 @@ def test_decisions_come_newest_first(store_config):
         ids = [store.add_decision("promote", f"v{n}", {"n": n}, NOON + timedelta(n)) for n in range(3)]
         assert [row["id"] for row in store.decisions(limit=2)] == [ids[2], ids[1]]
         assert store.decisions()[0]["content"] == {"n": 2} and store.decisions()[0]["at"] == NOON + timedelta(2)
+        store.add_decision("traffic", "v2", {}, NOON + timedelta(9))
+        assert [row["id"] for row in store.decisions(limit=1, kind="promote")] == [ids[2]]
 
 
 def test_what_is_old_is_forgotten_and_no_sequence_is_used_twice(store_config, monkeypatch):

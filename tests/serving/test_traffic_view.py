@@ -40,3 +40,36 @@ def test_traffic_that_is_ended_by_hand_is_off_and_ending_it_again_changes_nothin
         set_traffic("canary", None, "challenger", home)
         assert [set_traffic("off", None, "challenger", home).mode for _ in range(2)] == ["off", "off"]
         assert [one["reason"] for one in last_decisions(store)] == ["ended by hand", "by hand"]
+
+
+@pytest.fixture
+def compared(home, model):
+    "A registry whose champion, v1, has a challenger, v2, in shadow."
+    for alias in ("champion", "challenger"):
+        registry.set_alias(alias, registry.register(model, home), "first", home)
+    set_traffic("shadow", None, "challenger", home)
+    return home
+
+
+def test_another_alias_needs_a_version_although_a_challenger_is_compared(compared):
+    with pytest.raises(BadInput, match="version must be given where no challenger is compared for canary"):
+        promote_by_hand(None, "canary", "by hand", compared)
+    assert read_traffic(compared).on and "canary" not in registry.aliases(compared)
+
+
+def test_a_comparison_that_another_process_has_ended_is_not_said_to_be_rolled_back(compared, monkeypatch):
+    seen = read_traffic(compared)
+    set_traffic("off", None, "challenger", compared)
+    monkeypatch.setattr("flight_delay.serving.traffic_view.read_traffic", lambda config: seen)
+    with pytest.raises(BadInput, match="it is no longer; see `flight-delay models`"):
+        roll_back_by_hand(compared)
+
+
+def test_rolling_back_again_never_brings_a_version_back_that_was_taken_back(home, model):
+    for _ in range(3):
+        registry.set_alias("champion", registry.register(model, home), "better", home)
+    assert [roll_back_by_hand(home).split()[2] for _ in range(2)] == ["v2", "v1"]
+    with pytest.raises(BadInput, match="the history names none"):
+        roll_back_by_hand(home)
+    registry.set_alias("champion", "v3", "mended", home)
+    assert "champion is v1 again, no longer v3" in roll_back_by_hand(home)

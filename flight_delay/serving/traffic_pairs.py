@@ -5,17 +5,19 @@ __all__ = ['SHADOW', 'NEWEST_PAIRS', 'LEAST_TIMES', 'OPEN_DAYS', 'log_pair', 'gu
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t973683c0943
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from pydantic_core import to_json
 
 from ..evaluation.metrics import QUANTILES
 from ..monitoring.decision import psi
+from .live import log_prediction
 from .query import Query
 from .schema import outcomes_table, predictions_table
-from .store import Store, _reading
+from .store import Store
 from .traffic_rules import GuardFigures
 from .traffic_setting import Traffic
 
@@ -33,16 +35,7 @@ def log_pair(
 ) -> None:
     "Hand the prediction that was not given to the store."
     content = {name: other[name] for name in _KEPT} | {"shadow_of": answer["prediction_id"], "times_slower": times_slower}
-    store.log_prediction(
-        answer["prediction_id"] + SHADOW,
-        datetime.now(UTC),
-        datetime.fromisoformat(answer["as_of"]),
-        query,
-        content,
-        flight_id=answer.get("flight_id"),
-        model_version=other["model_version"],
-        features_digest=other.get("features_digest"),
-    )
+    log_prediction(store, query, {**other, "prediction_id": answer["prediction_id"] + SHADOW}, to_json(content))
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t97395fad260
 _given, _other = predictions_table.alias("given"), predictions_table.alias("other")
@@ -60,20 +53,11 @@ def _pairs(traffic: Traffic) -> sa.ColumnElement[bool]:
     )
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t973800a8d46
-def _of(version: str, *path: str) -> sa.ColumnElement[Any]:
-    "A number of the prediction that a version made."
+def _of(version: str, *path: str, read: str = "as_float") -> sa.ColumnElement[Any]:
+    "A figure of the prediction that a version made; a text by `as_string`."
     place = path if len(path) > 1 else path[0]
-    return sa.case(
-        (_given.c.model_version == version, _given.c.answer[place].as_float()), else_=_other.c.answer[place].as_float()
-    )
-
-# %% ../../nbs/serving/973_traffic_pairs.ipynb #t9738ca73774
-def _level_of_support(version: str) -> sa.ColumnElement[Any]:
-    "The level of support of the prediction that a version made."
-    place = ("support", "level")
-    return sa.case(
-        (_given.c.model_version == version, _given.c.answer[place].as_string()), else_=_other.c.answer[place].as_string()
-    )
+    given, other = (getattr(table.c.answer[place], read)() for table in (_given, _other))
+    return sa.case((_given.c.model_version == version, given), else_=other)
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t973afd26e00
 NEWEST_PAIRS = 1000
@@ -82,19 +66,18 @@ LEAST_TIMES = 100  # pairs whose passes were timed
 
 def guard_figures(store: Store, traffic: Traffic) -> GuardFigures:
     "What the newest pairs say of the challenger."
-    champion, challenger = traffic.champion, traffic.challenger
-    columns = [_of(version, "delay_minutes") for version in (champion, challenger)]
-    columns += [_level_of_support(version) for version in (champion, challenger)]
-    columns.append(_other.c.answer["times_slower"].as_float())
-    labelled = [column.label(f"figure_{place}") for place, column in enumerate(columns)]
-    newest = sa.select(*labelled).where(_pairs(traffic)).order_by(_other.c.asked_at.desc()).limit(NEWEST_PAIRS)
-    with _reading(store._engine) as connection:
-        rows = [row for row in connection.execute(newest).all() if row[0] is not None and row[1] is not None]
+    columns = [_other.c.answer["times_slower"].as_float().label("times_slower")]
+    for model, version in (("old", traffic.champion), ("new", traffic.challenger)):
+        columns.append(_of(version, "delay_minutes").label(f"{model}_minutes"))
+        columns.append(_of(version, "support", "level", read="as_string").label(f"{model}_support"))
+    newest = sa.select(*columns).where(_pairs(traffic)).order_by(_other.c.asked_at.desc()).limit(NEWEST_PAIRS)
+    found = store.rows(newest)
+    rows = [row for row in found if row["old_minutes"] is not None and row["new_minutes"] is not None]
     if not rows:
         return GuardFigures()
-    old, new = (np.array([row[place] for row in rows], float) for place in (0, 1))
-    low = [np.mean([row[place] == "low" for row in rows]) for place in (2, 3)]
-    times = [row[4] for row in rows if row[4] is not None]
+    old, new = (np.array([row[name] for row in rows], float) for name in ("old_minutes", "new_minutes"))
+    low = [np.mean([row[name] == "low" for row in rows]) for name in ("old_support", "new_support")]
+    times = [row["times_slower"] for row in rows if row["times_slower"] is not None]
     slower = round(float(np.median(times)), 3) if len(times) >= LEAST_TIMES else None
     shift, support = round(float((new - old).mean()), 3), round(float(low[1] - low[0]), 4)
     return GuardFigures(len(rows), round(psi(old, new), 4), shift, support, slower)
@@ -117,19 +100,17 @@ OPEN_DAYS = 2  # the newest with an outcome
 
 def daily_gains(store: Store, traffic: Traffic) -> tuple[list[float], int]:  # of each closed day, oldest first; pairs in them
     "How much less the challenger lost on each day, in minutes a flight."
-    day = sa.func.substr(_given.c.flight_id, 1, 8)
-    gain = sa.func.avg(_pinball(traffic.champion) - _pinball(traffic.challenger))
+    day = sa.func.substr(_given.c.flight_id, 1, 8).label("day")
+    gain = sa.func.avg(_pinball(traffic.champion) - _pinball(traffic.challenger)).label("gain")
     landed = sa.and_(outcomes_table.c.flight_id == _given.c.flight_id, outcomes_table.c.kind == "landed")
-    by_day = sa.select(day, gain, sa.func.count()).where(_pairs(traffic), landed).group_by(day).order_by(day)
-    with _reading(store._engine) as connection:
-        rows = [
-            (datetime.strptime(name, "%Y%m%d"), gain, n) for name, gain, n in connection.execute(by_day) if gain is not None
-        ]
-    closed = [row for row in rows if row[0] <= rows[-1][0] - timedelta(days=OPEN_DAYS)]
-    return [float(gain) for _, gain, _ in closed], sum(n for _, _, n in closed)
+    by_day = sa.select(day, gain, sa.func.count().label("pairs")).where(_pairs(traffic), landed).group_by(day).order_by(day)
+    rows = [row for row in store.rows(by_day) if row["gain"] is not None]
+    days = [datetime.strptime(row["day"], "%Y%m%d") for row in rows]
+    closed = [row for row, day in zip(rows, days, strict=True) if day <= days[-1] - timedelta(days=OPEN_DAYS)]
+    return [float(row["gain"]) for row in closed], sum(row["pairs"] for row in closed)
 
 # %% ../../nbs/serving/973_traffic_pairs.ipynb #t973caf90bba
 def newest_outcome(store: Store) -> str:  # a day, like 20260301; empty: none
     "The newest day of departure with an outcome."
-    with _reading(store._engine) as connection:
-        return (connection.scalar(sa.select(sa.func.max(outcomes_table.c.flight_id))) or "")[:8]
+    [newest] = store.rows(sa.select(sa.func.max(outcomes_table.c.flight_id).label("flight_id")))
+    return (newest["flight_id"] or "")[:8]

@@ -31,9 +31,10 @@ def write_pairs(store, random, number, challenger="v2", times_slower=None):
         flight = f"2026030{1 + i % 5}T1230_{challenger}{i}_EWR-IAH"
         old, new, delay = figures_of(random, "v1"), figures_of(random, challenger), float(random.normal() * 30)
         given, other = (old, new) if i % 3 else (new, old)
-        answer = given | {"prediction_id": f"{challenger}-{i}", "as_of": now.isoformat(), "flight_id": flight}
+        asked = {"as_of": now.isoformat(), "flight_id": flight}
+        answer = given | asked | {"prediction_id": f"{challenger}-{i}"}
         store.log_prediction(answer["prediction_id"], now, now, {}, answer, flight, answer["model_version"])
-        log_pair(store, Query(**EXAMPLE), answer, other, times_slower)
+        log_pair(store, Query(**EXAMPLE), answer, other | asked, times_slower)
         store.add_outcomes([{"flight_id": flight, "kind": "landed", "arrival_delay": delay, "known_at": now}])
         rows.append((1 + i % 5, old, new, delay))
     store.flush()

@@ -116,14 +116,11 @@ def accuracy_figures(
 def decide_traffic(
     traffic: Traffic,
     figures: dict[str, Any],  # as `accuracy_figures` gives them
-    alarms: Sequence[str] = (),  # as `guardrail_alarms` gives them
     limits: TrafficLimits = TrafficLimits(),
 ) -> TrafficDecision:
     "Promote, raise, hold or roll back."
     days, bound = figures["days"], 1 / limits.false_alarm
     gain = f"{figures.get('gain', 0):+.3f} min a flight over {days} days"
-    if alarms:
-        return TrafficDecision("roll_back", "; ".join(alarms), True, figures)
     if figures["most_worse"] >= bound:
         return TrafficDecision("roll_back", f"it is worse: {gain}, evidence {figures['most_worse']:.0f}", True, figures)
     better = figures["most_better"] >= bound

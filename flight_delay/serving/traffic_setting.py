@@ -98,11 +98,12 @@ def _share_of(mode: str, share: int | None) -> int:
     "The share of a mode, where it is one."
     if mode not in MODES:
         raise BadInput(f"mode must be one of {', '.join(MODES)}; got {mode!r}; choose one.")
-    if mode == "canary" and (share or STEPS[0]) not in STEPS:
+    of_canary = STEPS[0] if share is None else share
+    if mode == "canary" and of_canary not in STEPS:
         raise BadInput(f"share must be one of {', '.join(map(str, STEPS))} (percent); got {share}; choose one.")
     if mode != "canary" and share is not None:
         raise BadInput(f"share must go with canary; got {share} with {mode}; leave it out.")
-    return {"canary": share or STEPS[0], "ab": 50}.get(mode, 0)
+    return {"canary": of_canary, "ab": 50}.get(mode, 0)
 
 # %% ../../nbs/serving/971_traffic_setting.ipynb #t9718cdbe5da
 def start_traffic(

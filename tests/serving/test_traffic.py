@@ -3,14 +3,12 @@
 from flight_delay.serving.traffic import *
 
 import asyncio
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.core.files import DIGESTS_FILE, folder_digests
 from flight_delay.models import registry
 from flight_delay.models.calibration import KNOTS
 from flight_delay.serving import traffic as serving_traffic
@@ -84,7 +82,7 @@ def at_once(monkeypatch):
 
 
 def decisions(live):
-    return [one["content"] for one in live.store.decisions() if one["kind"] == "traffic"][::-1]
+    return [one["content"] for one in live.store.decisions(kind="traffic")][::-1]
 
 
 SOUND = {"interval": {"low": -5.0, "high": 30.0}, "delay_minutes": 4.0, "delay_mean": 7.0}
@@ -125,18 +123,10 @@ def test_a_decision_is_carried_out_and_recorded_once_and_a_proposal_changes_noth
 
 @pytest.mark.model
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", ["changed", "half written", "other features"])
-def test_a_challenger_that_is_harmed_is_refused_and_the_champion_goes_on(live_home, nyc, harm):
-    folder = registry.registry_folder(live_home) / variant(live_home)
+def test_a_challenger_that_is_harmed_is_refused_and_the_champion_goes_on(live_home, nyc, harm_version):
+    version = variant(live_home)
     start_traffic("canary", 100, live_home)
-    if harm == "changed":
-        next(folder.glob("*.onnx")).write_bytes(b"another")
-    if harm == "half written":
-        next(folder.glob("*.onnx")).unlink()
-    if harm == "other features":
-        card = json.loads((folder / "card.json").read_text())
-        (folder / "card.json").write_text(json.dumps(card | {"features": ["colour", *card["features"][1:]]}))
-        (folder / DIGESTS_FILE).write_text(json.dumps(folder_digests(folder)))
+    harm_version(version, live_home)
 
     async def story():
         live = TrafficService(live_home)

@@ -53,8 +53,8 @@ def test_a_block_is_the_mean_of_its_days_and_counts_once_it_is_full():
     assert running_evidence(gains, 2).tolist() == [1.0, *np.repeat(of_blocks, 2)]
 
 
-def decided(mode, share, gains, step_days=0, alarms=()):
-    decision = decide_traffic(Traffic(mode, share, "v1", "v2", step_days=step_days), accuracy_figures(gains), alarms)
+def decided(mode, share, gains, step_days=0):
+    decision = decide_traffic(Traffic(mode, share, "v1", "v2", step_days=step_days), accuracy_figures(gains))
     return decision.action, decision.ends
 
 
@@ -68,10 +68,9 @@ def test_a_canary_goes_up_a_step_for_two_days_and_is_promoted_only_from_the_top(
     assert decided("canary", 100, better[:3], step_days=2) == ("hold", False)
 
 
-def test_a_worse_one_goes_and_so_does_one_that_breaks_a_guardrail_however_good_it_is():
+def test_a_worse_one_goes_and_a_suspect_gets_no_more_flights():
     assert decided("shadow", 0, [-1.0, -1.2, -0.8, -1.1, -0.9, -1.0, -1.1, -0.9, -1.0]) == ("roll_back", True)
-    assert decided("ab", 50, [1.0] * 20, alarms=["it takes 4.0 times as long"]) == ("roll_back", True)
-    assert decided("canary", 25, [-1.0, -1.0, -1.0, -1.0], step_days=1) == ("hold", False)  # suspicion: no more flights
+    assert decided("canary", 25, [-1.0, -1.0, -1.0, -1.0], step_days=1) == ("hold", False)
 
 
 def test_evidence_that_has_once_been_enough_stays_enough():

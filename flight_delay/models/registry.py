@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'ALIAS', 'VERSION', 'ANY', 'PROBE_FLIGHTS', 'PROBE_LEADS', 'registry_folder', 'versions', 'aliases',
            'alias_history', 'register', 'AliasMoved', 'set_alias', 'feature_digests', 'FeaturesChanged',
-           'ledger_digest', 'check_features', 'NoModel', 'version_of', 'load', 'list_models']
+           'ledger_digest', 'check_features', 'NoModel', 'version_of', 'load', 'load_to_serve', 'list_models']
 
 # %% ../../nbs/models/46_registry.ipynb #fe9151e3
 import fcntl
@@ -344,6 +344,16 @@ def load(
     model = delay_model.read_model(folder)
     if "ledger_digest" in model.card:
         check_features(model)
+    return model
+
+# %% ../../nbs/models/46_registry.ipynb #464fdcd8
+def load_to_serve(
+    name: str = "champion",  # an alias or a version
+    config: Settings | None = None,
+) -> "DelayModel":
+    "A registered model that reads only features as this library makes them."
+    model = load(name, config)
+    check_features(model)
     return model
 
 # %% ../../nbs/models/46_registry.ipynb #c5f140d9

@@ -293,13 +293,6 @@ def answer(model: DelayModel, state: State, query: Query) -> dict[str, Any]:
 # %% ../../nbs/serving/960_prediction.ipynb #2d5134f4
 RETRY_SECONDS = 60.0  # a version that cannot be loaded is tried again after so long
 
-
-def _load_to_serve(version: str, config: Settings) -> DelayModel:
-    "A registered model that reads only features as this library makes them."
-    model = registry.load(version, config)
-    registry.check_features(model)
-    return model
-
 # %% ../../nbs/serving/960_prediction.ipynb #b0564f17
 class _ServedModel:
     "The model behind the serving alias, in memory."
@@ -317,7 +310,7 @@ class _ServedModel:
             if self._model is not None and current == self._refused and time.monotonic() < self._retry_at:
                 return
             self._refused, self._retry_at = current, time.monotonic() + RETRY_SECONDS
-            self._model, self._refused = _load_to_serve(current, self.config), ""
+            self._model, self._refused = registry.load_to_serve(current, self.config), ""
         self.warning = None
 
     @property

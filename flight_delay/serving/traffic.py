@@ -23,7 +23,7 @@ from ..models import explanation, registry
 from ..models.delay_model import DelayModel
 from ..models.distribution import LATE_THRESHOLDS
 from .live import LiveService
-from .prediction import _load_to_serve, answers
+from .prediction import answers
 from .query import Query
 from .store import Store
 from .traffic_pairs import daily_gains, guard_figures, log_pair, newest_outcome
@@ -154,7 +154,7 @@ def _file_mark(config: Settings) -> object:
 # %% ../../nbs/serving/974_traffic.ipynb #t9740cecdc28
 def _load_challenger(version: str, config: Settings) -> DelayModel:
     "A challenger, verified and warm."
-    model = _load_to_serve(version, config)
+    model = registry.load_to_serve(version, config)
     explanation.prepare_paths(model)
     return model
 

@@ -120,7 +120,7 @@ def start_traffic(
         champion, version = registry.version_of(config.alias, config), registry.version_of(challenger, config)
         if champion == version:
             raise BadInput(f"a challenger must be another version than the {config.alias}; both are {version}; name another.")
-        registry.check_features(registry.load(version, config))
+        registry.load_to_serve(version, config)
         new = Traffic(mode, percent, champion, version, datetime.now(UTC).isoformat())
         if (before.champion, before.challenger) == (champion, version):
             new = replace(new, since=before.since, step_days=before.step_days, looked_days=before.looked_days)

@@ -82,8 +82,7 @@ def incumbent(blocks: Split, config: Settings | None = None) -> Incumbent:
     if version is None:
         return Incumbent(None, "there was no champion")
     try:
-        champion = registry.load(version, config)
-        registry.check_features(champion)
+        champion = registry.load_to_serve(version, config)
     except FlightDelayError as error:  # it cannot serve either
         reason = f"the champion cannot be loaded: {str(error).rstrip('.')}"
         card = files.trusted_card(registry.registry_folder(config) / version)

@@ -18,7 +18,6 @@ import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.features import asof
 from flight_delay.features import declarations
-from flight_delay.models import registry
 from flight_delay.models.fit import fit
 
 
@@ -261,8 +260,10 @@ def test_a_model_whose_features_are_redefined_is_refused_by_their_names(model, h
     with pytest.raises(FeaturesChanged, match="Model v1 must read features as they were.*; lead_minutes has been redefined"):
         load("v1")
     patch_everywhere(monkeypatch, "LEDGER", tuple(f for f in declarations.LEDGER if f.name != "lead_minutes"))
-    with pytest.raises(FeaturesChanged, match="lead_minutes is not one"):
-        registry.check_features(model)
+    unsaid = register(model)  # its card says nothing of features
+    assert load(unsaid).version == unsaid
+    with pytest.raises(FeaturesChanged, match=f"{unsaid} must read only features of the ledger; lead_minutes is not one"):
+        load_to_serve(unsaid)
 
 
 ENDLESS = """

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EARLIEST_YEAR', 'LATEST_YEAR', 'LIMITS', 'EVENTS', 'RESCHEDULED', 'MOST_EVENT_FAULTS', 'SHORTEST_FLIGHT_MINUTES',
-           'checked_event']
+           'shown', 'checked_event']
 
 # %% ../../nbs/online/30_events.ipynb #66a6ed84
 import json
@@ -77,7 +77,7 @@ _FIELDS: dict[str, dict[str, Any]] = {  # a report is of no flight, and always s
 _MODELS: dict[str, Any] = {kind: create_model(kind, __config__=_RULES, **fields) for kind, fields in _FIELDS.items()}
 
 # %% ../../nbs/online/30_events.ipynb #c07e4d28
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     "A value as JSON writes it, a text in quotes; its type where it has none, as an integer of ten thousand digits."
     try:
         text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
@@ -93,11 +93,11 @@ def _fault(kind: str, error: ErrorDetails) -> dict[str, str | None]:  # field, r
         required = ", ".join(field for field, about in fields.items() if about.is_required())
         rule, value, remedy = f"an event of kind {kind} must say {required}", None, "add it"
     elif name not in fields:
-        rule, value = f"an event of kind {kind} can say {', '.join(fields)}", f"{_shown(name)} as well"
+        rule, value = f"an event of kind {kind} can say {', '.join(fields)}", f"{shown(name)} as well"
         remedy = "leave it out"
     else:
         rule = f"{name} of an event of kind {kind} must be {fields[name].description}"
-        value, remedy = _shown(error["input"]), "send one that is"
+        value, remedy = shown(error["input"]), "send one that is"
     return {"field": name, "rule": rule, "value": value, "remedy": remedy}
 
 # %% ../../nbs/online/30_events.ipynb #de4c592f
@@ -115,9 +115,9 @@ def checked_event(event: Mapping[str, Any]) -> dict[str, Any]:  # its kind, and 
     fields = dict(event) if isinstance(event, Mapping) else {}
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in EVENTS:
-        rule, shown, remedy = f"an event's kind must be one of {', '.join(EVENTS)}", _shown(kind), "send one of these"
-        fault = {"field": "kind", "rule": rule, "value": shown, "remedy": remedy}
-        raise BadInput(f"{rule}; got {shown}; {remedy}.", faults=[fault])
+        rule, value, remedy = f"an event's kind must be one of {', '.join(EVENTS)}", shown(kind), "send one of these"
+        fault = {"field": "kind", "rule": rule, "value": value, "remedy": remedy}
+        raise BadInput(f"{rule}; got {value}; {remedy}.", faults=[fault])
     try:
         return {"kind": kind, **_MODELS[kind].model_validate(fields).model_dump()}
     except ValidationError as error:
@@ -142,6 +142,6 @@ def _check_change(change: Mapping[str, Any]) -> None:  # what it says alone
 def _check_report(report: Mapping[str, Any], airports: Container[str]) -> None:
     "Raise where a report is of an unknown airport, or known before it was observed."
     if report["airport"] not in airports:
-        raise BadInput(f"a weather report must be of a known airport; got {_shown(report['airport'])}; leave it out.")
+        raise BadInput(f"a weather report must be of a known airport; got {shown(report['airport'])}; leave it out.")
     if report["known_at"] < report["observed_at"]:
         raise BadInput(f"a report cannot be known before it was observed; got {report['known_at']}; correct known_at.")

@@ -22,7 +22,7 @@ from ..core.errors import BadInput
 from ..features.asof import NOT_KNOWN, PAIRS, TICKS, UNKNOWN_KEY, totals_needed
 from ..features.timetable import STREAM_COLUMNS
 from ..features.declarations import KEYS, MINUTE_MS, SEVERITY, STREAMS, Stream
-from .events import RESCHEDULED, _check_change, _check_report, _shown, checked_event
+from .events import RESCHEDULED, _check_change, _check_report, shown, checked_event
 from .fact_index import FINDS_FLIGHTS, PAIR_NUMBER, QUANTITIES, FactIndex, LaterFacts
 from .fact_index import facts_between, parts_of, stamp_of
 from ..sources.tables import Tables, actual_times
@@ -186,7 +186,7 @@ def _checked(
         _check_versions(state, checked)
         return checked, -1
     if (row := row_named(state, checked["flight_id"])) < 0:
-        name = _shown(checked["flight_id"])
+        name = shown(checked["flight_id"])
         raise BadInput(f"an event must name a flight of the timetable; {name} is not there; correct flight_id.")
     if checked["kind"] == "rescheduled":
         _check_change({name: checked[name] for name in RESCHEDULED if checked[name] is not None})
@@ -228,8 +228,8 @@ def _values_of(checked: Mapping[str, Any]) -> list[tuple[str, Any]]:  # column, 
 def _contradicted(what: str, known_at: datetime, one: Any, other: Any) -> BadInput:
     "Why a second value that became known at the same instant is refused."
     return BadInput(
-        f"what became known at one instant must agree; {what} at {known_at.isoformat()} was {_shown(one)} and is "
-        f"{_shown(other)} now; give a correction a later known_at."
+        f"what became known at one instant must agree; {what} at {known_at.isoformat()} was {shown(one)} and is "
+        f"{shown(other)} now; give a correction a later known_at."
     )
 
 # %% ../../nbs/online/33_live_facts.ipynb #4dee7fb8

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 # %% ../../nbs/serving/978_alert_routes.ipynb #e6c80220
 from ..core.errors import BadInput, FlightDelayError, NotFound
-from ..online.events import _shown
+from ..online.events import shown
 from .alerts import Alert, AlertRequest, Alerts
 from .answer import Answer
 from .openapi import gives
@@ -38,11 +38,11 @@ def _alert_fault(error: Mapping[str, Any]) -> dict[str, str | None]:  # error: a
     "What is wrong with a wish."
     name = str(error["loc"][0])[:80] if error["loc"] else None
     if name is None:
-        return {"field": None, "rule": "the body must be a JSON object", "value": _shown(error["input"]), "remedy": "send one"}
+        return {"field": None, "rule": "the body must be a JSON object", "value": shown(error["input"]), "remedy": "send one"}
     if name not in _RULES:
         rule, value, remedy = f"the fields are {', '.join(_RULES)}", name, "leave it out"
     else:
-        value = "nothing" if error["type"] == "missing" else _shown(error["input"])
+        value = "nothing" if error["type"] == "missing" else shown(error["input"])
         rule, remedy = f"{name} must be {_RULES[name]}", "add it" if value == "nothing" else "correct it"
     return {"field": name, "rule": rule, "value": value, "remedy": remedy}
 

@@ -25,7 +25,7 @@ from .. import __version__
 from ..core.config import Settings, settings
 from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.board import airport_status, flights_of_day, known_of_flight
-from ..online.events import _shown
+from ..online.events import shown
 from ..online.live_facts import LiveFacts
 from .alert_routes import add_alerts, add_explain, looking_after
 from .alerts import Alerts
@@ -193,7 +193,7 @@ def _add_predictions(app: FastAPI, live: TrafficService, metrics: _Metrics) -> N
     async def prediction(prediction_id: str) -> Response:
         found = await asyncio.to_thread(live.ready()[2].prediction, prediction_id)
         if found is None:
-            raise NotFound(f"a prediction must have been made here; {_shown(prediction_id)} was not; take the id of an answer.")
+            raise NotFound(f"a prediction must have been made here; {shown(prediction_id)} was not; take the id of an answer.")
         return Response(to_json(found), media_type="application/json")
 
 # %% ../../nbs/serving/980_app.ipynb #e8000019
@@ -201,7 +201,7 @@ def _parsed(item: Any) -> Query | BadInput:
     "A query of a list, or why it is none."
     try:
         if not isinstance(item, dict):
-            raise BadInput(f"a question must be a JSON object; got {_shown(item)}; send a list of objects.")
+            raise BadInput(f"a question must be a JSON object; got {shown(item)}; send a list of objects.")
         if item.get("explain"):
             rule = "a question of a list must not ask for reasons, which take long"
             raise BadInput(f"{rule}; explain is true; leave it out, or POST it to /explain.", field="explain")
@@ -321,7 +321,7 @@ def _add_numbers(app: FastAPI, live: LiveService) -> None:
         rows = flights_of_day(state, "flight", f"{name[:2]} {name[2:].lstrip('0')}", day)
         if not rows:
             raise NotFound(
-                f"a flight must be in the timetable; {_shown(ident)} is not on {day}; correct its number or the date.",
+                f"a flight must be in the timetable; {shown(ident)} is not on {day}; correct its number or the date.",
                 field="ident",
             )
         return {

@@ -27,7 +27,7 @@ from ..online.live_facts import flight_id_of, flight_of, planned_flight, row_nam
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from .limits import errors_of
-from .prediction import PredictionService, _with_warning, answers
+from .prediction import PredictionService, answers, with_warning
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
 from .reading import check_repeated
 from .snapshots import RECEIVED_AT, SNAPSHOT_EVENTS, keep_up, observe_stored, restored
@@ -52,23 +52,23 @@ class Batcher:
 
     def __init__(self, answer_all: Callable[[list[Any]], Sequence[Any]]):  # an answer, or an error, for each
         self._answer_all = answer_all
-        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self.waiting: list[tuple[Any, asyncio.Future[Any]]] = []
         self._busy = False  # whether the last pass answered several
 
     def ask(self, question: Any) -> asyncio.Future[Any]:
         "The answer, once it is there."
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self.waiting) >= MOST_WAITING:
             raise _Overloaded("the service must keep up; too many questions wait; ask again in a second.", retry_after=1)
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._waiting.append((question, future))
-        if len(self._waiting) == 1:
+        self.waiting.append((question, future))
+        if len(self.waiting) == 1:
             loop.call_later(GATHER_SECONDS if self._busy else 0, self._run)
         return future
 
     def _run(self) -> None:
         "Answer a batch; what has come meanwhile is the next."
-        batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+        batch, self.waiting = self.waiting[:LARGEST_BATCH], self.waiting[LARGEST_BATCH:]
         self._busy = len(batch) > 1
         try:
             results = self._answer_all([question for question, _ in batch])
@@ -77,7 +77,7 @@ class Batcher:
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():  # its caller may have gone
                 future.set_exception(result) if isinstance(result, Exception) else future.set_result(result)
-        if self._waiting:
+        if self.waiting:
             asyncio.get_running_loop().call_soon(self._run)
 
 # %% ../../nbs/serving/970_live.ipynb #a7959521
@@ -133,7 +133,7 @@ def _identified(response: dict[str, Any] | FlightDelayError, warning: str | None
     "An answer with its identity, and with what is wrong with the service that gave it."
     if isinstance(response, FlightDelayError):
         return response
-    return {"prediction_id": token_hex(12)} | _with_warning(response, warning)
+    return {"prediction_id": token_hex(12)} | with_warning(response, warning)
 
 # %% ../../nbs/serving/970_live.ipynb #lv0019
 def query_of_row(
@@ -201,7 +201,7 @@ class _Roomy(_Predicting):
         if size < LEAST_LIST:
             yield
             return
-        if self._lists >= MOST_LISTS or len(self._batcher._waiting) > MOST_WAITING // 2:
+        if self._lists >= MOST_LISTS or len(self._batcher.waiting) > MOST_WAITING // 2:
             raise _Overloaded("the service must keep up; too many lists are in hand; ask again in a second.", retry_after=1)
         self._lists += 1
         try:

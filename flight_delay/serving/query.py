@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from ..core.errors import BadInput, NotFound
-from ..online.events import EARLIEST_YEAR, LATEST_YEAR, _shown
+from ..online.events import EARLIEST_YEAR, LATEST_YEAR, shown
 from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight
 from ..online.prepared import EPOCH, milliseconds
 from ..sources.tables import CONDITIONS
@@ -165,9 +165,9 @@ def _one_sentence(fault: _Fault) -> str:
 # %% ../../nbs/serving/900_query.ipynb #be25b3b1
 def _fault(error: Mapping[str, Any]) -> _Fault:  # error: as pydantic gives it
     "One fault in plain words."
-    place, kind, value = [str(part) for part in error["loc"] if part != "body"], error["type"], _shown(error.get("input"))
+    place, kind, value = [str(part) for part in error["loc"] if part != "body"], error["type"], shown(error.get("input"))
     if place and kind == "extra_forbidden":
-        return _Fault(place[0][:80], f"A question takes {', '.join(Query.model_fields)}", _shown(place[0]), _SPELL)
+        return _Fault(place[0][:80], f"A question takes {', '.join(Query.model_fields)}", shown(place[0]), _SPELL)
     if not place or place[0] not in Query.model_fields:
         return _Fault(
             None, "The body must be a JSON object", _body_fault(error), f"send one, for example {json.dumps(EXAMPLE)}"
@@ -197,7 +197,7 @@ def _body_fault(error: Mapping[str, Any]) -> str:
         return "it is not JSON"
     if isinstance(error.get("input"), bytes):
         return "it came without the header `content-type: application/json`"
-    return f"got {_shown(error.get('input'))}"
+    return f"got {shown(error.get('input'))}"
 
 # %% ../../nbs/serving/900_query.ipynb #af6c18db
 MOST_FAULTS = 20  # so many are named, however many there are
@@ -291,10 +291,10 @@ def _airports(route: str, zone_of: Mapping[str, str]) -> tuple[str, str]:
     for code in (origin, dest):
         if code not in zone_of:
             rule = "route must join two known airports"
-            value = f"{_shown(code)} is not one of the {len(zone_of):,} we know"
+            value = f"{shown(code)} is not one of the {len(zone_of):,} we know"
             raise _refusal("route", rule, value, "use the IATA codes of two airports, like JFK-LAX")
     if origin == dest:
-        raise _refusal("route", "route must join two different airports", f"got {_shown(route)}", "name two different ones")
+        raise _refusal("route", "route must join two different airports", f"got {shown(route)}", "name two different ones")
     return origin, dest
 
 # %% ../../nbs/serving/900_query.ipynb #31096733
@@ -380,7 +380,7 @@ def _chosen_leg(state: LiveFacts, query: Query, legs: list[PlannedFlight]) -> Pl
     flies = f"{query.flight} flies {listed} on {query.date}"
     if not chosen:
         message = (
-            f"route must be one that the flight flies on its day; got {_shown(query.route)}; {flies}, so name one of these."
+            f"route must be one that the flight flies on its day; got {shown(query.route)}; {flies}, so name one of these."
         )
         raise NotFound(message, field="route", near=near)
     remedy = "describe it by route, airline and departure_time" if ends else "say route too"

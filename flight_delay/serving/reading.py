@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from ..core.errors import BadInput, FlightDelayError, NotFound
-from ..online.events import _shown
+from ..online.events import shown
 from .query import EARLIEST_YEAR, LATEST_YEAR, Query, _refusal, fault_sentences, faults, iata_code
 
 # %% ../../nbs/serving/905_reading.ipynb #389b52a2
@@ -46,8 +46,8 @@ async def json_body(
     "The body of a request that says it is JSON."
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
-        shown = f"'{media[:80]}'" if media else "none"
-        raise _WrongMedia(f"the body must be JSON; content-type is {shown}; send the header `content-type: application/json`.")
+        sent = f"'{media[:80]}'" if media else "none"
+        raise _WrongMedia(f"the body must be JSON; content-type is {sent}; send the header `content-type: application/json`.")
     try:
         async with asyncio.timeout(within_seconds):
             return await request.body()
@@ -95,7 +95,7 @@ def check_repeated(content: Any) -> None:
             {
                 "field": name[:80],
                 "rule": "a field must be given once",
-                "value": f"{_shown(name)} twice",
+                "value": f"{shown(name)} twice",
                 "remedy": "leave one out",
             }
             for name in content.names
@@ -145,7 +145,7 @@ def checked_fields(
     names, known = [] if fields is None else [name.strip() for name in fields.split(",")], list(known)
     if unknown := [name for name in names if name not in known]:
         rule, remedy = "fields must be fields of the answer, with commas", f"take some of {', '.join(known)}"
-        raise _refusal("fields", rule, f"got {_shown(unknown[0])}", remedy)
+        raise _refusal("fields", rule, f"got {shown(unknown[0])}", remedy)
     return names
 
 # %% ../../nbs/serving/905_reading.ipynb #04b73c1b
@@ -164,7 +164,7 @@ def instant_of(text: str | None, otherwise: datetime) -> datetime:
         moment = None
     if moment is None or not EARLIEST_YEAR < moment.year < LATEST_YEAR - 1:  # a day off each end, whatever the offset
         rule = f"as_of must be an instant from {EARLIEST_YEAR + 1} to {LATEST_YEAR - 2} in ISO 8601"
-        raise _refusal("as_of", rule, f"got {_shown(text)}", "write it like 2013-07-04T12:00Z")
+        raise _refusal("as_of", rule, f"got {shown(text)}", "write it like 2013-07-04T12:00Z")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 # %% ../../nbs/serving/905_reading.ipynb #94a278c3
@@ -176,7 +176,7 @@ def day_of(text: str) -> date:
         day = None
     if day is None or text != str(day) or not EARLIEST_YEAR <= day.year < LATEST_YEAR:
         rule = f"date must be a day from {EARLIEST_YEAR} to {LATEST_YEAR - 1}"
-        raise _refusal("date", rule, f"got {_shown(text)}", "write it like 2013-07-04")
+        raise _refusal("date", rule, f"got {shown(text)}", "write it like 2013-07-04")
     return day
 
 # %% ../../nbs/serving/905_reading.ipynb #9410aa57
@@ -188,7 +188,7 @@ def airport_of(
     "The airport that a path names."
     airport = iata_code(code, zone_of)
     if airport not in zone_of:
-        fault = {"field": field, "rule": "an airport must be known", "value": f"{_shown(code)} is not"}
+        fault = {"field": field, "rule": "an airport must be known", "value": f"{shown(code)} is not"}
         remedy = "use its IATA or ICAO code, like JFK or KJFK"
         raise NotFound(f"{fault['rule']}; {fault['value']}; {remedy}.", faults=[fault | {"remedy": remedy}])
     return airport
@@ -200,7 +200,7 @@ def _parameter_faults(given: Sequence[tuple[str, str]], known: Container[str], n
     for name, _ in given[:1000]:
         if name not in known:
             rule = f"the parameters here are {names}" if names else "no parameter is taken here"
-            found.append({"field": name[:80], "rule": rule, "value": _shown(name), "remedy": "leave it out, or spell it right"})
+            found.append({"field": name[:80], "rule": rule, "value": shown(name), "remedy": "leave it out, or spell it right"})
         elif name in seen:
             rule, value = "a parameter must be given once", f"{name} twice"
             found.append({"field": name, "rule": rule, "value": value, "remedy": "leave one out"})

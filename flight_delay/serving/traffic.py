@@ -340,7 +340,7 @@ class _Shadowing(_Timing):
         self._planned = False
         if self.challenger is None:
             return self._to_shadow.clear()
-        if not self._batcher._waiting:
+        if not self._batcher.waiting:
             self._ask_about([self._to_shadow.popleft() for _ in range(min(SHADOW_AT_ONCE, len(self._to_shadow)))])
         self._shadow([])
 

@@ -106,7 +106,7 @@ def test_a_list_is_refused_where_too_many_are_in_hand_and_taken_once_one_has_end
             pass
     with live.room_for_a_list():
         assert live._lists == 1
-    live._batcher._waiting = [None] * MOST_WAITING
+    live._batcher.waiting = [None] * MOST_WAITING
     with pytest.raises(_Overloaded), live.room_for_a_list():
         pass
 

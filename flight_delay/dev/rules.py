@@ -71,10 +71,10 @@ class Notebook:
     cells: tuple[Cell, ...]
 
     @property
-    def number(self) -> float | None:
+    def number(self) -> int | None:
         "Its place in the line; a package's face stands behind its package; None outside the line."
-        numbered = re.match(r"(\d\d)(\d*)_", self.path.name)
-        return float(".".join(numbered.groups())) if numbered else None
+        numbered = re.match(r"(\d+)_", self.path.name)
+        return int(numbered[1]) if numbered else None
 
 # %% ../../nbs/dev/rules.ipynb #a980d013
 def directives(source: str) -> set[str]:
@@ -109,9 +109,9 @@ def _imported_modules(cell: Cell) -> Iterator[str]:
 # %% ../../nbs/dev/rules.ipynb #9b6491b5
 def _module_numbers(notebooks: Sequence[Notebook]) -> dict[str, float]:  # module -> its place in the line
     "The place of every exported module, faces included."
-    numbers = {note.module: note.number for note in notebooks if note.module and note.number is not None}
+    numbers: dict[str, float] = {note.module: note.number for note in notebooks if note.module and note.number is not None}
     for package in {module.split(".")[0] for module in numbers if "." in module}:
-        numbers[package] = max(number for module, number in numbers.items() if module.startswith(f"{package}.")) + 0.05
+        numbers[package] = max(number for module, number in numbers.items() if module.startswith(f"{package}.")) + 0.5
     return numbers
 
 # %% ../../nbs/dev/rules.ipynb #11fd1c71

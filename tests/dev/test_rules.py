@@ -38,10 +38,10 @@ def test_a_public_name_needs_prose_above_and_use_below():
 
 def test_a_name_that_is_not_taught_and_a_long_silence_are_named():
     silent = tuple(Cell(i, "export", f"def _help{i}(): ...") for i in range(MAX_SILENT_RUN + 1))
-    assert _teaching_faults(Notebook(Path("14_store.ipynb"), "sources.store", silent[1:])) == []
+    assert _teaching_faults(Notebook(Path("140_store.ipynb"), "sources.store", silent[1:])) == []
     [untaught] = _teaching_faults(Notebook(Path("15_new.ipynb"), "sources.new", (Cell(0, "export", "def load(): ..."),)))
     assert untaught.startswith("15_new.ipynb does not teach load; put prose above")
-    [run] = _teaching_faults(Notebook(Path("14_store.ipynb"), "sources.store", silent))
+    [run] = _teaching_faults(Notebook(Path("140_store.ipynb"), "sources.store", silent))
     assert f"{MAX_SILENT_RUN + 1} exported cells in a row; {MAX_SILENT_RUN} are allowed" in run
 
 

@@ -90,6 +90,8 @@ class Run(_Standing):
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # of a metric: low, high
     facts: dict[str, Any] = field(default_factory=dict)
+    sentence: str | None = None  # the answer in plain words
+    tiles: list[str] = field(default_factory=list)  # metrics of the first screen
     seconds: float = 0.0
     commit: str | None = None
     promotes: str | None = None  # the version that this run makes the champion

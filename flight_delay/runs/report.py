@@ -71,6 +71,7 @@ def run_verdict(run: Run, watch: Watch, source: Path, error: BaseException | Non
         run.metrics = finite_metrics(ending["metrics"])
         run.intervals = {name: (float(low), float(high)) for name, (low, high) in ending.get("intervals", {}).items()}
         run.promotes, run.replaces = ending.get("promote"), ending.get("replaces")
+        run.sentence, run.tiles = ending.get("sentence"), [name for name in ending.get("tiles", ()) if name in run.metrics]
         if run.promotes is not None:
             verify_folder(registry_folder(watch.config) / run.promotes)
             give_way(run, watch.config)

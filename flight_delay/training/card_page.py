@@ -13,10 +13,11 @@ from typing import Any
 import jinja2
 import polars as pl
 
+from ..core.labels import label_of
 from ..core.pages import STYLE, Table
 from ..evaluation.baselines import compare_with_baselines
 from ..evaluation.metrics import METRICS
-from ..evaluation.plots import Picture, plot_skill, label_of
+from ..evaluation.plots import Picture, plot_skill
 from ..features.declarations import ledger
 from ..features.queries import HORIZONS
 
@@ -54,7 +55,7 @@ def _not_seen(card: Mapping[str, Any]) -> list[str]:
     rare = sorted({row["segment"] for row in card.get("segments", []) if row["kind"] == "airline"})
     return [
         f"Flights scheduled after {until}: whatever changed since (schedules, airlines, runways, weather) is new to it.",
-        f"Questions far from the horizons it was measured at: {', '.join(label_of(name) for name in horizons)}.",
+        f"Questions far from the horizons it was measured at: {', '.join(label_of(name).text for name in horizons)}.",
         *([f"Airlines other than {', '.join(rare)} in numbers that would allow a judgement."] if rare else []),
         "Why a flight is late: air-traffic control programmes, crews and maintenance are in no feed that it reads.",
         "Flights that were diverted; a cancelled flight has no delay to learn from.",
@@ -96,7 +97,7 @@ def _horizon_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # a row 
         "better": [METRICS[name].better for name in present],
     }
     columns = {
-        label_of(row["horizon"]): [
+        label_of(row["horizon"]).text: [
             _figure_text(row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high"), HEADLINES[name]) for name in present
         ]
         for row in rows
@@ -115,7 +116,7 @@ def _skill_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     table = compare_with_baselines(pl.DataFrame(list(rows), infer_schema_length=None))
     rows_shown = [
         {
-            "asked": label_of(row["horizon"]),
+            "asked": label_of(row["horizon"]).text,
             "baseline": row["baseline"],
             "its error (min)": _figure_text(row["mae"], digits=1),
             "error that is gone (%)": _skill_text(row, "mae_skill"),
@@ -130,7 +131,7 @@ def _calibration_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     "Expected beside observed: late share, calibration error and coverage, a row per horizon."
     rows_shown = [
         {
-            "asked": label_of(row["horizon"]),
+            "asked": label_of(row["horizon"]).text,
             "late, expected (%)": _figure_text(100 * row["mean_p_15"], digits=1),
             "late, observed (%)": _figure_text(100 * row["late_share"], digits=1),
             "calibration error (points)": _figure_text(100 * row["ece_15"], digits=1) if row.get("ece_15") is not None else "–",
@@ -145,7 +146,7 @@ def _fairness_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # rows:
     "The best and the worst served segment of each kind, with the range of error and coverage."
     rows_shown = [
         {
-            "asked": label_of(row["horizon"]),
+            "asked": label_of(row["horizon"]).text,
             "among": f"{row['segments']} {row['kind']}s",
             "worst served": f"{row['worst']} (error {row['worst_behind']:+z.0%})",
             "best served": f"{row['best']} (error {row['best_behind']:+z.0%})",
@@ -251,7 +252,7 @@ def feature_table(
     table = pl.DataFrame({"feature": list(features)}, schema={"feature": pl.String})
     table = table.join(ledger().select("feature", *columns), on="feature", how="left", maintain_order="left")
     for stage, sizes in (importance or {}).items():
-        column = sizes.select("feature", pl.col("importance").alias(f"importance, {label_of(stage)}"))
+        column = sizes.select("feature", pl.col("importance").alias(f"importance, {stage}"))
         table = table.join(column, on="feature", how="left", maintain_order="left")
     return table
 
@@ -312,7 +313,8 @@ def _segment_sections(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     pairs = list(dict.fromkeys((row["horizon"], row["kind"]) for row in rows))
     ordered = sorted(pairs, key=lambda pair: (list(HORIZONS).index(pair[0]), pair[1]))
     folded = {
-        f"By {kind}, {label_of(horizon)}": Table(_segment_table(rows, horizon, kind), rows=100) for horizon, kind in ordered
+        f"By {kind}, {label_of(horizon).text}": Table(_segment_table(rows, horizon, kind), rows=100)
+        for horizon, kind in ordered
     }
     fair = (
         [

@@ -26,10 +26,11 @@ from scipy.special import logit
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
 from ..core.files import write_atomically
+from ..core.labels import label_of
 from ..evaluation.baselines import Outcomes
 from ..evaluation.metrics import crps, metrics
 from ..evaluation.segments import json_rows
-from ..evaluation.plots import ABOVE, BLUE, GREY, PLOT_STYLE, ORANGE, Picture, label_of
+from ..evaluation.plots import ABOVE, BLUE, GREY, PLOT_STYLE, ORANGE, Picture
 from ..models import calibration, distribution, network, trees
 from ..models.registry import feature_digests, ledger_digest
 from ..sources.tables import LATE_MINUTES, Tables
@@ -383,6 +384,6 @@ def plot_settings(study: optuna.Study, family: str) -> Picture:
     figure, panels = plt.subplots(1, len(names), sharey=True, squeeze=False, figsize=(max(4, 1.7 * len(names)), 2.6))
     for axes, name in zip(panels[0], names, strict=True):
         axes.plot([trial.params[name] for trial in done], [trial.value or np.inf for trial in done], ".", color=BLUE)
-        axes.set(xlabel=label_of(name))
+        axes.set(xlabel=label_of(name).text)
     panels[0, 0].set_ylabel("CRPS (min)")
     return Picture(figure, f"What each setting of {family} costs: a flat cloud is a setting that does not matter.")

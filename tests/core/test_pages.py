@@ -17,7 +17,24 @@ def test_a_table_escapes_what_it_shows():
 
 def test_no_number_of_a_table_is_a_negative_zero():
     html = Table(pl.DataFrame({"skill": [-0.0001, -0.5]}))._repr_html_()
-    assert ">0.000<" in html and ">-0.500<" in html
+    assert ">0.0<" in html and ">-50.0<" in html
+    assert ">0.000<" in Table(pl.DataFrame({"odd": [-0.0001]}), digits=3)._repr_html_()
+
+
+def test_a_table_has_words_for_heads_and_values_and_digits_that_follow_the_interval():
+    frame = {
+        "horizon": ["two_hours"],
+        "mae": [18.729],
+        "mae_low": [17.21],
+        "mae_high": [20.23],
+        "kept": [True],
+        "day": ["1 May"],
+    }
+    html = Table(pl.DataFrame(frame | {"auc_15": [None], "late_share": [0.2412]}), folded="All of <it>")._repr_html_()
+    assert ">two hours before<" in html and ">18.7 ± 1.5<" in html and ">24.1<" in html and ">yes<" in html
+    assert ">late flights (%)<" in html and "By how many minutes the expected delay is off" in html and ">day<" in html
+    assert html.startswith('<details class="folded"><summary>All of &lt;it&gt;</summary>') and "_" not in html
+    assert Table(pl.DataFrame({"mae_low": [17.21]}))._repr_html_().count("<td") == 1
 
 
 def noisy(*outputs):

@@ -166,10 +166,27 @@ def test_nan_cannot_become_a_metric():
             finish(metrics={"mae": value})
 
 
+def test_tiles_are_up_to_six_metrics_and_figures_are_shown_in_words():
+    with pytest.raises(BadInput, match="tiles must be up to 6 names of metrics; got 'skill'"):
+        finish(metrics={"mae": 1.0}, tiles=["mae", "skill"])
+    with pytest.raises(BadInput, match="got 7 of them"):
+        finish(metrics={"mae": 1.0}, tiles=["mae"] * 7)
+    shown = finish("warn", ["few flights"], {"mae": 18.729}, intervals={"mae": (17.2, 20.2)}, sentence="It is good.")
+    rows = [
+        ("verdict", "warn"),
+        ("answer", "It is good."),
+        ("reason", "few flights"),
+        ("mean absolute error", "18.7 ± 1.5 min"),
+    ]
+    assert shown.frame.rows() == rows
+
+
 def test_of_two_endings_the_worse_one_stands_with_the_reasons_of_both(tmp_path, monkeypatch):
     monkeypatch.setenv(RUN_FOLDER_VARIABLE, str(tmp_path))
-    finish("warn", ["few flights"], {"mae": 1.0}, {"data": "d1"}, promote="v1", replaces="none")
-    finish("ok", [], {"mae": 2.0, "skill": 0.1})
+    finish(
+        "warn", ["few flights"], {"mae": 1.0}, {"data": "d1"}, promote="v1", replaces="none", sentence="first", tiles=["mae"]
+    )
+    finish("ok", [], {"mae": 2.0, "skill": 0.1}, sentence="It is off by 2 minutes.")
     assert json.loads((tmp_path / OUTCOME_FILE).read_text()) == {
         "verdict": "warn",
         "reasons": ["few flights"],
@@ -178,6 +195,8 @@ def test_of_two_endings_the_worse_one_stands_with_the_reasons_of_both(tmp_path, 
         "facts": {"data": "d1"},
         "promote": "v1",
         "replaces": "none",
+        "sentence": "It is off by 2 minutes.",
+        "tiles": ["mae"],
     }
     finish("fail", ["too late", "few flights"], promote="v2")
     ending = json.loads((tmp_path / OUTCOME_FILE).read_text())

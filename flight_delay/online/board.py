@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..features.asof import UNKNOWN_KEY
-from ..features.declarations import LEDGER, SEVERITY
-from .live_facts import KEY_NUMBER, LiveFacts, flight_id_of, planned_flight, row_as_known, zone
+from ..features.declarations import DAY_MS, LEDGER, SEVERITY
+from .fact_index import LAST_MS
+from .live_facts import KEY_NUMBER, LiveFacts, as_known, flight_as_known, flight_id_of, planned_flight
+from .live_facts import row_as_known, zone
 from .prepared import EPOCH, milliseconds
 from .rows import basis, feature_rows, live_query
 from .state import fate_of_row
@@ -29,16 +31,18 @@ def flights_of_day(
     key: str,  # of KEYS: "route" or "flight"
     value: str,  # as the key writes it: "JFK LAX", "UA 1545"
     day: date,  # at the origin
+    as_of: datetime | None = None,  # with a time zone; by default what is known now
 ) -> list[int]:  # rows of the timetable
-    "The flights of a key on a local day."
+    "The flights of a key on a local day, by the timetable as it was known."
     code = state.code_of[key].get(value, UNKNOWN_KEY)
     if code == UNKNOWN_KEY:
         return []
-    departs = state.columns["flights"]["scheduled_departure"]
     midnight = milliseconds(datetime.combine(day, time(), tzinfo=EPOCH.tzinfo))
-    near = np.abs(departs - midnight) < 2 * 86_400_000  # whatever the time zone
-    rows = np.flatnonzero(near & (state.codes["flights"][KEY_NUMBER[key]] == code))
-    return sorted((int(row) for row in rows if _local(state, int(row)).date() == day), key=lambda row: float(departs[row]))
+    with as_known(state, LAST_MS if as_of is None else milliseconds(as_of), midnight + 2 * DAY_MS):
+        departs = state.columns["flights"]["scheduled_departure"]
+        near = np.abs(departs - midnight) < 2 * DAY_MS  # whatever the time zone
+        rows = np.flatnonzero(near & (state.codes["flights"][KEY_NUMBER[key]] == code)).tolist()
+        return sorted((row for row in rows if _local(state, row).date() == day), key=lambda row: float(departs[row]))
 
 # %% ../../nbs/online/380_board.ipynb #e8000002
 def _clock(state: LiveFacts, instant: int, airport: str) -> dict[str, str]:
@@ -49,7 +53,8 @@ def _clock(state: LiveFacts, instant: int, airport: str) -> dict[str, str]:
 # %% ../../nbs/online/380_board.ipynb #7097cf47
 def known_of_flight(state: LiveFacts, row: int, as_of: datetime) -> dict[str, Any]:  # instants as ISO text
     "A flight of the timetable: its plan, its stage, and how late it left or landed, where that is known."
-    flight, moment = planned_flight(state, row), milliseconds(as_of)
+    moment = milliseconds(as_of)
+    flight = flight_as_known(state, row, moment)
     fate = fate_of_row(state, row, moment)
     columns = row_as_known(state, "flights", row, moment)
     left = columns["actual_departure"] <= moment

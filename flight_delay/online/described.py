@@ -18,7 +18,9 @@ from ..core.errors import BadInput
 from ..features.asof import UNKNOWN_KEY
 from ..features.declarations import KEYS, MINUTE_MS, PEAK_LOCAL_HOURS
 from ..features.timetable import days_to_holiday
-from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight, row_named, rows_scheduled, zone
+from .fact_index import LAST_MS
+from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, flight_as_known
+from .live_facts import row_named, rows_scheduled, zone
 from .prepared import EPOCH, milliseconds
 
 # %% ../../nbs/online/340_described.ipynb #17f84153
@@ -47,8 +49,18 @@ def _planned_distance_and_minutes(state: LiveFacts, flight: Mapping[str, Any]) -
 REQUIRED = ("carrier", "origin", "dest", "scheduled_departure")  # what names a flight, if there is only one such
 
 
-def find_listed_flight(state: LiveFacts, flight: Mapping[str, Any]) -> int:  # its row in the timetable, -1 for none
+def find_listed_flight(
+    state: LiveFacts,
+    flight: Mapping[str, Any],
+    moment: int = LAST_MS,  # milliseconds; by default what is known now
+) -> int:  # its row in the timetable as it was known at that instant, -1 for none
     "The flight that is described: by its flight_id, by its number, or as the only one of its airline, route and minute."
+    with as_known(state, moment, milliseconds(flight["scheduled_departure"])):
+        return _find_listed_flight(state, flight)
+
+# %% ../../nbs/online/340_described.ipynb #84ecc0b2
+def _find_listed_flight(state: LiveFacts, flight: Mapping[str, Any]) -> int:
+    "As `find_listed_flight`, in the timetable as it is now."
     if (name := flight.get("flight_id")) and (row := row_named(state, name)) >= 0:
         return row
     departs, number = milliseconds(flight["scheduled_departure"]), flight.get("flight_number")
@@ -81,11 +93,15 @@ def _check_description(state: LiveFacts, flight: Mapping[str, Any]) -> None:
             )
 
 # %% ../../nbs/online/340_described.ipynb #3e7e4eeb
-def described_flight(state: LiveFacts, flight: Mapping[str, Any]) -> PlannedFlight:
-    "A described flight; what is not said comes from the timetable, or is what is usual."
+def described_flight(
+    state: LiveFacts,
+    flight: Mapping[str, Any],
+    moment: int = LAST_MS,  # milliseconds; by default what is known now
+) -> PlannedFlight:
+    "A described flight by what was known at an instant; what is not said comes from the timetable, or is what is usual."
     _check_description(state, flight)
-    row = find_listed_flight(state, flight)
-    listed = planned_flight(state, row) if row >= 0 else None
+    row = find_listed_flight(state, flight, moment)
+    listed = flight_as_known(state, row, moment) if row >= 0 else None
     departs = listed.departs if listed else milliseconds(flight["scheduled_departure"])  # it may have been moved since
     distance, minutes = (listed.distance_mi, 0.0) if listed else _planned_distance_and_minutes(state, flight)
     if flight.get("scheduled_arrival") is not None:

@@ -2,11 +2,12 @@
 
 # %% auto #0
 __all__ = ['KEY_NUMBER', 'READS', 'KEYS_OF', 'TOTALS', 'LiveFacts', 'PlannedFlight', 'planned_flight', 'rows_scheduled',
-           'name_of', 'row_named', 'flight_id_of', 'learn_code', 'flight_of', 'zone', 'row_as_known', 'as_known']
+           'name_of', 'row_named', 'flight_id_of', 'learn_code', 'flight_of', 'zone', 'row_as_known', 'flight_as_known',
+           'as_known']
 
 # %% ../../nbs/online/330_live_facts.ipynb #1f783aab
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from .fact_index import FINDS_FLIGHTS, PAIR_NUMBER, QUANTITIES, FactIndex, Later
 from .fact_index import facts_between, parts_of, stamp_of
 from ..sources.tables import Tables, actual_times
 from .prepared import EPOCH, Prepared, _PreparedFacts, milliseconds, prepare
-from .told import TOLD, UNTIMED, Spans, Statement, contradiction, flight_columns, hidden_spans
+from .told import TOLD, UNTIMED, Spans, Statement, contradiction, flight_told, hidden_spans, said_until
 from .told import newest_values, plan_told, tell
 
 # %% ../../nbs/online/330_live_facts.ipynb #adeab6d6
@@ -256,25 +257,25 @@ def _same(one: float, other: float) -> bool:
     return one == other or (one != one and other != other)
 
 
-def _differing(state: LiveFacts, table: str, row: int, columns: Mapping[str, float]) -> dict[str, float]:
+def _differing(state: LiveFacts, table: str, row: int, columns: Mapping[str, Any]) -> dict[str, float]:
     "Those of some values that a row does not have yet."
     now = _columns_of(state, table, row)
-    return {name: value for name, value in columns.items() if not _same(value, now[name])}
+    return {name: columns[name] for name in now if name in columns and not _same(columns[name], now[name])}
 
 # %% ../../nbs/online/330_live_facts.ipynb #41c3e409
 def _renew_flight(state: LiveFacts, row: int, told: list[Statement]) -> None:  # told: all that was said of it
     "Set what follows from all that was said of a flight, and carry it into every stream of the timetable's flights."
-    before = _before_events(state, row)
-    plan, facts, name = plan_told(before, told), newest_values(before, told), flight_id_of(state, row)
-    columns, moved = _replanned(state, row, plan)  # may refuse; until here nothing has changed
+    before, name = _before_events(state, row), flight_id_of(state, row)
+    moved = _codes_of_plans(state, row, before, told)[-1]  # may refuse; until here nothing has changed
     state.before[row], state.told[row] = before, told
-    columns |= flight_columns(plan, facts)
-    state.diverted[row] = facts["diverted"] > 0
+    columns = flight_told(before, told)
+    state.diverted[row] = newest_values(before, told)["diverted"] > 0
     changes = _differing(state, "flights", row, columns)
+    moved = _moved(state, row, moved)
     _set_row(state, "flights", row, changes, moved)
-    state.hidden.set(("flights", row), hidden_spans(plan, before, told))
-    if moved or "planned_minutes" in changes:
-        _note_plan(state, row, plan, name)
+    state.hidden.set(("flights", row), hidden_spans(before, told))
+    if moved or changes.keys() & {"scheduled_departure", "planned_minutes"}:
+        _note_plan(state, row, name)
 
 # %% ../../nbs/online/330_live_facts.ipynb #dccd9f83
 def _take_report(state: LiveFacts, report: Mapping[str, Any]) -> None:
@@ -315,7 +316,7 @@ def _check_versions(state: LiveFacts, report: Mapping[str, Any]) -> None:
 def _hide_versions(state: LiveFacts, row: int) -> None:
     "Note until when each version of a report held."
     lag, instants = int(state.lag(STREAMS["weather"])), sorted(state.versions[row])
-    spans = [(start + lag, end + lag) for start, end in pairwise(instants)]
+    spans = [(start + lag, end + lag, start + lag) for start, end in pairwise(instants)]
     state.hidden.set(("weather", row), spans)
 
 # %% ../../nbs/online/330_live_facts.ipynb #6b46aae6
@@ -359,24 +360,31 @@ def flight_of(state: LiveFacts, row: int) -> dict[str, Any]:  # carrier, flight_
     }
 
 # %% ../../nbs/online/330_live_facts.ipynb #401098c0
-def _replanned(state: LiveFacts, row: int, plan: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, int]]:
-    "The columns of a flight's plan; and the codes of its keys where these move."
-    departs, lands = plan["scheduled_departure"], plan["scheduled_arrival"]
-    columns = {"scheduled_departure": departs, "scheduled_arrival": lands, "planned_minutes": (lands - departs) / MINUTE_MS}
-    now, origin = planned_flight(state, row), planned_flight(state, row).origin
-    if (now.departs, now.tail_number) == (departs, plan["tail_number"]):
-        return columns, {}
-    hour = (EPOCH + timedelta(milliseconds=departs)).astimezone(zone(state, origin)).hour
-    moved = {key: int(state.codes["flights"][number, row]) for key, number in KEY_NUMBER.items()}
-    moved["tail"] = learn_code(state, "tail", plan["tail_number"])
-    return columns, moved | {"origin_hour": learn_code(state, "origin_hour", f"{origin} {hour}")}
+def _plan_codes(state: LiveFacts, row: int, plan: Mapping[str, Any]) -> dict[str, int]:  # key -> code
+    "The codes of the keys that a flight's plan decides; raises `BadInput` where there is no room for a new one."
+    origin = state.texts["origin"][state.codes["flights"][KEY_NUMBER["origin"], row]]
+    hour = (EPOCH + timedelta(milliseconds=plan["scheduled_departure"])).astimezone(zone(state, origin)).hour
+    codes = {"tail": learn_code(state, "tail", plan["tail_number"])}
+    return codes | {"origin_hour": learn_code(state, "origin_hour", f"{origin} {hour}")}
+
+# %% ../../nbs/online/330_live_facts.ipynb #0953862e
+def _codes_of_plans(
+    state: LiveFacts, row: int, before: Mapping[str, Any], told: Sequence[Statement]
+) -> list[dict[str, int]]:  # as `_plan_codes`: now last
+    "The codes of every plan that a flight had, learned before a question needs them."
+    instants = {instant for column, instant, _ in told if column in RESCHEDULED}
+    return [_plan_codes(state, row, plan_told(before, said_until(told, until))) for until in (UNTIMED - 1, *sorted(instants))]
+
+# %% ../../nbs/online/330_live_facts.ipynb #91905301
+def _moved(state: LiveFacts, row: int, codes: Mapping[str, int]) -> dict[str, int]:
+    "Those of some codes that a flight does not have now."
+    return {key: code for key, code in codes.items() if code != state.codes["flights"][KEY_NUMBER[key], row]}
 
 # %% ../../nbs/online/330_live_facts.ipynb #fbbeb042
-def _note_plan(state: LiveFacts, row: int, plan: Mapping[str, Any], name: str) -> None:  # name: its flight_id
+def _note_plan(state: LiveFacts, row: int, name: str) -> None:  # name: its flight_id
     "Note that a flight's schedule has changed: its name by the timetable, and the usual plan of its route."
     flight = planned_flight(state, row)
-    times = {edge: EPOCH + timedelta(milliseconds=plan[edge]) for edge in ("scheduled_departure", "scheduled_arrival")}
-    state.changes[row] = {**times, "tail_number": plan["tail_number"]}
+    state.changes[row] = {plan: flight_of(state, row)[plan] for plan in RESCHEDULED}
     state.renamed.add(row, name, name_of(flight))
     same_route = state.codes["flights"][KEY_NUMBER["route"]] == state.codes["flights"][KEY_NUMBER["route"], row]
     usual_minutes = float(np.median(state.columns["flights"]["planned_minutes"][same_route]))
@@ -475,23 +483,50 @@ def row_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[st
     if table == "weather":
         lag, versions = state.lag(STREAMS["weather"]), state.versions[row]
         return versions[max((known for known in versions if known + lag <= moment), default=min(versions))]
-    return now | flight_columns(now, newest_values(state.before[row], state.told[row], moment))
+    then = flight_told(state.before[row], said_until(state.told[row], moment))
+    return {name: then[name] for name in now}
+
+# %% ../../nbs/online/330_live_facts.ipynb #f583cbed
+def flight_as_known(state: LiveFacts, row: int, moment: int) -> PlannedFlight:  # milliseconds
+    "A flight of the timetable as it was scheduled by what was known at an instant."
+    flight = planned_flight(state, row)
+    if ("flights", row) not in state.hidden:
+        return flight
+    plan = plan_told(state.before[row], said_until(state.told[row], moment))
+    departs, lands = (int(plan[f"scheduled_{event}"]) for event in ("departure", "arrival"))
+    return replace(flight, departs=departs, lands=lands, tail_number=plan["tail_number"])
+
+# %% ../../nbs/online/330_live_facts.ipynb #a72d2a55
+def _codes_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[str, int]:  # as `_plan_codes`
+    "The codes of a row's keys as they were at an instant, where they may have been others."
+    if table == "weather":
+        return {}
+    return _moved(state, row, _plan_codes(state, row, plan_told(state.before[row], said_until(state.told[row], moment))))
+
+
+def _kept_row(state: LiveFacts, table: str, row: int) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+    "What `as_known` puts back: columns, when each stream knew the row, codes."
+    return _columns_of(state, table, row), state.known_at[table][:, row].copy(), state.codes[table][:, row].copy()
 
 # %% ../../nbs/online/330_live_facts.ipynb #50e74a3f
 @contextmanager
-def as_known(state: LiveFacts, moment: int) -> Iterator[None]:
-    "The state as it was known at an instant in milliseconds; when the block ends it is as before."
-    hidden = [thing for *_, thing in state.hidden.around(moment)]
-    kept = [(_columns_of(state, table, row), state.known_at[table][:, row].copy()) for table, row in hidden]
+def as_known(
+    state: LiveFacts,
+    moment: int,  # milliseconds
+    departs: int = 0,  # the latest departure, in milliseconds, of the flights that are looked at
+) -> Iterator[None]:
+    "The state as it was known at an instant; when the block ends it is as before."
+    hidden = [thing for *_, thing in state.hidden.around(moment, departs)]
+    kept = [_kept_row(state, *thing) for thing in hidden]
     try:
         for table, row in hidden:
             then = _differing(state, table, row, row_as_known(state, table, row, moment))
-            _set_row(state, table, row, then, later=state.index.corrections)
+            _set_row(state, table, row, then, _codes_as_known(state, table, row, moment), state.index.corrections)
         state.index.corrections.sort_in()
         yield
     finally:
-        for (table, row), (columns, known_at) in zip(hidden, kept, strict=True):
-            state.known_at[table][:, row] = known_at
+        for (table, row), (columns, known_at, codes) in zip(hidden, kept, strict=True):
+            state.known_at[table][:, row], state.codes[table][:, row] = known_at, codes
             for name, value in columns.items():
                 state.columns[table][name][row] = value
         if hidden:

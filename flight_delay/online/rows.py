@@ -22,7 +22,15 @@ from .described import timetable_of
 from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, NEWEST, PAIR_NUMBER, STREAMS_OF
 from .fact_index import TABLES, WINDOW_EDGES, WINDOWS, FactIndex, facts_between, facts_of_part
 from .fact_index import later_facts, newest_look_ups, parts_of, places_behind
-from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, flight_id_of, planned_flight
+from flight_delay.online.live_facts import (
+    KEY_NUMBER,
+    LiveFacts,
+    PlannedFlight,
+    as_known,
+    flight_as_known,
+    flight_id_of,
+    planned_flight,
+)
 from .live_facts import row_as_known, row_named
 from .prepared import milliseconds
 
@@ -33,7 +41,7 @@ class LiveQuery:
 
     flight: PlannedFlight
     as_of: int  # milliseconds since 1970
-    codes: list[int]  # (keys,)
+    codes: list[int]  # (keys,); the tail's, whether or not it counts as known
     known: dict[str, float]  # features that need no look-up; NaN for unknown
     given: dict[str, float]  # features that the caller says, in place of what is looked up
 
@@ -116,6 +124,15 @@ def _tail_known(state: LiveFacts, flight: PlannedFlight, as_of: int, tail: int) 
     before = planned_flight(state, row)
     return (flight.departs - before.lands) / MINUTE_MS >= _minutes_to_be_ready(state, before.dest, flight.origin)
 
+# %% ../../nbs/online/350_rows.ipynb #6572847b
+def _named_flight(state: LiveFacts, name: str, moment: int) -> PlannedFlight:
+    "The flight of a flight_id as it was planned at an instant; raises `BadInput` where there is none."
+    if (row := row_named(state, name)) < 0:
+        raise BadInput(
+            f"flight must be a flight_id of the timetable or a description; got {name!r}; take one from the flights table."
+        )
+    return flight_as_known(state, row, moment)
+
 # %% ../../nbs/online/350_rows.ipynb #e5181ff9
 def live_query(
     state: LiveFacts,
@@ -126,11 +143,7 @@ def live_query(
     if as_of.tzinfo is None:
         raise BadInput(f"as_of must be an instant with a time zone; got {as_of.isoformat()}; append Z for UTC.")
     moment, said = milliseconds(as_of), {} if isinstance(flight, str) else flight
-    if isinstance(flight, str) and (row := row_named(state, flight)) < 0:
-        raise BadInput(
-            f"flight must be a flight_id of the timetable or a description; got {flight!r}; take one from the flights table."
-        )
-    planned = planned_flight(state, row) if isinstance(flight, str) else described_flight(state, flight)
+    planned = _named_flight(state, flight, moment) if isinstance(flight, str) else described_flight(state, flight, moment)
     local = local_departure(state, planned)
     fleet = fleet_of_type(state.tables.aircraft, said["aircraft_type"]) if said.get("aircraft_type") else None
     known, codes = timetable_of(state, planned, local, fleet), codes_of(state, planned, local.hour)
@@ -140,9 +153,6 @@ def live_query(
     known["departure_delay"], known["taxi_out"] = delay if left else np.nan, taxi_out if flying else np.nan
     if not left and not fleet:
         known |= dict.fromkeys(AIRCRAFT_COLUMNS, np.nan)
-    tail = codes[KEY_NUMBER["tail"]]
-    if not left and tail != UNKNOWN_KEY and not _tail_known(state, planned, moment, tail):
-        codes[KEY_NUMBER["tail"]] = UNKNOWN_KEY
     weather = said.get("weather_condition")
     return LiveQuery(planned, moment, codes, known, {"weather_severity": SEVERITY[weather]} if weather else {})
 
@@ -155,11 +165,16 @@ class _Batch:
     moments: np.ndarray  # int64 (m, 2): the ANCHORS, as_of and the scheduled departure
     row: np.ndarray  # int64 (m,) in the timetable; -1 for none
 
-
-def _batch(queries: Sequence[LiveQuery]) -> _Batch:
+# %% ../../nbs/online/350_rows.ipynb #b3ef5880
+def _batch(state: LiveFacts, queries: Sequence[LiveQuery]) -> _Batch:
     "Queries as arrays."
     moments = np.array([(query.as_of, query.flight.departs) for query in queries], dtype=np.int64)
-    return _Batch(np.array([query.codes for query in queries]), moments, np.array([query.flight.row for query in queries]))
+    codes = np.array([query.codes for query in queries])
+    for query, tail in zip(queries, codes[:, KEY_NUMBER["tail"], None], strict=True):
+        has_left = query.known["departure_delay"] == query.known["departure_delay"]
+        if not has_left and tail[0] != UNKNOWN_KEY and not _tail_known(state, query.flight, query.as_of, int(tail[0])):
+            tail[0] = UNKNOWN_KEY
+    return _Batch(codes, moments, np.array([query.flight.row for query in queries]))
 
 # %% ../../nbs/online/350_rows.ipynb #fcd1b99e
 def _stamps(index: FactIndex, batch: _Batch, pair: np.ndarray, moments: np.ndarray) -> np.ndarray:  # int64 (m, columns)
@@ -346,7 +361,7 @@ _OF_THE_FLIGHT = [f.name for f in LEDGER if f.statistic in ("timetable", "asked"
 
 def _rows_now(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # float64 (m, ledger)
     "What the state says of each flight at its instant."
-    batch = _batch(queries)
+    batch = _batch(state, queries)
     of_flights = np.array([[query.known[name] for name in _OF_THE_FLIGHT] for query in queries])
     known = dict(zip(_OF_THE_FLIGHT, of_flights.T, strict=True))
     known |= _window_features(state, batch) | _newest_features(state, batch)
@@ -362,12 +377,12 @@ def feature_rows(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray: 
     "What is known about each flight at its instant: the rows that `build` would give."
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, query in enumerate(queries):
-        alike.setdefault(state.hidden.around(query.as_of), []).append(place)
+        alike.setdefault(state.hidden.around(query.as_of, query.flight.departs), []).append(place)
     if alike.keys() <= {()}:
         return _rows_now(state, queries)
     rows = np.empty((len(queries), len(LEDGER)))
     for places in alike.values():
-        with as_known(state, queries[places[0]].as_of):
+        with as_known(state, queries[places[0]].as_of, queries[places[0]].flight.departs):
             rows[places] = _rows_now(state, [queries[place] for place in places])
     return rows
 

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 
 from .events import RESCHEDULED
-from .live_facts import LiveFacts, _hide_versions, row_named
+from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, row_named
 from .prepared import EPOCH, Prepared, milliseconds, prepare
-from .told import hidden_spans, plan_told
+from .told import hidden_spans
 from ..sources.files import combined_digest
 from ..sources.store import read_tables, version_folder, write_tables
 from ..sources.tables import FLIGHT_ORDER, SCHEMAS, Tables, actual_times
@@ -69,7 +69,8 @@ def _read_told(state: LiveFacts, folder: Path) -> None:
     for name, before, told in kept["flights"]:
         row = row_named(state, name)
         state.before[row], state.told[row] = before, [(*statement,) for statement in told]
-        state.hidden.set(("flights", row), hidden_spans(plan_told(before, state.told[row]), before, state.told[row]))
+        _codes_of_plans(state, row, before, state.told[row])  # the tables hold no more than the newest
+        state.hidden.set(("flights", row), hidden_spans(before, state.told[row]))
     for airport, observed_at, versions in kept["reports"]:
         row = state.report_of[airport, EPOCH + timedelta(milliseconds=observed_at)]
         state.versions[row] = {int(version["known_at"]): version for version in versions}

@@ -123,5 +123,6 @@ def known_fate(
     as_of: datetime,  # with a time zone
 ) -> Fate | None:  # None while it is open, and for a flight that is in no timetable
     "How a flight ended, if that is known at an instant."
-    row = row_named(state, flight) if isinstance(flight, str) else find_listed_flight(state, flight)
-    return fate_of_row(state, row, milliseconds(as_of), None if isinstance(flight, str) else flight.get("departure_delay"))
+    moment = milliseconds(as_of)
+    row = row_named(state, flight) if isinstance(flight, str) else find_listed_flight(state, flight, moment)
+    return fate_of_row(state, row, moment, None if isinstance(flight, str) else flight.get("departure_delay"))

@@ -307,7 +307,8 @@ def _add_flights(app: FastAPI, live: LiveService) -> None:
         ends, day = _known_route(state, origin, dest), day_of(date)
         moment = None if as_of is None else instant_of(as_of, datetime.now(UTC))
         with live.room_for_a_list():
-            flights = await _with_predictions(live, flights_of_day(state, "route", " ".join(ends), day)[:LARGEST_LIST], moment)
+            rows = flights_of_day(state, "route", " ".join(ends), day, moment)[:LARGEST_LIST]
+            flights = await _with_predictions(live, rows, moment)
         return {"route": "-".join(ends), "date": date, "flights": flights}
 
 # %% ../../nbs/serving/980_app.ipynb #e36524c4
@@ -318,7 +319,8 @@ def _add_numbers(app: FastAPI, live: LiveService) -> None:
     async def flight(ident: str, date: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
         name, day = ident.upper(), day_of(date)
-        rows = flights_of_day(state, "flight", f"{name[:2]} {name[2:].lstrip('0')}", day)
+        moment = None if as_of is None else instant_of(as_of, datetime.now(UTC))
+        rows = flights_of_day(state, "flight", f"{name[:2]} {name[2:].lstrip('0')}", day, moment)
         if not rows:
             raise NotFound(
                 f"a flight must be in the timetable; {shown(ident)} is not on {day}; correct its number or the date.",
@@ -327,7 +329,7 @@ def _add_numbers(app: FastAPI, live: LiveService) -> None:
         return {
             "flight": name,
             "date": date,
-            "legs": await _with_predictions(live, rows, None if as_of is None else instant_of(as_of, datetime.now(UTC))),
+            "legs": await _with_predictions(live, rows, moment),
         }
 
 # %% ../../nbs/serving/980_app.ipynb #e8000022

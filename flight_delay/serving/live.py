@@ -23,7 +23,7 @@ from pydantic_core import to_json
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
-from ..online.live_facts import flight_id_of, flight_of, planned_flight, row_named
+from ..online.live_facts import flight_as_known, flight_id_of, flight_of, planned_flight, row_named
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from .limits import errors_of
@@ -142,15 +142,16 @@ def query_of_row(
     as_of: datetime | None = None,  # now by default, or two days after the departure
 ) -> tuple[Query, datetime]:  # and the instant that it is asked for
     "The query about a flight of the timetable."
-    flight = planned_flight(state, row)
-    departs = EPOCH + timedelta(milliseconds=flight.departs)
+    departs = EPOCH + timedelta(milliseconds=planned_flight(state, row).departs)
+    moment = as_of or min(datetime.now(UTC), departs + LATEST_AS_OF)
+    flight = flight_as_known(state, row, milliseconds(moment))
     asked: dict[str, Any] = {
         "flight_id": flight_id_of(state, row),
         "route": f"{flight.origin}-{flight.dest}",
         "airline": flight.carrier,
         "flight_number": flight.flight_number,
-        "departure_time": departs,
-        "as_of": (moment := as_of or min(datetime.now(UTC), departs + LATEST_AS_OF)),
+        "departure_time": EPOCH + timedelta(milliseconds=flight.departs),
+        "as_of": moment,
     }
     return ListedQuery.model_construct(**asked), moment
 

@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from ..core.errors import BadInput, NotFound
+from ..features.declarations import DAY_MS
 from ..online.events import EARLIEST_YEAR, LATEST_YEAR, shown
-from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight
+from ..online.fact_index import LAST_MS
+from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, planned_flight
 from ..online.prepared import EPOCH, milliseconds
 from ..sources.tables import CONDITIONS
 
@@ -343,11 +345,12 @@ def _local_day(state: LiveFacts, leg: PlannedFlight) -> date:
     return datetime.fromtimestamp(leg.departs / 1000, ZoneInfo(state.zone_of[leg.origin])).date()
 
 
-def _legs(state: LiveFacts, rows: np.ndarray, day: date) -> list[PlannedFlight]:
-    "Those of some flights that leave on a day, local at their origins."
+def _legs(state: LiveFacts, rows: np.ndarray, day: date, as_of: datetime | None) -> list[PlannedFlight]:
+    "Those of some flights that leave on a day, local at their origins, by the timetable as it was known."
     noon = milliseconds(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
-    near = np.abs(state.columns["flights"]["scheduled_departure"][rows] - noon) < 1.5 * 86_400_000  # in any time zone
-    legs = (planned_flight(state, row) for row in rows[near].tolist())
+    with as_known(state, LAST_MS if as_of is None else milliseconds(as_of), noon + 2 * DAY_MS):
+        near = np.abs(state.columns["flights"]["scheduled_departure"][rows] - noon) < 1.5 * DAY_MS  # in any time zone
+        legs = [planned_flight(state, row) for row in rows[near].tolist()]
     return sorted((leg for leg in legs if _local_day(state, leg) == day), key=lambda leg: leg.departs)
 
 # %% ../../nbs/serving/900_query.ipynb #02e9a94c
@@ -392,7 +395,7 @@ def named_flight(query: Query, state: LiveFacts) -> tuple[dict[str, Any], dateti
     assert query.flight and query.date
     carrier, number = query.flight[:2], int(query.flight[2:])
     rows = _rows_of_number(state, carrier, number)
-    legs = _legs(state, rows, query.date)
+    legs = _legs(state, rows, query.date, query.as_of and _as_instant(query.as_of, "UTC", "as_of"))
     if not legs:
         clause, near = _near(state, carrier, number, rows, query.date)
         rule, value = "flight must be in the timetable on its date", f"there is no {carrier}{number} on {query.date}"

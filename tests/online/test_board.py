@@ -69,3 +69,21 @@ def test_an_airport_says_what_its_departures_say(fourth_of_july):
     assert status["feeds"]["weather"]["state"] == "fresh"
     nothing = airport_status(state, "SEA", NOON)
     assert nothing["departures"]["departures_1h"] is None and nothing["feeds"]["departures"]["state"] == "missing"
+
+
+@pytest.mark.data
+def test_a_change_of_the_schedule_is_seen_from_when_it_was_known_on_and_not_before(fourth_of_july):
+    state, minute, day = State.from_tables(fourth_of_july, until=NOON), timedelta(minutes=1), timedelta(days=1)
+    flight = fourth_of_july.flights.filter(pl.col("scheduled_departure") > NOON + 60 * minute, origin="JFK").row(0, named=True)
+    name, departs, number = flight["flight_id"], flight["scheduled_departure"], f"{flight['carrier']} {flight['flight_number']}"
+    times = {event: flight[event] + day for event in ("scheduled_departure", "scheduled_arrival")}
+    state.observe({"kind": "rescheduled", "flight_id": name, "known_at": NOON, "tail_number": "N0NEW", **times})
+    [row] = flights_of_day(state, "flight", number, date(2013, 7, 4), NOON - minute)
+    assert row in flights_of_day(state, "flight", number, date(2013, 7, 5))
+    assert row not in flights_of_day(state, "flight", number, date(2013, 7, 4))
+    for as_of, planned in ((NOON - minute, departs), (NOON, departs + day)):
+        shown = known_of_flight(state, row, as_of)["scheduled_departure"]["utc"]
+        lead = state.features(name, as_of)["lead_minutes"][0]
+        assert (datetime.fromisoformat(shown), lead) == (planned, (planned - as_of) / minute)
+        told = {field: flight[field] for field in ("carrier", "origin", "dest")} | {"scheduled_departure": planned}
+        assert state.features(told, as_of).equals(state.features(name, as_of))

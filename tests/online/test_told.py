@@ -2,7 +2,8 @@
 
 from flight_delay.online.told import *
 
-from flight_delay.online.told import UNTIMED, Spans, contradiction, hidden_spans, newest_values, plan_told, tell
+from flight_delay.online.told import SEEN_AHEAD_MS, UNTIMED, Spans, contradiction, hidden_spans, said_until, newest_values
+from flight_delay.online.told import plan_told, tell
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,8 +36,8 @@ def test_what_statements_say_together_does_not_depend_on_their_order(statements,
 
 def test_a_statement_is_known_from_its_instant_on_and_an_untimed_one_corrects_what_was_said():
     told = tell(tell([], "departure_delay", 50, 3.0), "departure_delay", 10, 2.0)
-    assert [newest_values(NOTHING, told, until)["departure_delay"] for until in (10, 49, 50)] == [2.0, 2.0, 3.0]
-    assert newest_values(NOTHING, told, 9)["departure_delay"] != 2.0
+    assert [newest_values(NOTHING, said_until(told, until))["departure_delay"] for until in (10, 49, 50)] == [2.0, 2.0, 3.0]
+    assert said_until(told, 9) == []
     assert contradiction(told, "departure_delay", 10, 2.5) == 2.0 and contradiction(told, "departure_delay", 10, 2) is None
     assert tell(told, "departure_delay", UNTIMED, 1.0) == [("departure_delay", UNTIMED, 1.0)]
 
@@ -44,15 +45,21 @@ def test_a_statement_is_known_from_its_instant_on_and_an_untimed_one_corrects_wh
 def test_a_report_in_time_hides_nothing_and_a_late_one_what_it_says_until_it_is_known():
     for minutes, spans in ((5, []), (10, []), (15, [(10 * MINUTE_MS, 15 * MINUTE_MS)])):
         told = [("departure_delay", minutes * MINUTE_MS, 10.0), ("arrival_delay", 200 * MINUTE_MS, 20.0)]
-        assert hidden_spans(ON_TIME, NOTHING, told) == spans
+        assert [span[:2] for span in hidden_spans(ON_TIME | NOTHING, told)] == spans
+
+
+def test_a_plan_is_hidden_until_its_change_is_known_from_those_who_look_far_enough_ahead():
+    told = [("scheduled_departure", 50, 60.0 * MINUTE_MS), ("tail_number", 90, "N2")]
+    assert hidden_spans(ON_TIME | NOTHING, told) == [(0, 50, -SEEN_AHEAD_MS), (50, 90, 60 * MINUTE_MS - SEEN_AHEAD_MS)]
 
 
 def test_spans_are_replaced_and_found_up_to_their_end():
     spans = Spans()
-    spans.set("one", [(0, 10)])
-    spans.set("other", [(0, 10)])
-    spans.set("one", [(5, 8)])
-    found = [[thing for *_, thing in spans.around(moment)] for moment in (4, 5, 8, 10)]
+    spans.set("one", [(0, 10, 0)])
+    spans.set("other", [(0, 10, 9)])
+    spans.set("one", [(5, 8, 0)])
+    found = [[thing for *_, thing in spans.around(moment, 9)] for moment in (4, 5, 8, 10)]
+    assert [thing for *_, thing in spans.around(7, 8)] == ["one"]
     assert found == [["other"], ["one", "other"], ["other"], []] and len(spans) == 2
     spans.set("other", [])
     assert "other" not in spans and len(spans) == 1

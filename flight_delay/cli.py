@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,12 +154,10 @@ def _serve(
     _log_as_configured()
     os.environ |= {f"FLIGHT_DELAY_{name.upper()}": str(value) for name, value in given.items()}  # workers read it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended in order
-    uvicorn.run(
-        "flight_delay.serving:create_app",
-        factory=True,
-        log_config=None,  # ours
-        **access.server_options(config),
-    )
+    with tempfile.TemporaryDirectory(prefix="flight-delay-metrics-") as folder:
+        if config.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # where workers count together, as in `serving.metrics`
+        uvicorn.run("flight_delay.serving.app:served_app", factory=True, log_config=None, **access.server_options(config))
 
 # %% ../nbs/990_cli.ipynb #b61d71ef
 @app.command("predict")

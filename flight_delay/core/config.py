@@ -158,6 +158,7 @@ class _Operation(BaseSettings):
     trace: bool = Field(
         True, description="traceparent (W3C) is accepted and answered; its trace id stands in lines and refusals"
     )
+    reports_url: str | None = Field(None, description="where the reports folder is served; the page at / then links to it")
     otlp_endpoint: str | None = Field(
         None, pattern="^https?://", description="collector of OpenTelemetry traces (OTLP over HTTP), like http://localhost:4318"
     )

@@ -127,14 +127,6 @@ class Notice(_Wording):
         quotes = [f"The cell:\n{self.failing_cell}"] * bool(self.failing_cell) + [self.last_lines] * bool(self.last_lines)
         return "\n\n".join(["\n".join(lines), *map(str, quotes), *where]) + "\n"
 
-# %% ../../nbs/runs/860_notifications.ipynb #0ffa59f0
-class _Links(BaseSettings):
-    "Where readers find the reports."
-
-    model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore", hide_input_in_errors=True)
-
-    reports_url: str | None = None  # address under which the reports folder is served
-
 # %% ../../nbs/runs/860_notifications.ipynb #9d0f02b0
 def _notice_of(
     run: Run, event: str, config: Settings | None = None, entry: str | None = None, slot: str | None = None
@@ -142,7 +134,7 @@ def _notice_of(
     "A run as a message."
     cell, link, place = run.failing, None, None
     if run.path:
-        base = _Links().reports_url
+        base = (config or settings()).reports_url
         link = f"{base.rstrip('/')}/{run.job}/{run.run_id}/report.html" if base else None
         place = None if base else str(run.path.absolute())
     source, last_lines = (cell["source"][:MAX_QUOTE], cell["last_lines"][-MAX_QUOTE:]) if cell else (None, None)
@@ -401,5 +393,5 @@ def send_test() -> dict[str, str | None]:  # channel -> what went wrong, or None
         )
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return _announce(
-        Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=_Links().reports_url), channels
+        Notice("test", "flight-delay notify", "ok", None, ["nothing is wrong"], at, link=settings().reports_url), channels
     )

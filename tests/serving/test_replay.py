@@ -180,4 +180,4 @@ def test_two_workers_answer_alike_whoever_was_told(nyc, live_home):
     told = compare(played, questions, nyc, live_home)
     assert told.equal == told.same_features == questions.height and told.events["refused"] == 0 < told.events["accepted"]
     counts = {match[1] for text in metrics if (match := re.search(r'path="/predict",status="200"} ([0-9.]+)', text))}
-    assert len(counts) == 2 and sum(map(float, counts)) == questions.height
+    assert [float(count) for count in counts] == [questions.height]  # whichever of the two is asked

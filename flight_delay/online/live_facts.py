@@ -373,7 +373,10 @@ def _codes_of_plans(
 ) -> list[dict[str, int]]:  # as `_plan_codes`: now last
     "The codes of every plan that a flight had, learned before a question needs them."
     instants = {instant for column, instant, _ in told if column in RESCHEDULED}
-    return [_plan_codes(state, row, plan_told(before, said_until(told, until))) for until in (UNTIMED - 1, *sorted(instants))]
+    return [
+        _plan_codes(state, row, plan_told(before, said_until(before, told, until)))
+        for until in (UNTIMED - 1, *sorted(instants))
+    ]
 
 # %% ../../nbs/online/330_live_facts.ipynb #91905301
 def _moved(state: LiveFacts, row: int, codes: Mapping[str, int]) -> dict[str, int]:
@@ -483,7 +486,7 @@ def row_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[st
     if table == "weather":
         lag, versions = state.lag(STREAMS["weather"]), state.versions[row]
         return versions[max((known for known in versions if known + lag <= moment), default=min(versions))]
-    then = flight_told(state.before[row], said_until(state.told[row], moment))
+    then = flight_told(state.before[row], said_until(state.before[row], state.told[row], moment))
     return {name: then[name] for name in now}
 
 # %% ../../nbs/online/330_live_facts.ipynb #f583cbed
@@ -492,7 +495,7 @@ def flight_as_known(state: LiveFacts, row: int, moment: int) -> PlannedFlight:  
     flight = planned_flight(state, row)
     if ("flights", row) not in state.hidden:
         return flight
-    plan = plan_told(state.before[row], said_until(state.told[row], moment))
+    plan = plan_told(state.before[row], said_until(state.before[row], state.told[row], moment))
     departs, lands = (int(plan[f"scheduled_{event}"]) for event in ("departure", "arrival"))
     return replace(flight, departs=departs, lands=lands, tail_number=plan["tail_number"])
 
@@ -501,9 +504,13 @@ def _codes_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict
     "The codes of a row's keys as they were at an instant, where they may have been others."
     if table == "weather":
         return {}
-    return _moved(state, row, _plan_codes(state, row, plan_told(state.before[row], said_until(state.told[row], moment))))
+    return _moved(
+        state,
+        row,
+        _plan_codes(state, row, plan_told(state.before[row], said_until(state.before[row], state.told[row], moment))),
+    )
 
-
+# %% ../../nbs/online/330_live_facts.ipynb #a6133f04
 def _kept_row(state: LiveFacts, table: str, row: int) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
     "What `as_known` puts back: columns, when each stream knew the row, codes."
     return _columns_of(state, table, row), state.known_at[table][:, row].copy(), state.codes[table][:, row].copy()

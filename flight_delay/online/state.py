@@ -21,7 +21,7 @@ from .live_facts import LiveFacts, _fact, row_as_known, row_named
 from .prepared import milliseconds
 from .rows import LiveQuery, feature_rows, live_query
 from .snapshot import read_snapshot, write_snapshot
-from .told import UNTIMED
+from .told import UNTIMED, said_until
 
 # %% ../../nbs/online/370_state.ipynb #365906ed
 class State(LiveFacts):
@@ -85,7 +85,8 @@ def _known_since(state: LiveFacts, row: int, stage: str, moment: int) -> int:  #
     "Since when an end of a flight is known, as seen at an instant; NOT_KNOWN for one that did not happen or not by then."
     one = row_as_known(state, "flights", row, moment)
     if stage == "landed":
-        said_at = (at for column, at, _ in state.told.get(row, ()) if column == "arrival_delay" and at <= moment)
+        told = said_until(state.before[row], state.told[row], moment) if row in state.told else ()
+        said_at = (at for column, at, _ in told if column == "arrival_delay")
         return max(_fact(state, STREAMS["arrivals"], one)[0], *said_at, UNTIMED)
     has_left = one["actual_departure"] == one["actual_departure"]
     seen_leaving = _fact(state, STREAMS["departures"], one)[0] <= moment

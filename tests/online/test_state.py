@@ -15,7 +15,7 @@ import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.features.queries import at_horizon
 from flight_delay.features.offline import build
-from flight_delay.online.live_facts import row_named
+from flight_delay.online.live_facts import flight_of, row_named
 from flight_delay.online.snapshot import tables_of
 from flight_delay.sources.tables import FLIGHT_ORDER, SCHEMAS, actual_times, check_table
 from hypothesis import HealthCheck, given, settings
@@ -914,6 +914,23 @@ def test_events_that_say_since_when_they_are_known_may_come_in_any_order_twice_a
     assert tables_equal(tables, others[0]) and features.equals(others[1]) and fates == others[2]
 
 
+IN_TURN = {"rescheduled": 0, "departed": 1}  # a departure is by the plan, a take-off by both
+
+
+def has_happened(then, event, as_of):
+    "Whether what an event states can have happened by an instant, in a state that knows the plan."
+    if event["kind"] not in ("departed", "took_off", "arrived"):
+        return True
+    row = row_named(then, event["flight_id"])
+    flight = flight_of(then, row)
+    late = float(np.nan_to_num(then.columns["flights"]["departure_delay"][row], nan=-1e6))  # where it has not left, long ago
+    return {
+        "departed": lambda: flight["scheduled_departure"] + timedelta(minutes=event["departure_delay"]),
+        "arrived": lambda: flight["scheduled_arrival"] + timedelta(minutes=event["arrival_delay"]),
+        "took_off": lambda: flight["scheduled_departure"] + timedelta(minutes=late + event["taxi_out"]),
+    }[event["kind"]]() <= as_of
+
+
 @pytest.mark.slow
 @pytest.mark.data
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -928,8 +945,8 @@ def test_a_question_sees_what_was_known_at_its_instant_and_nothing_else(slice_of
     together = state.rows([state.query(*one) for one in asked])
     for as_of in instants:
         then = State.from_tables(slice_of_the_year, until=NOON - 10 * AN_HOUR)
-        for event in events:
-            if event["known_at"] <= as_of:
+        for event in sorted(events, key=lambda event: IN_TURN.get(event["kind"], 2)):
+            if event["known_at"] <= as_of and has_happened(then, event, as_of):
                 then.observe(event)
         tables = tables_of(then)
         for name in names:
@@ -959,6 +976,38 @@ def test_a_late_report_is_not_known_before_it_came_and_its_correction_does_not_e
         assert known.features(name, due + 20 * minute).equals(before)
         counts = [known.features(other, due + minutes * minute)["origin_departures_3h"][0] for minutes in (44, 45)]
         assert counts[1] == counts[0] + 1
+
+
+@pytest.mark.data
+def test_what_is_told_before_it_can_have_happened_hides_nothing_and_a_later_event_corrects_it(storm, tmp_path):
+    minute, state = timedelta(minutes=1), State(storm)
+    gone = storm.flights.filter(pl.col("departure_delay") > 5, pl.col("scheduled_departure").dt.day() == 8).row(0, named=True)
+    name, due, left = gone["flight_id"], gone["scheduled_departure"], gone["actual_departure"]
+
+    def delays():
+        instants = [left, left + 2 * minute, left + 9 * minute, due + 119 * minute, due + 120 * minute]
+        return [state.features(name, as_of)["departure_delay"][0] for as_of in instants]
+
+    assert delays() == [gone["departure_delay"]] * 5
+    ahead = {"kind": "departed", "flight_id": name, "departure_delay": 120.0, "known_at": left + minute}
+    state.observe(ahead)
+    assert delays() == [gone["departure_delay"]] * 4 + [120.0]
+    state.observe(ahead | {"departure_delay": 12.0, "known_at": left + 9 * minute})
+    state.snapshot(tmp_path / "kept")
+    state = State.restore(tmp_path / "kept")
+    assert delays() == [gone["departure_delay"]] * 2 + [12.0] * 3
+
+
+@pytest.mark.data
+def test_a_landing_told_by_a_clock_that_is_ahead_is_known_when_it_happens(storm):
+    state, second = State.from_tables(storm, until=datetime(2013, 7, 8, 12, tzinfo=UTC)), timedelta(seconds=1)
+    flight = storm.flights.filter(pl.col("actual_departure") > datetime(2013, 7, 8, 12, tzinfo=UTC)).row(0, named=True)
+    name, landed = {"flight_id": flight["flight_id"]}, flight["actual_arrival"]
+    left = {"departure_delay": flight["departure_delay"], "known_at": flight["actual_departure"]}
+    state.observe({"kind": "departed"} | name | left)
+    state.observe({"kind": "arrived"} | name | {"arrival_delay": flight["arrival_delay"], "known_at": landed - 40 * second})
+    fates = [known_fate(state, flight["flight_id"], landed + step * second) for step in (-40, -1, 0, 60)]
+    assert [fate and (fate.stage, fate.known_minutes) for fate in fates] == [None, None, ("landed", 0), ("landed", 1)]
 
 
 @pytest.mark.slow

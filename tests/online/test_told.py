@@ -35,11 +35,26 @@ def test_what_statements_say_together_does_not_depend_on_their_order(statements,
 
 
 def test_a_statement_is_known_from_its_instant_on_and_an_untimed_one_corrects_what_was_said():
-    told = tell(tell([], "departure_delay", 50, 3.0), "departure_delay", 10, 2.0)
-    assert [newest_values(NOTHING, said_until(told, until))["departure_delay"] for until in (10, 49, 50)] == [2.0, 2.0, 3.0]
-    assert said_until(told, 9) == []
-    assert contradiction(told, "departure_delay", 10, 2.5) == 2.0 and contradiction(told, "departure_delay", 10, 2) is None
-    assert tell(told, "departure_delay", UNTIMED, 1.0) == [("departure_delay", UNTIMED, 1.0)]
+    minutes = tell(tell([], "departure_delay", 50 * MINUTE_MS, 3.0), "departure_delay", 10 * MINUTE_MS, 2.0)
+    known = [said_until(ON_TIME | NOTHING, minutes, until * MINUTE_MS) for until in (9, 10, 49, 50)]
+    assert known[0] == [] and [newest_values({}, one)["departure_delay"] for one in known[1:]] == [2.0, 2.0, 3.0]
+    first = minutes[0][:2]
+    assert contradiction(minutes, *first, 2.5) == 2.0 and contradiction(minutes, *first, 2) is None
+    assert tell(minutes, "departure_delay", UNTIMED, 1.0) == [("departure_delay", UNTIMED, 1.0)]
+
+
+def test_what_is_told_before_it_can_have_happened_counts_from_then_and_a_later_event_corrects_it():
+    early, left = tell([], "departure_delay", 10 * MINUTE_MS, 120.0), ON_TIME | NOTHING | {"departure_delay": 5.0}
+    assert [said_until(left, early, minutes * MINUTE_MS) for minutes in (10, 119, 120)] == [[], [], early]
+    assert [(since / MINUTE_MS, until / MINUTE_MS) for since, until, _ in hidden_spans(left, early)] == [(5, 10), (10, 120)]
+    corrected = tell(early, "departure_delay", 30 * MINUTE_MS, 12.0)
+    for minutes, delay in ((11, 5.0), (29, 5.0), (30, 12.0), (200, 12.0)):
+        counted = said_until(left, corrected, minutes * MINUTE_MS)
+        assert newest_values(left, counted)["departure_delay"] == delay
+    landed = tell(early, "arrival_delay", 150 * MINUTE_MS, 60.0)
+    assert [len(said_until(left, landed, minutes * MINUTE_MS)) for minutes in (239, 240)] == [1, 2]
+    in_the_air = tell(early, "taxi_out", 125 * MINUTE_MS, 20.0)
+    assert [len(said_until(left, in_the_air, minutes * MINUTE_MS)) for minutes in (139, 140)] == [1, 2]
 
 
 def test_a_report_in_time_hides_nothing_and_a_late_one_what_it_says_until_it_is_known():

@@ -73,6 +73,9 @@ class DelayModel:
     version: str = "unregistered"
     trees: dict[str, np.ndarray] = field(default_factory=dict)  # GRAPH -> NODE (nodes,), for explanations
     paths: dict[str, Any] = field(default_factory=dict, repr=False)  # the trees' paths, filled when explanations need them
+    beside: dict[str, Callable[[], bytes]] = field(
+        default_factory=dict, repr=False
+    )  # files to register with it: name -> content
 
     def __post_init__(self):
         options = onnxruntime.SessionOptions()

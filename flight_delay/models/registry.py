@@ -115,6 +115,8 @@ def register(
         delay_model.write_model(model, unfinished)
         for name, text in (pages or {}).items():
             (unfinished / name).write_text(text)
+        for name, content in model.beside.items():
+            (unfinished / name).write_bytes(content())
         (unfinished / DIGESTS_FILE).write_text(json.dumps(folder_digests(unfinished), indent=2) + "\n")
         unfinished.chmod(0o755)
         with _locked(config):

@@ -8,6 +8,7 @@ __all__ = ['EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS', 'STALE_ASKED', '
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..core.config import commit
 from ..evaluation.baselines import Outcomes, evaluate
 from ..evaluation.metrics import metrics, score_rows
 from ..evaluation.segments import card_sections, evaluate_cancellation
+from ..evaluation.sketches import REFERENCE_FILE, reference_content
 from ..features import declarations, queries
 from ..models import calibration, delay_model, network, registry, trees
 from ..models.explanation import importance
@@ -104,6 +106,12 @@ def _cancelled_outcomes(block: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
     cancelled = {name: asked.where(asked.flights["cancelled"]) for name, asked in before.items()}
     return {name: asked for name, asked in cancelled.items() if asked.flights.height}
 
+# %% ../../nbs/training/640_train.ipynb #0a8d06d4
+def _with_reference(model: delay_model.DelayModel, tables: Tables, learned_until: datetime) -> delay_model.DelayModel:
+    "The model, which takes the sketch of its flights along when it is registered."
+    model.beside[REFERENCE_FILE] = partial(reference_content, tables, model, learned_until)
+    return model
+
 # %% ../../nbs/training/640_train.ipynb #6323f7e5
 def train(
     tables: Tables,
@@ -123,7 +131,7 @@ def train(
     landed = _landed_outcomes(block)
     answers = {name: score_rows(measured, asked.X, asked.delay) for name, asked in landed.items()}
     return Trained(
-        model,
+        _with_reference(model, tables, blocks.test_until if refit else blocks.validate_until),
         measured,
         ensemble=pl.DataFrame(decisions, schema_overrides=DECISION),
         test=evaluate(measured, landed, past_flights(tables, blocks.validate_until), champion, answers),

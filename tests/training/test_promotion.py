@@ -329,6 +329,7 @@ from datetime import timedelta
 from flight_delay.core.errors import BadInput
 from flight_delay.models.fit import KNOWN_BY_TAIL
 from flight_delay.models.registry import aliases
+from flight_delay.evaluation.sketches import REFERENCE_FILE, Sketches
 from flight_delay.training.backtest import backtest, monthly_origins
 from flight_delay.training.train import CURVE_HOURS, model_card, staleness
 
@@ -341,6 +342,9 @@ def test_the_first_model_is_promoted_and_its_twin_is_not(winter, trained, home):
     assert first.promoted
     version = register_challenger(found.model, model_card(winter, blocks, found, HORIZONS_TRIED, 1, False), first)
     assert aliases() == {"challenger": "v1"}  # the champion moves when the run is complete
+    kept = Sketches.load(registry_folder() / version / REFERENCE_FILE)
+    assert set(found.model.features) < set(kept.bins) and np.datetime64(blocks.validate_until.date()) >= kept.days.max()
+    assert np.nanmin(kept.p_late) < 0.2 < np.nanmax(kept.p_late)
     set_alias("champion", version, first.reason)
     second = decide(found, incumbent(blocks))
     assert not second.promoted

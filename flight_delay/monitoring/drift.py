@@ -4,8 +4,8 @@
 __all__ = ['WINDOW_DAYS', 'LASTING_WINDOWS', 'GAP_DAYS', 'SEASON_DAYS', 'MIN_SEASON_DAYS', 'MIN_SEASON_WINDOWS',
            'MIN_REFERENCE_DAYS', 'BANDS', 'TAIL_SHARE', 'LEAST_BITS', 'LEAST_SCALE', 'SEVERITIES', 'BAND_NAMES',
            'DRIFT_COLUMNS', 'DriftLimits', 'window_counts', 'same_season', 'Thresholds', 'thresholds',
-           'tail_probability', 'tail_value', 'false_discovery_rates', 'Judged', 'judge', 'effects', 'severities',
-           'window_starts', 'drift', 'lasting', 'drift_sentences']
+           'tail_probability', 'tail_value', 'false_discovery_rates', 'Judged', 'judge', 'effects', 'unseen_shares',
+           'severities', 'window_starts', 'drift', 'lasting', 'drift_sentences']
 
 # %% ../../nbs/monitoring/710_drift.ipynb #b6f004d9
 from collections.abc import Sequence
@@ -229,7 +229,7 @@ def judge(
         alarm, persistent = ((x >= limits.max_psi) & fixed for x in (psi, _with_those_before(psi)))
     return Judged(distance, psi, moved, p, q, alarm, persistent)
 
-# %% ../../nbs/monitoring/710_drift.ipynb #6f06f8ff
+# %% ../../nbs/monitoring/710_drift.ipynb #b9f0e5bc
 def effects(
     reference: Sketches, windows: np.ndarray, before: np.ndarray | None = None
 ) -> np.ndarray:  # (W, K) -> (W, features)
@@ -243,6 +243,14 @@ def effects(
     flights = windows[:, :first].sum(axis=1, keepdims=True)
     shares = windows / np.where(flights > 0, flights, np.nan)
     return np.add.reduceat((shares - known / known[..., :first].sum(axis=-1, keepdims=True)) * p_late, reference.starts, axis=1)
+
+# %% ../../nbs/monitoring/710_drift.ipynb #2dc3ab02
+def unseen_shares(reference: Sketches, windows: np.ndarray) -> np.ndarray:  # (W, K) -> (W, features)
+    "The share of flights at values that the reference never held."
+    first = next(iter(reference.bins.values())).size
+    flights = windows[:, :first].sum(axis=1, keepdims=True)
+    new = np.where(reference.counts.sum(axis=0) == 0, windows, 0)
+    return np.add.reduceat(new, reference.starts, axis=1) / np.where(flights > 0, flights, np.nan)
 
 # %% ../../nbs/monitoring/710_drift.ipynb #964c0215
 def severities(
@@ -264,17 +272,9 @@ def window_starts(current: Sketches, days: int = WINDOW_DAYS) -> np.ndarray:  # 
     whole = max(int((end - current.days[0]).astype(int)) // days, 1)
     return end - np.arange(whole, 0, -1) * np.timedelta64(days, "D")
 
-# %% ../../nbs/monitoring/710_drift.ipynb #f0213e02
+# %% ../../nbs/monitoring/710_drift.ipynb #47001888
 SEVERITIES = ("strong", "marked", "slight", "")
 BAND_NAMES = ("below 0.1", "0.1 to 0.2", "0.2 to 0.25", "0.25 or more")
-
-
-def _unseen(reference: Sketches, windows: np.ndarray) -> np.ndarray:  # (W, K) -> (W, features)
-    "The share of flights at values that the reference never held."
-    first = next(iter(reference.bins.values())).size
-    flights = windows[:, :first].sum(axis=1, keepdims=True)
-    new = np.where(reference.counts.sum(axis=0) == 0, windows, 0)
-    return np.add.reduceat(new, reference.starts, axis=1) / np.where(flights > 0, flights, np.nan)
 
 # %% ../../nbs/monitoring/710_drift.ipynb #cd16bc9c
 def _feature_table(reference: Sketches, window: np.ndarray, before: np.ndarray) -> dict[str, Any]:  # (1, K), (1, K)
@@ -319,7 +319,7 @@ def _judged_columns(judged: Judged, usual: Thresholds | None, limits: DriftLimit
         "moving": moving,
     }
 
-# %% ../../nbs/monitoring/710_drift.ipynb #993c6dd4
+# %% ../../nbs/monitoring/710_drift.ipynb #f8d0da2e
 def drift(
     reference: Sketches,
     current: Sketches,  # in the reference's bins; its last window is judged, those before say whether it lasts
@@ -338,7 +338,7 @@ def drift(
     windows = window_counts(current, starts, days) if len(starts) else np.zeros((1, reference.counts.shape[1]))
     judged = judge(reference, usual, windows, limits, starts if len(starts) else None)
     before = _before(reference, usual, starts if len(starts) else None, len(windows))[-1:]
-    effect, unseen = effects(reference, windows, before)[-1], _unseen(reference, windows)[-1]
+    effect, unseen = effects(reference, windows, before)[-1], unseen_shares(reference, windows)[-1]
     columns = _feature_table(reference, windows[-1:], before) | _judged_columns(judged, usual, limits)
     columns |= {"effect": effect, "unseen": unseen, "severity": severities(judged.persistent[-1], effect, unseen, limits)}
     order = pl.col("severity").replace_strict(SEVERITIES, range(len(SEVERITIES)), return_dtype=pl.Int64)

@@ -16,6 +16,7 @@ from ..core import files
 from ..core.config import Settings
 from ..core.errors import FlightDelayError
 from ..evaluation.metrics import day_block_interval, score_rows
+from ..evaluation.names import horizon_text
 from ..evaluation.segments import LEAST_FLIGHTS, SEGMENTS
 from ..features.queries import HORIZONS
 from ..models import delay_model, registry
@@ -30,17 +31,21 @@ class Decision:
     promoted: bool
     reason: str
     compared_with: str | None = None  # the version that was champion then; None: there was none
+    gain: tuple[float, float, float] | None = (
+        None  # how much less CRPS on the same flights (min), low, high; None: not compared
+    )
 
 # %% ../../nbs/training/670_promotion.ipynb #573d7320
 def shortcomings(trained: Trained) -> list[str]:
     "Where a model is no better than no model: one sentence for each horizon that falls short."
     return _cancelled_by_far(trained) + _behind_baseline(trained)
 
-
+# %% ../../nbs/training/670_promotion.ipynb #9fb0fdca
 def _behind_baseline(trained: Trained) -> list[str]:
     "Where the delays of a model are no better than the baseline's."
     return [
-        f"{row['horizon']}: no better than the baseline (skill {row['mae_skill']:.3f}, Brier skill {row['brier_skill']:.3f})"
+        f"{horizon_text(row['horizon'], sentence=True)}: no better than the usual delay (error that is gone: "
+        f"{100 * row['mae_skill']:.1f} % of the minutes, {100 * row['brier_skill']:.1f} % of the Brier score)"
         for row in trained.test.iter_rows(named=True)
         if not (row["mae_skill"] > 0 and row["brier_skill"] > 0)
     ]
@@ -60,7 +65,8 @@ def _cancelled_by_far(trained: Trained) -> list[str]:
     far = (pl.col("brier_skill") < FAR_FROM_USUAL) & (pl.col("brier_skill_high") < 0)
     rows = trained.cancellation.filter(far) if trained.cancellation.height else trained.cancellation
     return [
-        f"{row['horizon']}: cancellations far worse than the usual rate (Brier skill {row['brier_skill']:.3f})"
+        f"{horizon_text(row['horizon'], sentence=True)}: cancellations far worse than the usual rate "
+        f"(Brier skill {row['brier_skill']:.3f})"
         for row in rows.iter_rows(named=True)
     ]
 
@@ -105,14 +111,15 @@ LEAST_DAYS = 5  # the fewest whose resamples (126 different ones) can show the e
 
 def _disqualification(trained: Trained, rival: Incumbent) -> str:  # empty: it may be compared
     "Why a model cannot take the champion's place, however good it is."
-    short = {name: days for name, asked in trained.outcomes.items() if (days := len(np.unique(asked.day))) < LEAST_DAYS}
+    days_of = {horizon_text(name, sentence=True): len(np.unique(asked.day)) for name, asked in trained.outcomes.items()}
+    short = {name: days for name, days in days_of.items() if days < LEAST_DAYS}
     if leaks := leak_reasons(trained):
         return leaks[0]
     if rival.stays:
         return rival.reason
     if short or not trained.outcomes:
-        name, days = next(iter(short.items()), ("any horizon", 0))
-        return f"a test block needs flights of {LEAST_DAYS} days or more to decide; at {name} it has {days}; use a longer one"
+        name, days = next(iter(short.items()), ("at any horizon", 0))
+        return f"a test block needs flights of {LEAST_DAYS} days or more to decide; {name} it has {days}; use a longer one"
     if rival.version is None:
         return ""
     if (source := rival.card.get("source")) != trained.source:
@@ -120,7 +127,8 @@ def _disqualification(trained: Trained, rival: Incumbent) -> str:  # empty: it m
         return f"champion {rival.version} serves {served}; this model has learned from {trained.source}, which is another one"
     if lacking := [name for name in rival.card.get("horizons", []) if name not in trained.outcomes]:
         answers = "which it was not measured at; train with all of them"
-        return f"champion {rival.version} answers at {', '.join(lacking)}, {answers}"
+        asked = ", ".join(horizon_text(name, sentence=True) for name in lacking)
+        return f"champion {rival.version} answers {asked}, {answers}"
     return ""
 
 # %% ../../nbs/training/670_promotion.ipynb #f1ec2c34
@@ -189,9 +197,10 @@ def _gains(
 # %% ../../nbs/training/670_promotion.ipynb #a9b4abea
 def _loss_text(row: Mapping[str, Any], percent: float) -> str:  # row: of `_gains`; percent: its gain, of the champion's CRPS
     "Who is served worse, and by how much."
+    when = horizon_text(row["horizon"], sentence=True)
     if row["kind"] == "all":
-        return f"{row['horizon']} as a whole {percent:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
-    return f"{row['kind']} {row['segment']} at {row['horizon']} {-percent:.0f} % worse"
+        return f"{when} as a whole {percent:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
+    return f"{row['kind']} {row['segment']} {when} {-percent:.0f} % worse"
 
 # %% ../../nbs/training/670_promotion.ipynb #0368cb0e
 TOLERATED = 0.02  # of the champion's CRPS, by which a horizon may be worse as far as the interval can tell
@@ -221,8 +230,9 @@ def _worse_cancellations(
         old, new = ((delay_model.predict_cancelled(model, X) - happened) ** 2 for model in (champion, trained.measured))
         low, high = day_block_interval(old - new, day)
         if high < 0 and (old - new).mean() < -TOLERATED * old.mean():
-            behind.append(f"{horizon}, Brier score {old.mean():.4f} to {new.mean():.4f} ({low:+.4f} to {high:+.4f})")
-    return f"cancellations at {'; '.join(behind)}" if behind else ""
+            when = horizon_text(horizon, sentence=True)
+            behind.append(f"{when}, Brier score {old.mean():.4f} to {new.mean():.4f} ({low:+.4f} to {high:+.4f})")
+    return f"cancellations {'; '.join(behind)}" if behind else ""
 
 # %% ../../nbs/training/670_promotion.ipynb #54cb3ff1
 def _decide_by_costs(
@@ -235,11 +245,12 @@ def _decide_by_costs(
     total = table.row(0, named=True)
     figures = f"CRPS {total['gain']:+.3f} min, interval {total['low']:+.3f} to {total['high']:+.3f}"
     figures += f" (gain over champion {version})"
+    gain = (total["gain"], total["low"], total["high"])
     if not total["gain"] > total["high"] - total["low"]:
-        return Decision(False, f"no better on the same flights: {figures}", version)
+        return Decision(False, f"no better on the same flights: {figures}", version, gain)
     if behind := "; ".join(filter(None, (_worse_segments(table), worse_cancellations))):
-        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}", version)
-    return Decision(True, f"better on the same flights: {figures}", version)
+        return Decision(False, f"better on the same flights ({figures}), but not for all: {behind}", version, gain)
+    return Decision(True, f"better on the same flights: {figures}", version, gain)
 
 # %% ../../nbs/training/670_promotion.ipynb #4f526291
 def register_challenger(

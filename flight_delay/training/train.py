@@ -18,6 +18,7 @@ from .. import __version__
 from ..core.config import commit
 from ..evaluation.baselines import Outcomes, evaluate
 from ..evaluation.metrics import metrics, score_rows
+from ..evaluation.names import horizon_text
 from ..evaluation.segments import card_sections, evaluate_cancellation
 from ..evaluation.sketches import REFERENCE_FILE, reference_content
 from ..features import declarations, queries
@@ -191,7 +192,8 @@ def staleness(
 def leak_reasons(trained: Trained) -> list[str]:  # empty: none
     "Why a run cannot be trusted."
     return [
-        f"a model that sees {sees} alone ranks late flights with an AUC of {auc:.3f} at {horizon}, above {limit}: "
+        f"a model that sees {sees} alone ranks late flights {horizon_text(horizon, sentence=True)} with an AUC of {auc:.3f}, "
+        f"above {limit}: "
         "something that it sees has most likely been filled in afterwards; find out what"
         for horizon, sees, auc, limit in trained.probes.filter(pl.col("auc") > pl.col("limit")).iter_rows()
     ]

@@ -2,6 +2,44 @@
 
 from flight_delay.evaluation.plots import *
 
+import matplotlib as mpl
+import pytest
+
+
+def _seen(colour, kind):
+    "A colour as a colour-blind eye sees it, in CIELAB: the matrices of Machado, Oliveira and Fernandes (2009), severity 1."
+    matrices = {
+        "all": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    }
+    rgb = np.array(mpl.colors.to_rgb(colour))
+    linear = np.clip(np.array(matrices[kind]) @ np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4), 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.009))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("kind", ["all", "protan", "deutan", "tritan"])
+def test_every_reader_tells_the_colours_apart(kind):
+    colours = (BLUE, ORANGE, GREY)
+    for first, second in ((a, b) for a in colours for b in colours if a < b):
+        assert np.linalg.norm(_seen(first, kind) - _seen(second, kind)) > 20  # 2.3 is just noticeable
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#14181c"])
+def test_the_colours_stand_out_in_light_and_in_dark(ground):
+    def luminance(colour):
+        return (_seen(colour, "all")[0] + 16) ** 3 / 116**3
+
+    for colour in (BLUE, ORANGE, GREY):
+        dark, light = sorted((luminance(colour), luminance(ground)))
+        assert (light + 0.05) / (dark + 0.05) > 3  # what WCAG 2.1 asks of graphics
+
+
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -22,6 +60,12 @@ def test_a_picture_is_a_small_svg_with_a_sentence():
     picture = plot_delays(pl.Series([0.0, 20, None, 500]))
     shown = picture._repr_html_()
     assert "<svg" in shown and 'aria-label="Most flights' in shown and "http://www.w3.org" in shown and len(shown) < 60_000
+
+
+def test_two_figures_on_one_page_share_no_id_that_differs():
+    first, second = plot_delays(pl.Series([0.0, 20])), plot_delays(pl.Series([0.0, 200]))
+    ids = [dict(re.findall(r'<(\w+) id="([^"]+)"', picture.svg)) for picture in (first, second)]
+    assert not any("_" in name for found in ids for name in found.values()) and ids[0]
 
 
 def test_a_picture_is_the_same_every_time():
@@ -45,6 +89,7 @@ def test_every_picture_names_its_axes_and_every_line_of_it(forecast):
         "week of the year": plot_over_time({"two_hours": by_segment(answer, flights, "week")}),
         "push-back": plot_lead(lead),
         "never": plot_staleness(stale),
+        "a day before": plot_residuals({"day": delay - answer["delay_minutes"].to_numpy()}),
         "90 % of flights": plot_residuals({"two_hours": delay - answer["delay_minutes"].to_numpy()}),
     }
     for words, picture in shown.items():

@@ -18,6 +18,15 @@ def test_segments_of_every_horizon_are_stacked_into_one_table():
     assert table["flights"].sum() == 2 * (4 + 4)
 
 
+def test_small_segments_are_measured_together_and_none_is_lost():
+    delay = np.array([0.0, 20, 40, -5, 7])
+    flights = pl.DataFrame({"carrier": ["AA", "AA", "UA", "OO", None], "arrival_delay": delay})
+    pooled = by_segment(certain(delay), flights, "airline", least_flights=2)
+    assert pooled.select("segment", "flights").rows() == [("AA", 2), (OTHERS, 3)]
+    alone = by_segment(certain(delay), flights.with_columns(carrier=pl.lit("OO")), "airline")
+    assert by_segment(certain(delay), flights, "airline", least_flights=6)["mae"].item() == alone["mae"].item()
+
+
 def test_a_card_holds_the_segments_of_size_and_a_fairness_row_per_kind():
     from types import SimpleNamespace
 

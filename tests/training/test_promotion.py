@@ -70,7 +70,7 @@ def test_a_challenger_that_is_better_everywhere_is_promoted_in_place_of_the_one_
 
 def test_a_challenger_that_lost_a_horizon_is_refused_and_told_which(verdict):
     decision = verdict(challenger(costs=1.0, horizons=["day"]), horizons=["day", "half_hour", "pushback"])
-    assert not decision.promoted and "answers at half_hour, pushback" in decision.reason
+    assert not decision.promoted and "answers half an hour before departure, at push-back" in decision.reason
     assert verdict(challenger(horizons=[*BOTH, "week"])).promoted  # one more does no harm
 
 
@@ -78,7 +78,7 @@ def test_a_challenger_that_lost_a_horizon_is_refused_and_told_which(verdict):
 @pytest.mark.parametrize("version", ["v1", None])
 def test_a_few_days_promote_nothing(verdict, days, version):
     decision = verdict(challenger(costs=1.0, days=days), version=version, model=CHAMPION if version else None)
-    assert not decision.promoted and f"5 days or more to decide; at day it has {days}" in decision.reason
+    assert not decision.promoted and f"5 days or more to decide; a day before departure it has {days}" in decision.reason
     assert decision.compared_with == version
 
 
@@ -86,7 +86,7 @@ def test_a_few_days_promote_nothing(verdict, days, version):
 def test_no_horizon_as_a_whole_may_pay_for_the_others(verdict, pushback, promoted):
     decision = verdict(challenger(costs=8.0, worse=pl.col("horizon") == "pushback", more=pushback - 8.0))
     assert decision.promoted == promoted, decision.reason
-    assert promoted or "not for all: pushback as a whole -" in decision.reason
+    assert promoted or "not for all: at push-back as a whole -" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_better_delays_do_not_buy_worse_cancellations(verdict, cancellations):
         cancellations((0.02, 0.1), challenger_says)
         decision = verdict(cancelling(challenger()))
         assert decision.promoted == promoted, decision.reason
-        assert promoted or "cancellations at day, Brier score" in decision.reason
+        assert promoted or "cancellations a day before departure, Brier score" in decision.reason
         assert "pushback" not in decision.reason  # asked after it has left, a flight is not cancelled
 
 
 def test_a_challenger_that_calls_cancelled_flights_sure_to_go_is_refused(verdict, cancellations):
     cancellations((0.02, 0.6), (0.02, 0.02))
-    assert "cancellations at day" in verdict(cancelling(challenger())).reason
+    assert "cancellations a day before departure" in verdict(cancelling(challenger())).reason
 
 
 def test_a_first_model_is_warned_about_cancellations_that_are_far_worse_than_the_usual_rate(verdict):
@@ -222,7 +222,7 @@ def test_a_champion_whose_features_are_redefined_gives_way_to_a_model_of_its_sou
     rival = incumbent(BLOCKS)
     assert rival.model is None and not rival.stays and "lead_minutes has been redefined" in rival.reason
     assert decide(challenger(), rival).promoted
-    assert "answers at pushback" in decide(challenger(horizons=["day"]), rival).reason
+    assert "answers at push-back" in decide(challenger(horizons=["day"]), rival).reason
     assert "another one" in decide(challenger(source="elsewhere"), rival).reason
 
 
@@ -445,7 +445,7 @@ def test_a_model_that_is_no_better_than_none_is_not_promoted(trained, home):
     useless = replace(found, test=found.test.with_columns(mae_skill=pl.lit(-0.1)))
     verdict = decide(useless, incumbent(blocks))
     assert not verdict.promoted
-    assert "no better than the baseline" in verdict.reason
+    assert "no better than the usual delay" in verdict.reason
 
 
 from itertools import pairwise

@@ -26,16 +26,8 @@ from ..models import calibration, delay_model, network, registry, trees
 from ..models.explanation import importance
 from ..sources.tables import Tables
 from .blend import DECISION, blend_weights
-from flight_delay.training.blocks import (
-    STALE_HOURS,
-    Split,
-    at_lead,
-    known_by,
-    landed_flights,
-    outcomes_between,
-    outcomes_by_name,
-    past_flights,
-)
+from .blocks import STALE_HOURS, Split, at_lead, known_by, landed_flights, outcomes_between
+from .blocks import outcomes_by_name, past_flights
 from .fit import fit_until
 from .leaks import probes
 

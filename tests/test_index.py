@@ -73,7 +73,7 @@ def newcomer(tmp_path_factory):
     def say(line, **options):
         "Type one of the README's lines."
         line = line.replace(".venv/bin/", f"{bin_folder}/").replace("127.0.0.1:9696", f"127.0.0.1:{port}")
-        options = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 900} | options
+        options = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 1800} | options
         return subprocess.run(line, shell=True, check=False, **options)
 
     say.environment, say.port, say.place = environment, port, place
@@ -83,7 +83,7 @@ def newcomer(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.readme
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_make_run_leaves_a_champion_reports_and_the_next_three_steps(newcomer):
     assert newcomer.made.returncode == 0, newcomer.made.stderr[-3000:]
     last = newcomer.made.stdout.strip().splitlines()[-3:]
@@ -101,7 +101,7 @@ def test_make_run_leaves_a_champion_reports_and_the_next_three_steps(newcomer):
 
 @pytest.mark.slow
 @pytest.mark.readme
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_make_run_prints_and_registers_the_figures_of_the_readme(newcomer):
     (card,) = (newcomer.place / "home" / "registry").glob("v*/card.json")
     measured, figures = {row["horizon"]: row for row in json.loads(card.read_text())["test"]}, readme_figures()
@@ -116,7 +116,7 @@ def test_make_run_prints_and_registers_the_figures_of_the_readme(newcomer):
 
 @pytest.mark.slow
 @pytest.mark.readme
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_every_command_of_the_readme_runs(newcomer, tmp_path):
     said = commands()
     assert "make run" in said and "make serve" in said and any(line.startswith("curl") for line in said)

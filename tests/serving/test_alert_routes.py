@@ -61,7 +61,7 @@ def test_a_crossing_is_told_with_a_prediction_that_is_found(live_home, monkeypat
     from datetime import UTC, datetime
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
-    from flight_delay.serving import alerts
+    from flight_delay.serving import alerts, live
     from flight_delay.serving.app import create_app
 
     with warnings.catch_warnings(action="ignore"):
@@ -77,6 +77,7 @@ def test_a_crossing_is_told_with_a_prediction_that_is_found(live_home, monkeypat
     receiver = HTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setattr(alerts, "_now", lambda: datetime(2013, 12, 30, tzinfo=UTC))
+    monkeypatch.setattr(live, "FORGET_SECONDS", float("inf"))  # by the real clock the alert is long over
     for name, seconds in {"PASS_SECONDS": 0.05, "CHECK_SECONDS": 0.1}.items():
         monkeypatch.setattr(alerts, name, seconds)
     with TestClient(create_app(live_home.model_copy(update={"alert_hosts": ("127.0.0.1",)}))) as client:

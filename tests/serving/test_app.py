@@ -35,13 +35,13 @@ def serve(tmp_path):
         started.append(process)
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         clients.append(client)
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 client.get("/health")
                 return client
             except httpx.TransportError:
                 time.sleep(0.1)
-        raise AssertionError("the server did not start within 30 s")
+        raise AssertionError("the server did not start within two minutes")
 
     yield start
     for client in clients:

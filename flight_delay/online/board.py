@@ -54,7 +54,7 @@ def _clock(state: LiveFacts, instant: int, airport: str) -> dict[str, str]:
 def known_of_flight(state: LiveFacts, row: int, as_of: datetime) -> dict[str, Any]:  # instants as ISO text
     "A flight of the timetable: its plan, its stage, and how late it left or landed, where that is known."
     moment = milliseconds(as_of)
-    flight = flight_as_known(state, row, moment)
+    flight = flight_as_known(state, row, moment) or planned_flight(state, row)
     fate = fate_of_row(state, row, moment)
     columns = row_as_known(state, "flights", row, moment)
     left = columns["actual_departure"] <= moment

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EARLIEST_YEAR', 'LATEST_YEAR', 'LIMITS', 'EVENTS', 'RESCHEDULED', 'MOST_EVENT_FAULTS', 'SHORTEST_FLIGHT_MINUTES',
-           'shown', 'checked_event']
+           'shown', 'checked_event', 'announced_id']
 
 # %% ../../nbs/online/300_events.ipynb #66a6ed84
 import json
@@ -51,9 +51,25 @@ _INSTANT = Annotated[
     Field(description=f"an instant with a time zone, {EARLIEST_YEAR} to {LATEST_YEAR - 1}"),
 ]
 _TAIL = Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,12}$", description="up to 12 letters, digits or hyphens")]
+_CARRIER = Annotated[str, Field(pattern="^[A-Z0-9]{2}$", description="an IATA code of two letters or digits")]
+_AIRPORT = Annotated[str, Field(pattern="^[A-Z]{3}$", description="an IATA code of three letters")]
+_FLIGHT_NUMBER = Annotated[int, Field(ge=1, le=9999, description="an integer from 1 to 9999")]
 _CONDITION = Annotated[str, Field(pattern=f"^({'|'.join(CONDITIONS)})$", description=f"one of {', '.join(CONDITIONS)}")]
 
 # %% ../../nbs/online/300_events.ipynb #a47c92e6
+_ANNOUNCED: dict[str, Any] = {  # a flight that the timetable does not have yet
+    "flight_id": _optional(_TEXT),
+    "carrier": _CARRIER,
+    "flight_number": _FLIGHT_NUMBER,
+    "origin": _AIRPORT,
+    "dest": _AIRPORT,
+    "scheduled_departure": _INSTANT,
+    "scheduled_arrival": _INSTANT,
+    "tail_number": _optional(_TAIL),
+    "distance_mi": _optional(_number("flights", "distance_mi")),
+}
+
+# %% ../../nbs/online/300_events.ipynb #2738a9dd
 _RULES = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 EVENTS: dict[str, dict[str, Any]] = {  # kind -> field -> type, or (type, what holds where it is not said)
     "departed": {"departure_delay": _number("flights", "departure_delay")},
@@ -66,6 +82,7 @@ EVENTS: dict[str, dict[str, Any]] = {  # kind -> field -> type, or (type, what h
         "scheduled_arrival": _optional(_INSTANT),
         "tail_number": _optional(_TAIL),
     },
+    "scheduled": _ANNOUNCED,
     "weather": {"airport": _TEXT, "observed_at": _INSTANT, "known_at": _INSTANT, "condition": _CONDITION}
     | {column: _optional(_number(table, column)) for table, column in LIMITS if table == "weather"},
 }
@@ -145,3 +162,28 @@ def _check_report(report: Mapping[str, Any], airports: Container[str]) -> None:
         raise BadInput(f"a weather report must be of a known airport; got {shown(report['airport'])}; leave it out.")
     if report["known_at"] < report["observed_at"]:
         raise BadInput(f"a report cannot be known before it was observed; got {report['known_at']}; correct known_at.")
+
+# %% ../../nbs/online/300_events.ipynb #363d5bca
+def announced_id(flight: Mapping[str, Any]) -> str:
+    "The flight_id of an announced flight."
+    minute = flight["scheduled_departure"].astimezone(UTC)
+    return f"{minute:%Y%m%dT%H%M}_{flight['carrier']}{flight['flight_number']}_{flight['origin']}-{flight['dest']}"
+
+# %% ../../nbs/online/300_events.ipynb #a24a7963
+def _check_announcement(flight: Mapping[str, Any], airports: Container[str]) -> None:
+    "Raise where a flight is announced that no table could hold, with a sentence for each rule that it breaks."
+    name, faults = announced_id(flight), []
+    known, other = "use one of the airports table", "name two different ones"
+    for end in ("origin", "dest"):
+        if flight[end] not in airports:
+            faults.append((end, f"{end} of an announced flight must be a known airport", flight[end], known))
+    if flight["origin"] == flight["dest"]:
+        faults.append(("dest", "origin and dest of an announced flight must differ", flight["dest"], other))
+    if flight["flight_id"] not in (None, name):
+        rule = "flight_id of an announced flight must agree with its other fields"
+        faults.append(("flight_id", rule, flight["flight_id"], f"send {name}, or leave it out"))
+    _check_change({event: flight[event] for event in ("scheduled_departure", "scheduled_arrival")})
+    if faults:
+        fields = ("field", "rule", "value", "remedy")
+        named = [dict(zip(fields, (field, rule, shown(value), remedy), strict=True)) for field, rule, value, remedy in faults]
+        raise BadInput(" ".join(map(_sentence, named)), faults=named)

@@ -6,9 +6,10 @@ __all__ = ['REACH_MS', 'summed_up', 'forget']
 # %% ../../nbs/online/355_forgetting.ipynb #c1e876a3
 import numpy as np
 
-from ..features.asof import NOT_KNOWN, STAMP_BITS, WINDOW_STATISTICS
-from ..features.declarations import DAY_MS, HOUR_MS, LEDGER
+from ..features.asof import STAMP_BITS, WINDOW_STATISTICS
+from ..features.declarations import DAY_MS, HOUR_MS, LEDGER, STREAMS
 from .fact_index import LAST_MS, LATER, LATEST, PAIR_NUMBER, LaterFacts, later_facts
+from .growing import free_again
 from .live_facts import LiveFacts
 
 # %% ../../nbs/online/355_forgetting.ipynb #97881034
@@ -42,21 +43,33 @@ def summed_up(later: LaterFacts, before: int) -> LaterFacts:  # milliseconds
     return summary
 
 # %% ../../nbs/online/355_forgetting.ipynb #f8c76fd9
+def _rows_in_use(state: LiveFacts, table: str) -> set[int]:
+    "The rows of a table that facts which came later rest on."
+    later = state.index.later
+    pairs = (state.index.first_code - 1).searchsorted(later.stamps >> STAMP_BITS, "right") - 1
+    of_table = [number for (stream, _), number in PAIR_NUMBER.items() if STREAMS[stream].table == table]
+    return set(later.rows[np.isin(pairs, of_table)].tolist())
+
+# %% ../../nbs/online/355_forgetting.ipynb #912a9a04
 def _free_reports(state: LiveFacts, before: int) -> None:  # milliseconds
     "Let new reports take the rows of those that became known before an instant and are not the newest of their airport."
-    later, columns = state.index.later, state.columns["weather"]
-    pairs = (state.index.first_code - 1).searchsorted(later.stamps >> STAMP_BITS, "right") - 1
-    of_weather = np.isin(pairs, [number for (stream, _), number in PAIR_NUMBER.items() if stream == "weather"])
-    used = set(later.rows[of_weather].tolist())
+    used, known_at = _rows_in_use(state, "weather"), state.columns["weather"]["known_at"]
     for identity, row in list(state.report_of.items()):
-        if row >= state.reports_of_tables and row not in used and columns["known_at"][row] < before:
+        if row >= state.rows_of_tables["weather"] and row not in used and known_at[row] < before:
             del state.report_of[identity], state.reports[row]
             state.versions.pop(row, None)
             state.hidden.set(("weather", row), ())
-            for column in columns.values():
-                column[row] = np.nan
-            state.known["weather"][row] = NOT_KNOWN
-            state.free_reports.append(row)
+            free_again(state, "weather", row)
+
+# %% ../../nbs/online/355_forgetting.ipynb #6264df4b
+def _free_flights(state: LiveFacts) -> None:
+    "Let new flights take the rows of announced ones that are long over and are not the newest fact of anything."
+    used = _rows_in_use(state, "flights")
+    for row in [row for row in state.announced if row not in state.told and row not in used]:
+        state.announced.remove(row)
+        state.changes.pop(row, None)
+        state.renamed.remove(row)
+        free_again(state, "flights", row)
 
 # %% ../../nbs/online/355_forgetting.ipynb #faf052da
 REACH_MS = int(max(f.hours for f in LEDGER if f.statistic in WINDOW_STATISTICS) * HOUR_MS) + 2 * DAY_MS
@@ -72,3 +85,4 @@ def forget(state: LiveFacts, moment: int) -> None:  # milliseconds
         del state.told[row], state.before[row]
         state.hidden.set(("flights", row), ())
     _free_reports(state, before)
+    _free_flights(state)

@@ -44,6 +44,11 @@ class _Renamed:
         "A flight, its flight_id, and the name that it has now."
         self.row_of[name], self.first_name[row], self.name_of[row] = row, name, current
 
+    def remove(self, row: int) -> None:
+        "Forget a flight, if it is one of these."
+        if row in self.name_of:
+            del self.row_of[self.first_name.pop(row)], self.name_of[row]
+
     def row(self, name: str) -> int:  # -1 for none or several
         "The row of a flight by either name."
         rows = [row for row, current in self.name_of.items() if current == name] if name not in self.row_of else []
@@ -102,6 +107,9 @@ class _PreparedFacts:
         self.touched = {
             table: np.zeros(codes.shape[1], bool) for table, codes in self.codes.items()
         }  # rows that events changed
+        self.rows_of_tables = {table: codes.shape[1] for table, codes in self.codes.items()}  # what comes later stands behind
+        self.free: dict[str, list[int]] = {table: [] for table in STREAMS_OF}  # rows behind them that nothing stands in
+        self.announced = set[int]()  # rows of the flights that stand behind them
         self.diverted = arrays["diverted"]  # bool (flights,)
         self.plan = {name: arrays[name] for name in ("flight_number", "distance_mi")}
         self.code_of = {key: {text: code for code, text in enumerate(texts)} for key, texts in self.texts.items()}

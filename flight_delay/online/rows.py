@@ -127,11 +127,12 @@ def _tail_known(state: LiveFacts, flight: PlannedFlight, as_of: int, tail: int) 
 # %% ../../nbs/online/350_rows.ipynb #6572847b
 def _named_flight(state: LiveFacts, name: str, moment: int) -> PlannedFlight:
     "The flight of a flight_id as it was planned at an instant; raises `BadInput` where there is none."
-    if (row := row_named(state, name)) < 0:
+    row = row_named(state, name)
+    if (flight := flight_as_known(state, row, moment) if row >= 0 else None) is None:
         raise BadInput(
             f"flight must be a flight_id of the timetable or a description; got {name!r}; take one from the flights table."
         )
-    return flight_as_known(state, row, moment)
+    return flight
 
 # %% ../../nbs/online/350_rows.ipynb #e5181ff9
 def live_query(

@@ -16,25 +16,43 @@ import numpy as np
 import polars as pl
 
 from .events import RESCHEDULED
-from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, row_named
+from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of, row_named
 from .prepared import EPOCH, Prepared, milliseconds, prepare
 from .told import hidden_spans
 from ..sources.files import combined_digest
 from ..sources.store import read_tables, version_folder, write_tables
 from ..sources.tables import FLIGHT_ORDER, SCHEMAS, Tables, actual_times
 
+# %% ../../nbs/online/360_snapshot.ipynb #9c03c20d
+_OUTCOMES = ("departure_delay", "arrival_delay", "taxi_out")
+
+
+def _announced_flights(state: LiveFacts) -> pl.DataFrame:  # canonical flights, their actual times still to be made
+    "The flights that were announced by events."
+    rows, columns = sorted(state.announced), state.columns["flights"]
+    flights = [
+        flight_of(state, row)
+        | {"flight_id": flight_id_of(state, row), "distance_mi": float(state.plan["distance_mi"][row])}
+        | {name: float(columns[name][row]) for name in _OUTCOMES}
+        | {"cancelled": bool(columns["cancelled"][row] > 0), "diverted": bool(state.diverted[row])}
+        for row in rows
+    ]
+    return pl.DataFrame(flights, schema=state.tables.flights.schema).with_columns(pl.col(_OUTCOMES).fill_nan(None))
+
 # %% ../../nbs/online/360_snapshot.ipynb #270254c8
 def tables_of(state: LiveFacts) -> Tables:
     "The tables with every event worked in."
-    columns, flights = state.columns["flights"], state.tables.flights
-    numbers = {name: pl.Series(columns[name], nan_to_null=True) for name in ("departure_delay", "arrival_delay", "taxi_out")}
-    changes = [{"row": row, **columns_changed} for row, columns_changed in state.changes.items()]
+    rows, columns, flights = state.rows_of_tables["flights"], state.columns["flights"], state.tables.flights
+    numbers = {name: pl.Series(columns[name][:rows], nan_to_null=True) for name in _OUTCOMES}
+    changes = [{"row": row, **columns_changed} for row, columns_changed in state.changes.items() if row < rows]
     kinds = {"row": pl.UInt32} | {name: flights.schema[name] for name in RESCHEDULED}
+    truths = {"cancelled": pl.Series(columns["cancelled"][:rows] > 0), "diverted": pl.Series(state.diverted[:rows])}
     changed = (
-        flights.with_columns(**numbers, cancelled=pl.Series(columns["cancelled"] > 0), diverted=pl.Series(state.diverted))
+        flights.with_columns(**numbers, **truths)
         .with_row_index("row")
         .update(pl.DataFrame(changes, schema=kinds), on="row")
         .drop("row")
+        .vstack(_announced_flights(state))
         .with_columns(actual_times())
         .sort(FLIGHT_ORDER)
     )
@@ -50,8 +68,7 @@ _INSTANTS = ("newest_event", "forgotten")  # what decides when the state forgets
 
 def _write_told(state: LiveFacts, folder: Path) -> None:
     "Keep what events said, and what held before them."
-    names = state.tables.flights["flight_id"]
-    flights = [[names[row], state.before[row], told] for row, told in state.told.items()]
+    flights = [[flight_id_of(state, row), state.before[row], told] for row, told in state.told.items()]
     reports = {row: milliseconds(state.observed_at[row]) for row in state.versions}
     airports = {row: airport for (airport, _), row in state.report_of.items() if row in reports}
     versions = [[airports[row], observed_at, list(state.versions[row].values())] for row, observed_at in reports.items()]

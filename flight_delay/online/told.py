@@ -132,10 +132,9 @@ def _first_seen(*cases: Mapping[str, Any]) -> float:  # milliseconds; infinite f
 def _plan_seen(*cases: Mapping[str, Any]) -> float | None:  # milliseconds; None where the plan is the same
     "From when on one of as_of and departure must lie for a question to see that two plans of a flight differ."
     one, other = ([case[name] for name in RESCHEDULED] for case in cases)
-    if all(a == b or (a != a and b != b) for a, b in zip(one, other, strict=True)):
-        return None
-    departures = (case["scheduled_departure"] for case in cases)
-    return min(departure for departure in departures if departure == departure) - SEEN_AHEAD_MS
+    departures = [case["scheduled_departure"] for case in cases]
+    planned = [departure for departure in departures if departure == departure]  # not yet: an announced flight, before that
+    return min(planned) - SEEN_AHEAD_MS if planned and one != other else None
 
 # %% ../../nbs/online/325_told.ipynb #94c5da92
 def _turning_points(before: Mapping[str, Any], statements: Sequence[Statement]) -> list[int]:  # milliseconds

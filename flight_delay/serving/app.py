@@ -112,7 +112,11 @@ def _add_service_routes(app: FastAPI, live: TrafficService, metrics: Metrics) ->
     @app.get("/ready", summary="Can it answer?", **gives(Readiness))
     async def ready() -> dict[str, Any]:
         model, state, store = live.ready()
-        about = {"status": "ready", "model_version": model.version, "flights_known": len(state.plan["flight_number"])}
+        about = {
+            "status": "ready",
+            "model_version": model.version,
+            "flights_known": state.rows_of_tables["flights"] + len(state.announced),
+        }
         warning, until = live.service.served.warning, live.config.until
         about |= {"until": until.isoformat()} if until else {}
         return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
@@ -218,7 +222,9 @@ holds, and a question about an earlier instant, within 32 days of the newest eve
 event again, however it is written, changes nothing (`known`). Two events about the same thing that became known at the same
 instant must agree; give a correction a later `known_at`. An event about a flight without `known_at` is known from the moment
 at which it comes, unless it says what holds already; of a flight that was over two days before it counts as known when it
-happened. A `known_at` more than five minutes ahead is refused."""
+happened. A `known_at` more than five minutes ahead is refused; a departure, a take-off or a landing that is told before it can
+have happened counts from the instant that it states. `scheduled` announces a flight that the timetable does not have, before
+the events about it; its `flight_id` may be left out. It is forgotten 32 days after it is over."""
 
 
 def _add_events(app: FastAPI, live: LiveService, metrics: Metrics) -> None:

@@ -23,7 +23,7 @@ from pydantic_core import to_json
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
-from ..online.live_facts import flight_as_known, flight_id_of, flight_of, planned_flight, row_named
+from ..online.live_facts import counts_from, flight_as_known, flight_id_of, flight_of, planned_flight, row_named
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from .limits import errors_of
@@ -88,12 +88,13 @@ def event_of_json(
     given: Any,
     zone_of: Mapping[str, str] = MappingProxyType({}),  # the airports that are known
 ) -> Any:
-    "An event with its instants read, and its airport by the IATA code."
+    "An event with its instants read, and its airports by the IATA code."
     if not isinstance(given, Mapping):
         return given
     event = dict(given)
-    if isinstance(event.get("airport"), str):
-        event["airport"] = iata_code(event["airport"], zone_of)
+    for name in ("airport", "origin", "dest"):
+        if isinstance(event.get(name), str):
+            event[name] = iata_code(event[name], zone_of)
     for name in INSTANTS:
         if isinstance(event.get(name), str):
             with suppress(ValueError):
@@ -144,7 +145,7 @@ def query_of_row(
     "The query about a flight of the timetable."
     departs = EPOCH + timedelta(milliseconds=planned_flight(state, row).departs)
     moment = as_of or min(datetime.now(UTC), departs + LATEST_AS_OF)
-    flight = flight_as_known(state, row, milliseconds(moment))
+    flight = flight_as_known(state, row, milliseconds(moment)) or planned_flight(state, row)
     asked: dict[str, Any] = {
         "flight_id": flight_id_of(state, row),
         "route": f"{flight.origin}-{flight.dest}",
@@ -280,6 +281,11 @@ class _Signalling(_CatchingUp):
             with suppress(FlightDelayError):
                 await self.catch_up()
 
+# %% ../../nbs/serving/970_live.ipynb #219d02a3
+def _landing(content: Mapping[str, Any]) -> dict[str, datetime]:  # flight_id -> scheduled arrival
+    "The flight that an event announces."
+    return {content["flight_id"]: content["scheduled_arrival"]} if content["kind"] == "scheduled" else {}
+
 # %% ../../nbs/serving/970_live.ipynb #41033430
 CLOCKS_DIFFER = timedelta(minutes=5)  # so far a sender's clock may be ahead
 
@@ -289,14 +295,19 @@ def _received(
     event: Any,
     now: datetime,
     is_first: bool = True,  # nothing before it in its list is about the same thing
+    announced: Mapping[str, datetime] = MappingProxyType({}),  # flight_id -> scheduled arrival: what the list has announced
 ) -> dict[str, Any] | None:  # None for one that is known already
     "An event as it goes to the store; raises `BadInput` for one that the state cannot take."
-    content = state.check(event)
+    content = state.check(event, announced)
     if "known_at" not in content:
-        if is_first and state.holds(content):
+        if is_first and content["flight_id"] not in announced and state.holds(content):
             return None
-        over = flight_of(state, row_named(state, content["flight_id"]))["scheduled_arrival"] + LATEST_AS_OF < now
-        return state.check(content | {"known_at": now}) if not over else content | {RECEIVED_AT: now}
+        row = row_named(state, content["flight_id"])
+        lands = (
+            flight_of(state, row)["scheduled_arrival"] if row >= 0 else {**announced, **_landing(content)}[content["flight_id"]]
+        )
+        over = lands + LATEST_AS_OF < now
+        return state.check(content | {"known_at": now}, announced) if not over else content | {RECEIVED_AT: now}
     if content["known_at"] > now + CLOCKS_DIFFER:
         raise BadInput(
             f"known_at must not lie in the future; got {content['known_at'].isoformat()}, and it is {now.isoformat()} here; "
@@ -326,6 +337,7 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
     contents: list[dict[str, Any] | BadInput | None] = []
     came: dict[tuple[Any, Any], tuple[Any, datetime]] = {}  # kind, flight_id -> the event before, and when it came
     changed: set[tuple[Any, Any]] = set()  # what the list has said otherwise than the state holds it
+    announced: dict[str, datetime] = {}  # flights that the list has announced
     for one in given:
         event = event_of_json(one, state.zone_of)
         thing = (event.get("kind"), str(event.get("flight_id"))) if isinstance(event, Mapping) else (None, None)
@@ -333,11 +345,26 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
         came[thing] = event, now if event == before else now + timedelta(milliseconds=1)
         try:
             check_repeated(one)
-            contents.append(_received(state, event, came[thing][1], thing not in changed))
-            changed |= {thing} if contents[-1] else set()
+            contents.append(content := _received(state, event, came[thing][1], thing not in changed, announced))
+            changed |= {thing} if content else set()
+            announced |= _landing(content) if content else {}
         except BadInput as error:
             contents.append(error)
     return contents
+
+# %% ../../nbs/serving/970_live.ipynb #9d6e8aa0
+def _warned(state: State, content: dict[str, Any] | BadInput | None) -> dict[str, list[str]]:  # nothing, or its warnings
+    "What there is to say of an event that was taken."
+    if not isinstance(content, dict) or "known_at" not in content or not (since := counts_from(state, content)):
+        return {}
+    known_at = content["known_at"].isoformat()
+    return {"warnings": [f"known_at is {known_at}, before what the event states; it counts from {since.isoformat()} on."]}
+
+# %% ../../nbs/serving/970_live.ipynb #78a4ba87
+def _is_of_unknown_flight(state: State, given: Any) -> bool:
+    "Whether an event names a flight that the state does not have."
+    name = given.get("flight_id") if isinstance(given, Mapping) else None
+    return isinstance(name, str) and row_named(state, name) < 0
 
 # %% ../../nbs/serving/970_live.ipynb #0bd97385
 class _Ingesting(_Signalling):
@@ -347,6 +374,8 @@ class _Ingesting(_Signalling):
         "Take events, or say why not."
         _, state, store = self.ready()
         async with self._catching_up:  # so that nobody else hears what the state refuses of these
+            if any(_is_of_unknown_flight(state, one) for one in given):  # another worker may have heard of it
+                await self._take_up()
             contents = _contents(state, given)
             accepted = [content for content in contents if isinstance(content, dict)]
             fresh = iter(await asyncio.to_thread(store.add_events, accepted) if accepted else ())
@@ -360,9 +389,10 @@ class _Ingesting(_Signalling):
         ]
         for place, content in enumerate(contents):  # beside another of the list it does not hold
             faults = [fault for event, fault in refused if event == content]
-            results[place] = _refused(faults[0]) if faults else results[place]
+            results[place] = _refused(faults[0]) if faults else results[place] | _warned(state, content)
         taken = (one for one, content in zip(given, contents, strict=True) if not isinstance(content, BadInput))
-        named = {flight_id_of(state, row_named(state, one["flight_id"])) for one in taken if "flight_id" in one}
+        rows = {row_named(state, one["flight_id"]) for one in taken if "flight_id" in one} - {-1}
+        named = {flight_id_of(state, row) for row in rows}
         await asyncio.to_thread(
             store.add_outcomes, _outcomes(state, named)
         )  # also of what was known: the last try may have failed

@@ -322,9 +322,9 @@ _BY_NUMBER: WeakKeyDictionary[LiveFacts, tuple[np.ndarray, np.ndarray]] = WeakKe
 
 
 def _by_number(state: LiveFacts) -> tuple[np.ndarray, np.ndarray]:  # codes (flights,), rows (flights,)
-    "The timetable's flights by the code of their number, sorted once for each state: no event gives a flight another number."
-    codes = state.codes["flights"][KEY_NUMBER["flight"]]
-    if len(_BY_NUMBER.get(state, ((),))[0]) != len(codes):
+    "The tables' flights by the code of their number, sorted once for each state: no event gives a flight another number."
+    if state not in _BY_NUMBER:
+        codes = state.codes["flights"][KEY_NUMBER["flight"], : state.rows_of_tables["flights"]]
         order = np.argsort(codes, kind="stable")
         _BY_NUMBER[state] = codes[order], order
     return _BY_NUMBER[state]
@@ -337,7 +337,9 @@ def _rows_of_number(state: LiveFacts, carrier: str, number: int) -> np.ndarray: 
         return np.empty(0, int)
     codes, rows = _by_number(state)
     low, high = codes.searchsorted(np.array([code, code + 1], codes.dtype))  # of another type, it would convert all codes
-    return rows[low:high]
+    first = state.rows_of_tables["flights"]  # behind them stand those that were announced
+    later = np.flatnonzero(state.codes["flights"][KEY_NUMBER["flight"], first:] == code) + first
+    return np.concatenate([rows[low:high], later])
 
 # %% ../../nbs/serving/900_query.ipynb #3ea36c5c
 def _local_day(state: LiveFacts, leg: PlannedFlight) -> date:
@@ -356,8 +358,8 @@ def _legs(state: LiveFacts, rows: np.ndarray, day: date, as_of: datetime | None)
 # %% ../../nbs/serving/900_query.ipynb #02e9a94c
 def _near(state: LiveFacts, carrier: str, number: int, rows: np.ndarray, day: date) -> tuple[str, list[str]]:
     "What there is in place of a flight that is not there: as a clause, and as a list."
-    if len(rows):
-        days = sorted({_local_day(state, planned_flight(state, row)) for row in rows.tolist()})
+    days = sorted({_local_day(state, planned_flight(state, row)) for row in rows.tolist()} - {day})  # it may be planned since
+    if days:
         chosen = [days[0]] if days[0] > day else [max(d for d in days if d < day)]
         chosen += [min(d for d in days if d > day)] if days[0] < day < days[-1] else []
         near = [str(one) for one in chosen]

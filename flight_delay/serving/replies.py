@@ -67,6 +67,7 @@ class EventResult(_Part):
     status: Literal["accepted", "known", "refused"] = Field(description="known: it was told before")
     detail: str | None = Field(None, description="where it is refused: sentences")
     errors: list[Fault] | None = Field(None, description="where it is refused: each fault")
+    warnings: list[str] | None = Field(None, description="where it is taken otherwise than it may be meant: sentences")
 
 # %% ../../nbs/serving/952_replies.ipynb #7a230faa
 class Told(_Part):

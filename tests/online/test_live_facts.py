@@ -49,7 +49,7 @@ from flight_delay.core.errors import BadInput
 
 def _kept(state):
     "What events change."
-    names = ("told", "before", "newest_event", "changes", "code_of", "report_of", "observed_at", "free_reports", "columns")
+    names = ("told", "before", "newest_event", "changes", "code_of", "report_of", "observed_at", "free", "columns")
     return deepcopy({name: getattr(state, name) for name in names})
 
 

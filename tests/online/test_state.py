@@ -17,7 +17,8 @@ from flight_delay.features.queries import at_horizon
 from flight_delay.features.offline import build
 from flight_delay.online.live_facts import flight_of, row_named
 from flight_delay.online.snapshot import tables_of
-from flight_delay.sources.tables import FLIGHT_ORDER, SCHEMAS, actual_times, check_table
+from flight_delay.online.prepared import milliseconds
+from flight_delay.sources.tables import FLIGHT_ORDER, SCHEMAS, actual_times, check_table, flight_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,10 @@ def test_one_row_online_is_the_row_offline_bit_for_bit(storm, horizon):
 
 from flight_delay.online.events import EVENTS, LIMITS, checked_event
 
+ANNOUNCED = {"kind": "scheduled", "carrier": "UA", "flight_number": 9001, "origin": "EWR", "dest": "BOS"}
+ANNOUNCED |= {
+    f"scheduled_{event}": datetime(2013, 7, 8, hour, tzinfo=UTC) for event, hour in (("departure", 18), ("arrival", 19))
+}
 OF_WEATHER = {"kind": "weather", "airport": "JFK", "condition": "clear"}
 OF_WEATHER |= dict.fromkeys(("observed_at", "known_at"), datetime(2013, 7, 8, 18, tzinfo=UTC))
 NONSENSE = [
@@ -112,10 +117,10 @@ def test_truth_is_true_or_false_and_nothing_like_it(kind):
 
 
 def test_the_limits_of_an_event_are_the_limits_of_the_tables():
-    for (table, column), (low, high, _) in LIMITS.items():
+    for (_, column), (low, high, _) in LIMITS.items():
         kind = next((kind for kind, fields in EVENTS.items() if column in fields), None)
         if kind:
-            event = OF_WEATHER if table == "weather" else {"kind": kind, "flight_id": "any"}
+            event = {"weather": OF_WEATHER, "scheduled": ANNOUNCED}.get(kind, {"kind": kind, "flight_id": "any"})
             assert [checked_event(event | {column: value})[column] for value in (low, high)] == [low, high]
             for value in (low - 1e-9, high + 1e-9):
                 with pytest.raises(BadInput, match=column):
@@ -649,7 +654,7 @@ TOMORROWS = {
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
-        ({"kind": "arrived", "flight_id": "nobody", "arrival_delay": 1}, "'nobody' is not there"),
+        ({"kind": "arrived", "flight_id": "nobody", "arrival_delay": 1}, "'nobody' is not there; announce it"),
         ({"kind": "weather", **TOMORROWS, "airport": "QQQ"}, "must be of a known airport; got 'QQQ'"),
         ({"kind": "weather", **TOMORROWS}, "cannot be known before it was observed; got 2013-07-08"),
         ({"kind": "rescheduled", "flight_id": FIRST}, "must say one of scheduled_departure.*got none"),
@@ -976,6 +981,136 @@ def test_a_late_report_is_not_known_before_it_came_and_its_correction_does_not_e
         assert known.features(name, due + 20 * minute).equals(before)
         counts = [known.features(other, due + minutes * minute)["origin_departures_3h"][0] for minutes in (44, 45)]
         assert counts[1] == counts[0] + 1
+
+
+PLANNED = ("flight_id", "carrier", "flight_number", "origin", "dest", *RESCHEDULED, "distance_mi")
+
+
+def announcements(flights, known_at):
+    "The announcements of some flights."
+    return [{"kind": "scheduled", "known_at": known_at, **flight} for flight in flights.select(PLANNED).to_dicts()]
+
+
+def observed_in_any_order(state, events, random):
+    "Observe events in any order, half of them twice; those about flights not announced yet are refused and come again."
+    waiting, refused = [*events, *random.sample(events, len(events) // 2)], 0
+    while waiting:
+        event = waiting.pop(random.randrange(len(waiting)))
+        if "flight_id" in event and event["kind"] != "scheduled" and row_named(state, event["flight_id"]) < 0:
+            with pytest.raises(BadInput, match="is not there; announce it by an event of kind scheduled before, or correct"):
+                state.observe(event)
+            waiting, refused = [*waiting, event], refused + 1
+        else:
+            state.observe(event)
+    return refused
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(out=st.lists(st.integers(0, 89), min_size=2, max_size=20, unique=True), random=st.randoms(use_true_random=False))
+def test_announced_flights_give_the_rows_of_tables_that_had_them_from_the_start(
+    slice_of_the_year, tmp_path_factory, out, random
+):
+    tables, start, folder = slice_of_the_year, NOON - 10 * AN_HOUR, tmp_path_factory.getbasetemp() / "announced"
+    fewer = replace(tables, flights=tables.flights.with_row_index().filter(~pl.col("index").is_in(out)).drop("index"))
+    state = State.from_tables(fewer, until=start)
+    events = [event for _, event in events_of(tables, start, NOON + 48 * AN_HOUR)]
+    half = random.sample(events, len(events) // 2)
+    observed_in_any_order(state, [*announcements(tables.flights[out], start), *half], random)
+    state.snapshot(folder)
+    state = State.restore(folder)
+    observed_in_any_order(state, [*announcements(tables.flights[out], start), *events], random)
+    finished = State.from_tables(tables, until=start)
+    for event in events:
+        finished.observe(event)
+    assert tables_equal(tables_of(state), tables_of(finished))
+    asks = pl.concat(at_horizon(tables.flights, horizon) for horizon in ("two_hours", "half_hour", "pushback"))
+    asks = asks.filter(pl.col("as_of") > start).sample(60, seed=random.randrange(1000))
+    expected = build(tables_of(finished), asks)
+    assert pl.concat(state.features(name, as_of) for name, as_of, _ in asks.rows()).equals(expected)
+
+
+@pytest.mark.data
+def test_an_announced_flight_is_seen_from_its_announcement_on_and_not_before(slice_of_the_year, tmp_path):
+    tables, minute = slice_of_the_year, timedelta(minutes=1)
+    extra = tables.flights.filter(pl.col("scheduled_departure") > NOON + AN_HOUR, pl.col("tail_number").is_not_null())[2]
+    name, known_at = extra["flight_id"][0], NOON - AN_HOUR
+    fewer = replace(tables, flights=tables.flights.filter(pl.col("flight_id") != name))
+    state, without = State.from_tables(fewer, until=known_at), State.from_tables(fewer, until=known_at)
+    [announcement], told = announcements(extra, known_at), described_as(extra.row(0, named=True), with_number=True)
+    told |= {field: extra[field][0] for field in ("scheduled_arrival", "distance_mi")}
+    near = (pl.col("scheduled_departure") - extra["scheduled_departure"][0]).abs() < 2 * AN_HOUR
+    others = fewer.flights.filter(near, origin=extra["origin"][0])["flight_id"]
+    state.observe({field: value for field, value in announcement.items() if field != "flight_id"})
+    state.observe({"kind": "rescheduled", "flight_id": name, "tail_number": "N0NEW", "known_at": known_at + 2 * minute})
+    state.snapshot(tmp_path / "kept")
+    swapped = tables.flights.with_columns(tail_number=pl.when(flight_id=name).then(pl.lit("N0NEW")).otherwise("tail_number"))
+    for known in (state, State.restore(tmp_path / "kept")):
+        before, then, later = (known_at + step * minute for step in (-1, 0, 2))
+        with pytest.raises(BadInput, match="must be a flight_id of the timetable"):
+            known.features(name, before)
+        assert (
+            find_listed_flight(known, told, milliseconds(before)) == -1 != find_listed_flight(known, told, milliseconds(then))
+        )
+        assert known.features(told, before).equals(without.features(told, before))
+        for other in others:
+            assert known.features(other, before).equals(without.features(other, before))
+        for one in (name, *others):
+            for as_of, timetable in ((then, tables), (later, replace(tables, flights=swapped))):
+                assert known.features(one, as_of).equals(build(timetable, at(one, as_of)))
+    assert len(others) > 1
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"origin": "QQQ"}, "origin of an announced flight must be a known airport; got 'QQQ'; use one of"),
+        ({"dest": "EWR"}, "origin and dest of an announced flight must differ; got 'EWR'; name two different ones"),
+        ({"dest": "bos"}, "dest of an event of kind scheduled must be an IATA code of three letters; got 'bos'"),
+        ({"carrier": "UAL"}, "carrier of an event of kind scheduled must be an IATA code of two letters or digits"),
+        ({"flight_number": 0}, "flight_number of an event of kind scheduled must be an integer from 1 to 9999; got 0"),
+        ({"flight_id": "x"}, "flight_id .* must agree with its other fields; got 'x'; send 20130708T1800_UA9001_EWR-BOS, or"),
+        ({"scheduled_arrival": datetime(2013, 7, 8, 18, tzinfo=UTC)}, "must follow scheduled departure within 24 hours"),
+        ({"distance_mi": 0}, "distance_mi of an event of kind scheduled must be a number from 1 to 12000 miles"),
+    ],
+)
+def test_a_flight_that_no_table_could_hold_is_not_announced(storm, change, sentence):
+    state = State(replace(storm, flights=storm.flights.head(100), weather=storm.weather.head(10)))
+    for _ in range(2):
+        with pytest.raises(BadInput, match=sentence):
+            state.observe(ANNOUNCED | change)
+        assert not state.announced and not state.told
+    state.observe(ANNOUNCED)
+    state.observe(ANNOUNCED | {"flight_id": "20130708T1800_UA9001_EWR-BOS"})
+    assert len(state.announced) == len(state.told) == 1 and state.holds(ANNOUNCED)
+    with pytest.raises(BadInput, match="distance_mi of 20130708T1800_UA9001_EWR-BOS must stay what it is; got 7, and it is"):
+        state.observe(ANNOUNCED | {"distance_mi": 7})
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_announced_flights_are_forgotten_and_their_rows_used_again(slice_of_the_year):
+    state, rows = State(slice_of_the_year), []
+    flights = slice_of_the_year.flights.filter(pl.col("arrival_delay").is_not_null()).head(12)
+    days = [flights]
+    for day in range(1, 80):
+        moved = [pl.col(name) + pl.duration(days=day) for name in RESCHEDULED[:2]]
+        later = flights.with_columns(moved).with_columns(flight_id=flight_id()).with_columns(actual_times())
+        days.append(later)
+        for event in announcements(later, later["scheduled_departure"].min() - 20 * AN_HOUR):
+            state.observe(event)
+        for known_at, event in events_of(replace(slice_of_the_year, flights=later), NOON, NOON + timedelta(days=99)):
+            if event["kind"] != "weather":
+                state.observe(event | {"known_at": known_at})
+        rows.append((state.codes["flights"].shape[1], len(state.announced), len(state.told)))
+    assert all(size == rows[40][0] and max(announced, told) < 12 * 36 for size, announced, told in rows[40:])
+    tables = replace(slice_of_the_year, flights=pl.concat([slice_of_the_year.flights, *days[1:]]).sort(FLIGHT_ORDER))
+    asks = at_horizon(days[-1], "two_hours")
+    assert pl.concat(state.features(name, as_of) for name, as_of, _ in asks.rows()).equals(build(tables, asks))
+    with pytest.raises(BadInput, match="must be a flight_id of the timetable"):
+        state.features(days[5]["flight_id"][0], NOON + timedelta(days=78))
 
 
 @pytest.mark.data

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flight_delay.core.errors import BadInput, NotReady
+from flight_delay.core.errors import BadInput, NotFound, NotReady
+from flight_delay.online.state import known_fate
 from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, _Overloaded, event_of_json, log_prediction
 from flight_delay.serving.query import parse_query
 from flight_delay.serving.snapshots import observe_stored
@@ -135,7 +136,7 @@ def test_an_event_reaches_the_state_of_every_process_and_of_one_that_starts_agai
         await other.start()
         name = one.state.tables.flights["flight_id"][-1]
         event = {"kind": "departed", "flight_id": name, "departure_delay": 33}
-        known = {"known_at": "2014-01-01T04:00:00Z"}
+        known = {"known_at": "2014-01-01T06:00:00Z"}  # after its departure
         assert (await one.ingest([event | known, event | known, {"kind": "departed"}]))[:2] == [
             {"status": "accepted"},
             {"status": "known"},
@@ -169,6 +170,45 @@ def test_without_a_model_it_is_not_ready_says_why_and_becomes_ready_once_there_i
         await until(lambda: not live.missing)
         assert (await live.predict(parse_query(SEED)))["model_version"] == "v1"
         await live.stop()
+
+    asyncio.run(story())
+
+
+EXTRA = {"kind": "scheduled", "carrier": "B6", "flight_number": 9001, "origin": "KJFK", "dest": "BOS", "tail_number": "N0NEW"}
+EXTRA |= {"scheduled_departure": "2013-12-31T20:00Z", "scheduled_arrival": "2013-12-31T21:10Z", "known_at": "2013-12-30T12:00Z"}
+EXTRA_ID = "20131231T2000_B69001_JFK-BOS"
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_flight_that_is_announced_is_asked_about_at_every_worker_takes_events_and_outlives_a_restart(live_home):
+    left = {"kind": "departed", "flight_id": EXTRA_ID, "departure_delay": 20, "known_at": "2013-12-31T20:20Z"}
+    landed = {"kind": "arrived", "flight_id": EXTRA_ID, "arrival_delay": 12, "known_at": "2013-12-31T21:21:30Z"}
+
+    async def story():
+        one, other = LiveService(live_home), LiveService(live_home)
+        await one.start()
+        await other.start()
+        [refused] = await one.ingest([left])
+        assert refused["status"] == "refused" and "announce it by an event of kind scheduled before" in refused["detail"]
+        told = await one.ingest([EXTRA, left, EXTRA | {"flight_id": EXTRA_ID}, EXTRA | {"dest": "QQQ"}])
+        assert [one["status"] for one in told] == ["accepted", "accepted", "known", "refused"]
+        [said] = await other.ingest([landed])  # at once: it has not heard of the flight
+        assert said["status"] == "accepted" and "it counts from 2013-12-31T21:22:00+00:00 on" in said["warnings"][0]
+        asked = parse_query({"flight": "B69001", "date": "2013-12-31", "as_of": "2013-12-31T18:00Z"})
+        await one.catch_up()
+        await other.stop()
+        await one.stop()
+        again = LiveService(live_home)
+        await again.start()
+        answers = [await live.predict(asked) for live in (one, other, again)]
+        assert {(said["flight_id"], said["lead_minutes"], said["features_digest"]) for said in answers} == {
+            (EXTRA_ID, 120.0, answers[0]["features_digest"])
+        }
+        assert known_fate(again.state, EXTRA_ID, datetime(2014, 1, 1, tzinfo=UTC)).arrival_delay == 12
+        with pytest.raises(NotFound, match="there is no B69001 on 2013-12-31"):
+            await again.predict(parse_query({"flight": "B69001", "date": "2013-12-31", "as_of": "2013-12-30T11:59Z"}))
+        await again.stop()
 
     asyncio.run(story())
 

@@ -30,7 +30,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
 from ..core.files import write_atomically
-from .changes import write_index
+from .overview import write_index
 from .history import FAILURES, Run, lock_folder, outbox_folder, runs
 from .parameters import Computed, declared_parameters, read_job
 

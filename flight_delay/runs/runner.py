@@ -31,10 +31,11 @@ from ..core.errors import BadInput, FlightDelayError
 from ..core.files import write_atomically
 from ..core.pages import failing_cell, notebook_html, writable
 from ..core.secrets import MASK, is_secret_name, mask_secrets, secret_values
-from .changes import remove_old_runs, write_index
+from ..models.registry import aliases
+from .changes import remove_old_runs
 from .executor import WATCHED, Watch, end_process_group, execute_with_retries, interruptible, oom_kills
 from .executor import signals_deferred, without_secrets
-from .history import FAILURES, Run, hold_lock, last_good, lock_folder, read_record, run_record, runs
+from .history import FAILURES, Run, hold_lock, lock_folder, read_record, run_record, runs
 from .history import unfinished_folder
 from .parameters import OUTCOME_FILE, RUN_FOLDER_VARIABLE, Computed, Parameter, absolute_paths, check_kernel
 from flight_delay.runs.parameters import (
@@ -46,6 +47,7 @@ from flight_delay.runs.parameters import (
     job_parameters,
     read_job,
 )
+from .overview import write_index
 from .report import PENDING, fail, log_of, promote, report_html, run_verdict
 
 # %% ../../nbs/runs/850_runner.ipynb #76c48c26
@@ -87,6 +89,13 @@ def unfinished(config: Settings) -> list[tuple[Run, bool]]:
 BALLAST = ".ballast"  # room for the verdict when the disk is full
 BALLAST_BYTES = 4_000_000
 
+# %% ../../nbs/runs/850_runner.ipynb #c4a30001
+def _champion(config: Settings) -> str | None:
+    "The version that serves; None where none does or the registry cannot be read."
+    with suppress(OSError):
+        return aliases(config).get("champion")
+    return None
+
 # %% ../../nbs/runs/850_runner.ipynb #05e00e3f
 def _move_into_place(run: Run, folder: Path, notebook: nbformat.NotebookNode | None, tail: str, config: Settings) -> None:
     "Write a run's files and put it among the complete ones. What it is given holds no secret."
@@ -98,7 +107,7 @@ def _move_into_place(run: Run, folder: Path, notebook: nbformat.NotebookNode | N
     try:
         if notebook is not None:
             (folder / "notebook.ipynb").write_text(writable(nbformat.writes(notebook)))
-        (folder / "report.html").write_text(report_html(run, notebook, last_good(runs(config, run.job), run), tail))
+        (folder / "report.html").write_text(report_html(run, notebook, runs(config, run.job), tail, _champion(config)))
         if run.promotes and run.exit_code == 0:
             (folder / PENDING).write_text(f"{run.promotes} {run.replaces or ''}")
     except Exception as error:  # the verdict counts more than the page
@@ -109,7 +118,7 @@ def _move_into_place(run: Run, folder: Path, notebook: nbformat.NotebookNode | N
         for name in ("notebook.ipynb", "report.html", PENDING):
             (folder / name).unlink(missing_ok=True)
         with suppress(Exception):
-            (folder / "report.html").write_text(report_html(run, None, None, tail))
+            (folder / "report.html").write_text(report_html(run, None, (), tail, _champion(config)))
     write_atomically(folder / "run.json", run_record(run))
     os.rename(folder, final)
     run.path = final / "report.html"

@@ -31,7 +31,7 @@ def test_a_table_has_words_for_heads_and_values_and_digits_that_follow_the_inter
         "day": ["1 May"],
     }
     html = Table(pl.DataFrame(frame | {"auc_15": [None], "late_share": [0.2412]}), folded="All of <it>")._repr_html_()
-    assert ">two hours before<" in html and ">18.7 ± 1.5<" in html and ">24.1<" in html and ">yes<" in html
+    assert ">two hours before<" in html and ">18.7&nbsp;±&nbsp;1.5<" in html and ">24.1<" in html and ">yes<" in html
     assert ">late flights (%)<" in html and "By how many minutes the expected delay is off" in html and ">day<" in html
     assert html.startswith('<details class="folded"><summary>All of &lt;it&gt;</summary>') and "_" not in html
     assert Table(pl.DataFrame({"mae_low": [17.21]}))._repr_html_().count("<td") == 1

@@ -4,8 +4,6 @@ from flight_delay.runs.changes import *
 
 from flight_delay.runs.history import Run, read_record, run_record
 import json
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import nbformat
@@ -34,6 +32,7 @@ def keep(archive, job, number, verdict="ok", **more):
 
 
 from flight_delay.runs.history import find_run, last_good, runs
+from flight_delay.runs.overview import write_index
 
 
 def test_a_planted_change_is_named(archive):
@@ -145,37 +144,6 @@ def test_a_running_record_has_no_verdict():
     assert stored["verdict"] is None and stored["exit_code"] is None
 
 
-@pytest.fixture
-def crowded(archive):
-    "A thousand runs of three jobs; every tenth failed, every seventh warned."
-    for number in range(1000):
-        verdict = "fail" if number % 10 == 0 else "warn" if number % 7 == 0 else "ok"
-        keep(archive, ("train", "monitor", "check")[number % 3], number, verdict, reasons=["<odd>"] * (verdict != "ok"))
-    return archive
-
-
-def test_the_index_lists_a_thousand_runs_the_newest_of_each_job_on_top(crowded):
-    text = write_index(crowded).read_text()
-    assert text.count("<tr class=") == 1000 and text.count('<section class="card">') == 3 and len(text) < 1_000_000
-    assert "&lt;odd&gt;" in text and "<odd>" not in text and "<polyline" in text
-    assert "https://" not in text and "http://" not in text
-
-
-@pytest.mark.slow
-def test_the_filters_work_in_a_browser(crowded, tmp_path):
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    url = write_index(crowded).as_uri() + "#job=train&verdict=fail"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    dom = subprocess.run([chromium, *flags, url], capture_output=True, text=True, check=True, timeout=120).stdout
-    rows = [line for line in dom.split("<tr ") if line.startswith("class=")]
-    visible = [row for row in rows if ' hidden=""' not in row.split(">")[0]]
-    assert len(rows) == 1000 and 0 < len(visible) < 100
-    assert all('data-job="train"' in row and 'data-verdict="fail"' in row for row in visible)
-    assert f"{len(visible)} of 1000 runs" in dom
-
-
 def test_old_runs_go_but_never_a_champions_nor_the_last_good_one(archive):
     champion = keep(archive, "train", 1, promotes="v1")
     kept = [keep(archive, "train", number, "fail" if number > 5 else "ok") for number in range(2, 9)]
@@ -202,17 +170,6 @@ def test_refused_starts_push_no_run_out(archive, failure):
     assert left == {run.run_id for run in [*good, *starts[1:]]}
 
 
-@pytest.mark.parametrize("failure", ["already running", "bad input"])
-def test_a_refused_start_does_not_turn_the_card_of_a_good_job_red(archive, failure):
-    keep(archive, "train", 1)
-    for number in (2, 3):
-        refused(archive, "train", number, failure)
-    page = write_index(archive).read_text()
-    card = page[page.index('<section class="card">') : page.index("</section>")]
-    assert 'class="verdict ok"' in card and "refused 2 times since" in card and "fail" not in card
-    assert page.count('<tr class="refused"') == 2
-
-
 def test_a_notebook_that_calls_its_own_input_bad_has_failed(archive):
     made = keep(archive, "train", 1, "fail", failure="bad input", cell=4)
     assert made.standing == "fail" and made.counts
@@ -227,19 +184,3 @@ def test_a_comparison_is_linked_and_goes_with_its_runs(archive, monkeypatch):
     monkeypatch.setattr("flight_delay.runs.changes.DIFFS_KEPT", 1)
     remove_old_runs(archive)
     assert [page.exists() for page in pages] == [False, False, True]
-
-
-def test_the_card_of_a_failed_run_says_whose_figures_it_shows(archive):
-    good = keep(archive, "train", 1)
-    assert "last good run" not in write_index(archive).read_text()
-    keep(archive, "train", 2, "fail", failure="raised", metrics={})
-    page = write_index(archive).read_text()
-    card = page[page.index('<section class="card">') : page.index("</section>")]
-    assert f'Figures of <a href="train/{good.run_id}/report.html">the last good run</a>' in card and "fail" in card
-
-
-def test_a_reason_that_does_not_fit_the_index_ends_with_an_ellipsis(archive):
-    made = keep(archive, "train", 1, "fail", failure="raised")
-    made.reasons = ["x" * 300]
-    (made.path.parent / "run.json").write_text(run_record(made))
-    assert "x" * 239 + "…" in write_index(archive).read_text()

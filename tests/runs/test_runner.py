@@ -16,7 +16,7 @@ from flight_delay.runs import executor, report, runner
 from flight_delay.core.errors import BadInput
 from flight_delay.core.config import settings
 from flight_delay.runs.history import FAILURES, runs
-from flight_delay.runs.changes import write_index
+from flight_delay.runs.overview import write_index
 from flight_delay.runs.parameters import UnknownJob
 from flight_delay.models.registry import aliases, set_alias
 from flight_delay.runs.runner import run
@@ -59,7 +59,13 @@ def test_a_good_run_is_ok_its_report_stands_alone_and_the_next_one_says_what_cha
     worse = f"from flight_delay.runs.parameters import finish\n{ending}"
     schedule(house, "good", worse)
     page = run("good", config=house).path.read_text()
-    assert "Since the last good run" in page and "wind" in page and "gone" in page and "▲ 1<" in page and ">yes<" in page
+    assert (
+        "Since the last good run" in page
+        and "wind" in page
+        and "gone" in page
+        and "▲ 1.00 min worse<" in page
+        and ">yes<" in page
+    )
     assert not list(house.reports.glob(".unfinished-*")) and not list((house.reports / ".locks").glob(".unfinished-*"))
 
 

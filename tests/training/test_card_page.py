@@ -18,6 +18,7 @@ from flight_delay.evaluation.segments import card_sections, json_rows
 from flight_delay.evaluation.plots import plot_importance
 from flight_delay.runs.parameters import read_job
 from flight_delay.models.fit import fit
+from flight_delay.core.labels import figure_text
 from flight_delay.core.pages import Table
 
 
@@ -31,7 +32,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.outside += [value for name, value in attributes if name in ("src", "href") and not value.startswith("#")]
-        if tag not in ("meta", "br", "path", "use", "rect", "link"):
+        if tag not in ("meta", "br", "path", "use", "rect", "link", "polyline", "circle"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -92,8 +93,8 @@ def test_the_page_says_what_the_card_says(card):
     text = " ".join(Outline(card_page(json.loads(json.dumps(card)), "v7", {"late.onnx": "ab" * 32})).text)
     row = card["test"][0]
     assert "Model card v7" in text and "ab" * 32 in text
-    assert f"{row['mae']:.1f} ({row['mae_low']:.1f} to {row['mae_high']:.1f})" in text
-    assert "route hour" in text and "What it has not seen" in text and "2013-03-01" in text
+    assert figure_text("mae", row["mae"], row["mae_low"], row["mae_high"], unit=False).replace(" ", "\xa0") in text
+    assert "usual delay of the route at that hour" in text and "What it has not seen" in text and "2013-03-01" in text
     worst_served = next(fair for fair in card["fairness"] if fair["kind"] == "airline")
     assert f"{worst_served['worst']} (error {worst_served['worst_behind']:+z.0%})" in text
 
@@ -145,7 +146,7 @@ def test_every_table_of_figures_is_explained_and_no_zero_is_negative(card):
     rows = [row | {"bias_15": -0.0001, "bias_15_low": -0.0004, "bias_15_high": 0.0002} for row in card["test"]]
     promotion = {"decided": True, "reason": "there was no champion"}
     text = " ".join(Outline(card_page(card | {"test": rows, "promotion": promotion})).text)
-    assert "yes: there was no champion" in text and "0.000 (0.000 to 0.000)" in text
+    assert "It became the serving model: there was no champion" in text and "-0.01\xa0±\xa00.03" in text
     assert not re.search(r"-0(\.0+)?(?![.\d])", text)
-    for word in ("less is better", "route hour, the usual delay", "by 15 minutes or more", "0.5 is guessing", "CRPS"):
+    for word in ("less is better", "usual delay of the route at that hour", "by 15 minutes or more", "50 is guessing", "CRPS"):
         assert word in text, word

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREY', 'SHADES', 'PLOT_STYLE', 'ABOVE', 'MARKERS', 'SHARES_OVER_TIME', 'LEAD_TICKS_HOURS',
-           'LEAD_LINES', 'Picture', 'plot_skill', 'plot_errors', 'plot_reliability', 'plot_over_time', 'plot_residuals',
-           'plot_segment', 'plot_lead', 'plot_staleness', 'plot_delays', 'plot_importance']
+           'LEAD_LINES', 'Picture', 'plot_skill', 'plot_errors', 'plot_reliability', 'plot_over_time', 'plot_months',
+           'plot_residuals', 'plot_segment', 'plot_lead', 'plot_staleness', 'plot_delays', 'plot_importance']
 
 # %% ../../nbs/evaluation/530_plots.ipynb #a414ba92
 import html
@@ -161,6 +161,18 @@ def plot_over_time(
     axes.set(xlabel=f"{unit} of the year", ylabel=f"{axis_label} (%)")
     axes.legend(**ABOVE)
     return Picture(figure, f"{axis_label.capitalize()}, by {unit} and horizon, with 95 % intervals; dotted: {level} %.")
+
+# %% ../../nbs/evaluation/530_plots.ipynb #c7effbeb
+@mpl.rc_context(PLOT_STYLE)
+def plot_months(table: pl.DataFrame) -> Picture:  # of one horizon: segment (2013-04), mae with its interval, baseline_mae
+    "The error of each month beside the usual delay's."
+    figure, axes = plt.subplots(figsize=(4.8, 0.42 * table.height + 0.8))
+    named = table["segment"].str.to_date("%Y-%m", strict=False).dt.strftime("%b %Y").fill_null(table["segment"])
+    _bars_beside(axes, named.to_list(), table, "baseline_mae", "usual delay")
+    worst = int(table["mae"].arg_max() or 0)
+    when, others = horizon_text(table["horizon"][0], sentence=True), table["baseline_mae"][worst]
+    said = f"largest in {named[worst]}, {table['mae'][worst]:.1f} minutes where the usual delay was off by {others:.1f}"
+    return Picture(figure, f"Mean absolute error by month, {when}, beside that of the usual delay: {said}.")
 
 # %% ../../nbs/evaluation/530_plots.ipynb #1177f4ed
 @mpl.rc_context(PLOT_STYLE)

@@ -229,6 +229,7 @@ class _Engine(NBClientEngine):
             "FLIGHT_DELAY_ROOT": str(watch.config.root),
             "FLIGHT_DELAY_HOME": str(watch.config.home),
             "FLIGHT_DELAY_REPORTS": str(watch.config.reports),
+            "WANDB_RUN_GROUP": watch.run.run_id,  # the W&B runs of one run stand together
         }
         where = {"cwd": str(watch.config.root / "scheduled"), "env": {**QUIET, **os.environ, **places}}
         client.execute(**where, stdout=watch.kernel_log, stderr=watch.kernel_log)

@@ -90,6 +90,11 @@ def test_every_picture_names_its_axes_and_every_line_of_it(forecast):
         "push-back": plot_lead(lead),
         "never": plot_staleness(stale),
         "a day before": plot_residuals({"day": delay - answer["delay_minutes"].to_numpy()}),
+        "Feb 2013": plot_months(
+            pl.DataFrame({"segment": ["2013-02"], "horizon": "day", "mae": 9.0, "mae_low": 8.0, "mae_high": 10.0}).with_columns(
+                baseline_mae=11.0
+            )
+        ),
         "90 % of flights": plot_residuals({"two_hours": delay - answer["delay_minutes"].to_numpy()}),
     }
     for words, picture in shown.items():

@@ -2,6 +2,27 @@
 
 from flight_delay.runs.runner import *
 
+def test_a_report_is_given_to_the_tracker_where_the_run_is_tracked_and_a_failure_costs_nothing(tmp_path, monkeypatch, caplog):
+    import subprocess
+
+    from flight_delay.runs import runner
+    from flight_delay.runs.history import Run
+
+    given = []
+    monkeypatch.setattr(runner.subprocess, "run", lambda command, **more: given.append((command[3:], more["timeout"])))
+    config, seen = settings(root=tmp_path, home=tmp_path), tmp_path / "report.html"
+    for facts, parameters in (({}, {}), ({"W&B": "x"}, {"tracking": "disabled"}), ({"W&B": "x"}, {"tracking": "offline"})):
+        runner._track_report(Run("train", "r1", "", path=seen, facts=facts, parameters=parameters), config)
+    assert given == [(["train", "r1", str(seen), "offline"], runner.TRACK_SECONDS)]
+
+    def hang(command, **more):
+        raise subprocess.TimeoutExpired(command, more["timeout"])
+
+    monkeypatch.setattr(runner.subprocess, "run", hang)
+    runner._track_report(Run("train", "r1", "", path=seen, facts={"W&B": "x"}), config)
+    assert "did not get the report of r1: TimeoutExpired" in caplog.text
+
+
 import json
 import os
 import signal

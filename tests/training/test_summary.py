@@ -22,6 +22,11 @@ def test_a_gain_that_may_be_chance_is_called_so_and_the_champion_stays():
     assert "worse than champion v3 by 0.02" in said and "which may be chance; champion v3 goes on serving." in said
 
 
+def test_a_model_that_answers_alike_is_called_as_good():
+    said = train_sentence(ROW, Decision(False, "no better", "v3", (0.0, 0.0, 0.0)), False, "v3")
+    assert "as good as champion v3 on the same flights; champion v3 goes on" in said
+
+
 @pytest.mark.parametrize(("skill", "words"), [(-0.05, "5 % worse than"), (0.001, "about as well as the usual delay")])
 def test_a_model_that_is_no_better_than_the_usual_delay_says_so(skill, words):
     said = train_sentence(ROW | {"mae_skill": skill}, Decision(False, "behind"), False)

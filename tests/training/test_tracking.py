@@ -4,6 +4,38 @@ from flight_delay.training.tracking import *
 
 import time
 
+
+def written(folder, word):
+    "What W&B's own process has written, on a busy machine a moment later."
+    (log,) = folder.glob("run-*.wandb")
+    for _ in range(300):
+        if word in (content := log.read_bytes()):
+            break
+        time.sleep(0.1)
+    return content
+
+
+def artifacts(content):
+    "The artifacts that an offline run's own file records, in order: LevelDB's log format, in blocks of 32 KiB after 7 bytes."
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    record, at, found = b"", 7, []
+    while at + 7 <= len(content):
+        if (room := 32_768 - at % 32_768) < 7:
+            at += room
+            continue
+        size, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        record, at = record + content[at + 7 : at + 7 + size], at + 7 + size
+        if kind in (1, 4):  # whole, or the last part
+            (read := Record()).ParseFromString(record)
+            found += [read.artifact] if read.HasField("artifact") else []
+            found += [read.request.log_artifact.artifact] if read.request.HasField("log_artifact") else []
+            record = b""
+    return found
+
+
+import time
+
 import polars as pl
 import pytest
 
@@ -17,13 +49,17 @@ def test_an_offline_run_holds_all_that_a_later_sync_needs(model, home, monkeypat
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     version = register(model)
-    where = track("train", {"seed": 1}, pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {"skill": "<svg/>"}, version)
-    (log,) = (home.home / where).glob("run-*.wandb")
-    for _ in range(300):  # W&B's own process writes it, on a busy machine a moment later
-        if b"flight-delay-model" in (content := log.read_bytes()):
-            break
-        time.sleep(0.1)
-    assert b"day/mae" in content and b"flight-delay-model" in content
+    monkeypatch.setenv("WANDB_RUN_GROUP", "20261128T000000Z-abc123")
+    table, data = pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {"source": "made-up", "digest": "d1ge57"}
+    where = track("train", {"seed": 1}, table, {"skill": "<svg/>"}, version, figures={"day_mae": 21.5}, data=data)
+    content = written(home.home / where, b"flight-delay-model")
+    assert b"day/mae" in content and b"day_mae" in content and b"20261128T000000Z-abc123" in content
+    records = artifacts(content)
+    assert [(one.name, one.type, one.use_after_commit) for one in records] == [
+        ("flight-delay-data", "dataset", True),
+        ("flight-delay-model", "model", False),
+    ]
+    assert "d1ge57" in records[0].metadata and version in records[1].metadata and "d1ge57" in records[1].metadata
     graph = (registry_folder() / version / "departed_late.onnx").read_bytes()
     staged = [path for path in (home.home / "tracking").rglob("*") if path.is_file() and path.read_bytes() == graph]
     assert staged, "the artifact's files must lie below the home"
@@ -38,6 +74,18 @@ def test_a_tracker_that_cannot_be_reached_costs_nothing_but_a_warning(home, monk
     where = track("train", {}, pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {})
     assert where.startswith("tracking/wandb/offline-run")
     assert "cannot be reached" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_finished_report_is_logged_beside_its_run(home, monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    (report := tmp_path / "report.html").write_text("<h1>Training</h1>")
+    assert track_report("train", "r1", report, "disabled") == ""
+    where = home.home / track_report("train", "r1", report, "offline")
+    content = written(where, b"flight-delay-report-train")
+    assert [(one.name, one.type) for one in artifacts(content)] == [("flight-delay-report-train", "report")]
+    staged = [path for path in (home.home / "tracking" / "data").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in staged] == ["<h1>Training</h1>"]
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path):

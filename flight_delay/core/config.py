@@ -89,7 +89,10 @@ class _LiveState(BaseSettings):
     @field_validator("until")
     @classmethod
     def in_utc(cls, until: datetime | None) -> datetime | None:
-        return until and (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
+        until = until and (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
+        if until and until > datetime.now(UTC):
+            raise ValueError("a state must stand as it was at an instant of the past")
+        return until
 
 # %% ../../nbs/core/010_config.ipynb #8ba73437
 class _Traffic(BaseSettings):

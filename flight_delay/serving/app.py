@@ -51,6 +51,7 @@ from flight_delay.serving.replies import (
     Readiness,
     Told,
 )
+from .shedding import Shedding
 from .tracing import Observed, Observer
 from .traffic import TrafficService
 from .traffic_view import last_decisions, traffic_report
@@ -345,7 +346,7 @@ def create_app(
         await live.stop()
         observer.close()
 
-    middleware = [Middleware(Observed, observer=observer), *access_middleware(config)]
+    middleware = [Middleware(Observed, observer=observer), *access_middleware(config), Middleware(Shedding)]
     about: dict[str, Any] = {"title": "flight-delay", "version": __version__, "description": _ABOUT}
     app = FastAPI(**about, lifespan=lifespan, middleware=middleware, **_NO_PAGES)
     app.router.route_class = StrictRoute

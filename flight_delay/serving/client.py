@@ -40,7 +40,8 @@ def _refusal(response: httpx.Response) -> ServiceError:
         sentence = f"an API must answer in JSON; {response.url} answered {response.status_code} without; check the address."
         faults = ()
     seconds = response.headers.get("retry-after", "")
-    return ServiceError(sentence, response.status_code, faults, float(seconds) if seconds.isdigit() else None)
+    status = 502 if response.is_success else response.status_code
+    return ServiceError(sentence, status, faults, float(seconds) if seconds.isdigit() else None)
 
 # %% ../../nbs/serving/985_client.ipynb #c11ent02
 LONGEST_WAIT_SECONDS = 60.0  # for an API that says when to come back
@@ -107,7 +108,10 @@ class _Requests(_Connection):
             raise ServiceError(f"{rule}; start it by `flight-delay serve`, or name another address.", 503) from error
         if not response.is_success:
             raise _refusal(response)
-        return response.json()
+        try:
+            return response.json()
+        except ValueError:  # of something else that listens there
+            raise _refusal(response) from None
 
 # %% ../../nbs/serving/985_client.ipynb #2b9c1397
 def _part(text: object) -> str:

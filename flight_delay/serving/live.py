@@ -31,6 +31,7 @@ from .prediction import PredictionService, answers, with_warning
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
 from .reading import check_repeated
 from .snapshots import RECEIVED_AT, SNAPSHOT_EVENTS, keep_up, observe_stored, restored
+from .shedding import Overloaded
 from .signals import Signals
 from .store import Store
 
@@ -41,10 +42,6 @@ log = logging.getLogger(__name__)
 LARGEST_BATCH = 64
 GATHER_SECONDS = 0.001  # so long a busy process waits for others of the same moment; an idle one does not wait
 MOST_WAITING = 256
-
-
-class _Overloaded(NotReady):
-    "More is asked at this moment than can be answered in time."
 
 # %% ../../nbs/serving/970_live.ipynb #spl38516
 class Batcher:
@@ -58,7 +55,7 @@ class Batcher:
     def ask(self, question: Any) -> asyncio.Future[Any]:
         "The answer, once it is there."
         if len(self.waiting) >= MOST_WAITING:
-            raise _Overloaded("the service must keep up; too many questions wait; ask again in a second.", retry_after=1)
+            raise Overloaded("the service must keep up; too many questions wait; ask again in a second.", retry_after=1)
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self.waiting.append((question, future))
@@ -204,7 +201,7 @@ class _Roomy(_Predicting):
             yield
             return
         if self._lists >= MOST_LISTS or len(self._batcher.waiting) > MOST_WAITING // 2:
-            raise _Overloaded("the service must keep up; too many lists are in hand; ask again in a second.", retry_after=1)
+            raise Overloaded("the service must keep up; too many lists are in hand; ask again in a second.", retry_after=1)
         self._lists += 1
         try:
             yield

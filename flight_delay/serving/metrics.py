@@ -15,6 +15,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from .shedding import PACE
 from .traffic import TrafficService
 from .traffic_view import TrafficShare
 
@@ -85,6 +86,9 @@ class _Counted(_Figures):
             for label, number in counts.items():
                 figure.labels(label).inc(number - self._taken[name, label])
                 self._taken[name, label] = number
+        for path, number in PACE.refused.items():
+            self.requests.labels(path, "503").inc(number - self._taken["refused", path])
+            self._taken["refused", path] = number
         self.left_out.inc(live.left_out - self._taken["left_out", ""])
         self._taken["left_out", ""] = live.left_out
         health = live.store.health() if live.store else None

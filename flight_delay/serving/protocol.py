@@ -6,11 +6,13 @@ __all__ = ['HEAD_SECONDS', 'HEAD_BYTES', 'ProblemProtocol']
 # %% ../../nbs/serving/945_protocol.ipynb #7f9d0137
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .limits import problem, security_headers
+from .shedding import PACE, QUESTIONS
 
 # %% ../../nbs/serving/945_protocol.ipynb #129835f0
 def _refusal(status: int, detail: str, scheme: str) -> bytes:
@@ -44,11 +46,55 @@ def _without_upgrade(head: bytes) -> bytes:
     "The head of a request without an offer to speak another protocol, at which the parser would lose the body."
     return _UPGRADE.sub(b"\r\nx-not-taken:", head, count=1) if b"pgrade" in head.lower() else head
 
+# %% ../../nbs/serving/945_protocol.ipynb #dd8a477c
+class _Cycle:
+    "A request that has been answered, as uvicorn looks at it."
+
+    response_complete = True
+    disconnected = keep_alive = False
+
+
+_ANSWERED: Any = _Cycle()
+
+# %% ../../nbs/serving/945_protocol.ipynb #89067df5
+@lru_cache(8)
+def _overloaded(path: str, scheme: str) -> bytes:
+    "The refusal of a question, after which the connection goes on."
+    body = json.dumps(
+        problem(503, "the service must keep up; too many questions are in hand; ask again in a second.", path)
+    ).encode()
+    own = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+    ]
+    headers = b"".join(name + b": " + value + b"\r\n" for name, value in [*own, *security_headers(scheme)])
+    return STATUS_LINE[503] + headers + b"\r\n" + body
+
+# %% ../../nbs/serving/945_protocol.ipynb #36f15c8b
+class _Shedding(_Refusing):
+    "The same, which refuses questions while too many are in hand."
+
+    def on_headers_complete(self) -> None:
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        if path not in QUESTIONS or PACE.in_hand < PACE.most or not self._is_plain():
+            return super().on_headers_complete()
+        PACE.refused[path] += 1
+        self.cycle = _ANSWERED  # what comes of the body is left out
+        self.transport.write(_overloaded(path, self.scheme or "http"))
+        self.on_response_complete()
+
+    def _is_plain(self) -> bool:
+        "Whether the short way will do: nothing else is under way, and no browser has to be told that its page may read this."
+        free = self.cycle is None or self.cycle.response_complete
+        plain = not self.expect_100_continue and not any(name == b"origin" for name, _ in self.headers)
+        return bool(free and plain and self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive())
+
 # %% ../../nbs/serving/945_protocol.ipynb #68a5054c
 HEAD_SECONDS, HEAD_BYTES = 10.0, 2**20
 
 
-class ProblemProtocol(_Refusing):
+class ProblemProtocol(_Shedding):
     "The same, with limits for the head of a request."
 
     _head_bytes: int | None = 0  # None once the head is complete

@@ -6,6 +6,7 @@ __all__ = ['LARGEST_LIST', 'json_body', 'decoded', 'check_repeated', 'query_of',
 
 # %% ../../nbs/serving/905_reading.ipynb #027a39bd
 import asyncio
+import codecs
 import json
 from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -15,6 +16,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.events import shown
@@ -50,7 +53,7 @@ async def json_body(
         raise _WrongMedia(f"the body must be JSON; content-type is {sent}; send the header `content-type: application/json`.")
     try:
         async with asyncio.timeout(within_seconds):
-            return await request.body()
+            return (await request.body()).removeprefix(codecs.BOM_UTF8)  # some editors and libraries write it
     except ClientDisconnect:
         raise BadInput("a body must come whole; the client hung up before its end; send it again.") from None
     except TimeoutError:
@@ -207,9 +210,20 @@ def _parameter_faults(given: Sequence[tuple[str, str]], known: Container[str], n
         seen.add(name)
     return found[:20]
 
+# %% ../../nbs/serving/905_reading.ipynb #5ae547b1
+def _as_get(scope: Scope) -> Scope:
+    "A request for the head of an answer as one for all of it: the server leaves the body out."
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
 # %% ../../nbs/serving/905_reading.ipynb #d64b306d
 class StrictRoute(APIRoute):
-    "A route that refuses unknown and repeated parameters."
+    "A route that refuses unknown and repeated parameters, and answers HEAD where it answers GET."
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(_as_get(scope) if "GET" in (self.methods or ()) else scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(_as_get(scope) if "GET" in (self.methods or ()) else scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer, known = super().get_route_handler(), [parameter.alias for parameter in self.dependant.query_params]

@@ -31,6 +31,8 @@ def test_a_bad_setting_is_named_with_its_value(monkeypatch):
     monkeypatch.setenv("FLIGHT_DELAY_PORT", "99999")
     with pytest.raises(BadInput, match="FLIGHT_DELAY_PORT.*99999"):
         settings()
+    with pytest.raises(BadInput, match="FLIGHT_DELAY_UNTIL: .*as it was at an instant of the past; got '2999-01-01'"):
+        settings(port=9696, until="2999-01-01")
 
 
 def test_a_secret_comes_from_the_environment_or_a_file_and_is_shown_by_neither_settings_nor_refusals(monkeypatch, tmp_path):

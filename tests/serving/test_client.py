@@ -65,6 +65,7 @@ def test_it_waits_once_as_long_as_it_is_told_and_not_for_hours(monkeypatch):
     [
         (httpx.Response(502, text="<html>Bad gateway"), "must answer in JSON.* 502"),
         (httpx.Response(404, json=[1]), "must answer in JSON"),
+        (httpx.Response(200, text="<html>Welcome"), "must answer in JSON.* 200 without; check the address"),
     ],
 )
 def test_what_a_proxy_says_in_place_of_the_api_is_a_sentence_too(response, said):

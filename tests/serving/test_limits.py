@@ -92,6 +92,21 @@ def test_each_caller_has_a_limit_of_its_own_and_learns_when_to_come_back(home):
     assert 1 <= asyncio.run(ask_often()) <= 60
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_clock_that_is_set_back_an_hour_shuts_out_nobody_for_an_hour(workers, home, tmp_path, monkeypatch):
+    limit, now = RateLimit(settings(rate_limit=2, workers=workers)), time.time()
+
+    async def ask(times):
+        for _ in range(times):
+            await limit.hit("a")
+
+    asyncio.run(ask(2))
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    asyncio.run(ask(2))
+    with pytest.raises(TooManyRequests):
+        asyncio.run(ask(1))
+
+
 def test_no_limit_is_a_limit_of_zero(home):
     unlimited = RateLimit(settings(rate_limit=0))
     asyncio.run(unlimited.hit("a"))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flight_delay.core.errors import BadInput, NotFound, NotReady
 from flight_delay.online.state import known_fate
-from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, _Overloaded, event_of_json, log_prediction
+from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, Overloaded, event_of_json, log_prediction
 from flight_delay.serving.query import parse_query
 from flight_delay.serving.snapshots import observe_stored
 from flight_delay.serving.store import Store
@@ -84,7 +84,7 @@ def test_too_many_questions_are_refused_at_once_and_a_caller_who_has_gone_harms_
     async def ask():
         batcher = Batcher(list)
         waiting = [batcher.ask(n) for n in range(MOST_WAITING)]
-        with pytest.raises(_Overloaded, match="ask again"):
+        with pytest.raises(Overloaded, match="ask again"):
             batcher.ask("one more")
         waiting[0].cancel()
         return await asyncio.gather(*waiting[1:])
@@ -103,12 +103,12 @@ def test_a_list_is_refused_where_too_many_are_in_hand_and_taken_once_one_has_end
     with ExitStack() as lists:
         for _ in range(MOST_LISTS):
             lists.enter_context(live.room_for_a_list())
-        with pytest.raises(_Overloaded, match="too many lists"), live.room_for_a_list():
+        with pytest.raises(Overloaded, match="too many lists"), live.room_for_a_list():
             pass
     with live.room_for_a_list():
         assert live._lists == 1
     live._batcher.waiting = [None] * MOST_WAITING
-    with pytest.raises(_Overloaded), live.room_for_a_list():
+    with pytest.raises(Overloaded), live.room_for_a_list():
         pass
 
 

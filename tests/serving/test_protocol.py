@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from flight_delay.serving import protocol
 from flight_delay.serving.protocol import ProblemProtocol
+from flight_delay.serving.shedding import Pace
 
 
 async def hello(scope, receive, send):
@@ -71,3 +72,17 @@ def test_a_body_arrives_though_its_request_offers_another_protocol(offer, monkey
     head = b"POST / HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\nContent-Length: 2\r\n\r\n"
     asyncio.run(_answer([head + b"{}"], 0.1))
     assert taken == [b"{}"]
+
+
+def test_what_is_too_much_is_refused_before_its_body_and_the_connection_goes_on(monkeypatch):
+    pace = Pace()
+    monkeypatch.setattr(protocol, "PACE", pace)
+    pace.in_hand = pace.most
+    question = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+    page = question + b"Origin: https://a.example\r\nConnection: close\r\n\r\n{}"
+    answers = asyncio.run(_answer([question + b"\r\n", b"{}", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", page], 0.1))
+    refusal, ok, other = answers.split(b"HTTP/1.1 ")[1:]
+    head, _, body = refusal.partition(b"\r\n\r\n")
+    assert head.startswith(b"503") and b"retry-after: 1" in head and b"nosniff" in head and b"connection" not in head
+    assert json.loads(body)["detail"].count(";") == 2 and pace.refused == {"/predict": 1}
+    assert ok.startswith(b"200") and other.startswith(b"200")  # the app has a limit of its own

@@ -13,6 +13,14 @@ async def never():
     await asyncio.sleep(60)
 
 
+def test_a_byte_order_mark_before_a_body_is_left_out():
+    async def marked():
+        return {"type": "http.request", "body": b"\xef\xbb\xbf{}"}
+
+    scope = {"type": "http", "headers": [(b"content-type", b"application/json")], "method": "POST", "path": "/predict"}
+    assert asyncio.run(json_body(Request(scope, marked))) == b"{}"
+
+
 def test_a_body_that_does_not_come_is_refused_with_408():
     scope = {"type": "http", "headers": [(b"content-type", b"application/json")], "method": "POST", "path": "/predict"}
     with pytest.raises(FlightDelayError, match="must come within 0.01 s") as refusal:
@@ -65,6 +73,27 @@ def test_a_parameter_that_nobody_knows_or_that_stands_twice_is_refused():
     with pytest.raises(BadInput, match=r"the parameters here are fields; got 'feilds'.*fields twice") as refusal:
         asyncio.run(status("/known?feilds=a&fields=b&fields=c"))
     assert [fault["field"] for fault in refusal.value.data["faults"]] == ["feilds", "fields"]
+
+
+def test_head_is_answered_where_get_is_also_beside_another_route_of_the_same_path():
+    app = FastAPI()
+    app.router.route_class = StrictRoute
+
+    @app.post("/known")
+    async def change() -> None:
+        pass
+
+    @app.get("/known")
+    async def known() -> dict[str, str]:
+        return {"word": "there"}
+
+    async def answer(method):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.request(method, "/known")
+
+    assert asyncio.run(answer("HEAD")).headers["content-length"] == str(len(asyncio.run(answer("GET")).content))
+    assert asyncio.run(answer("PUT")).status_code == 405
+    assert set(app.openapi()["paths"]["/known"]) == {"post", "get"}
 
 
 from datetime import UTC, datetime

@@ -118,9 +118,10 @@ def _add_service_routes(app: FastAPI, live: TrafficService, metrics: Metrics) ->
             "model_version": model.version,
             "flights_known": state.rows_of_tables["flights"] + len(state.announced),
         }
-        warning, until = live.service.served.warning, live.config.until
+        warnings = [one for one in (live.service.served.warning, live.clock.warning()) if one]
+        until = live.config.until
         about |= {"until": until.isoformat()} if until else {}
-        return about | {"store": store.health().message} | ({"warning": warning} if warning else {})
+        return about | {"store": store.health().message} | ({"warning": " ".join(warnings)} if warnings else {})
 
     @app.get("/model-info", summary="Which model answers, and how good is it?", **gives(ModelInfo))
     async def model_info() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS', 'LEAST_LIST', 'MOST_LISTS', 'EVENTS_AT_ONCE',
            'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher', 'event_of_json',
-           'query_of_row', 'newest_instant', 'log_prediction', 'LiveService']
+           'query_of_row', 'newest_instant', 'log_prediction', 'Clock', 'LiveService']
 
 # %% ../../nbs/serving/970_live.ipynb #b69843c8
 import asyncio
@@ -242,6 +242,7 @@ class _CatchingUp(_Listing):
         super().__init__(config)
         self.sequence = 0  # of the newest event that the state has taken
         self._catching_up = asyncio.Lock()
+        self.clock = Clock()
 
     async def catch_up(self) -> None:
         "Work in the events that the state has not taken yet."
@@ -401,6 +402,7 @@ class _Renewing(_Ingesting):
 
     async def renew(self) -> None:
         "Load what is missing or newer, and take up new events."
+        self.clock.behind()  # so that it knows the latest instant
         try:
             self.model, self.state = await asyncio.to_thread(self._load)
             await self.catch_up()
@@ -448,6 +450,28 @@ class _Keeping(_Renewing):
             await self._keeping
         if not self.missing:
             await self.keep_up(LAST_SNAPSHOT_EVENTS)
+
+# %% ../../nbs/serving/970_live.ipynb #a348b434
+class Clock:
+    "Notices that the clock was set back."
+
+    def __init__(self) -> None:
+        self._latest = time.time()
+
+    def behind(self) -> float:  # seconds
+        "How far the clock stands before the latest instant that it has shown."
+        now = time.time()
+        self._latest = max(self._latest, now)
+        return self._latest - now
+
+    def warning(self) -> str:
+        "What that means; empty where the clock goes on as it should."
+        if (seconds := self.behind()) < 1:
+            return ""
+        rule = "the clock must not go back; it was set back"
+        return (
+            f"{rule} and needs {seconds:.0f} s more; what became known in between counts from then on, so wait, or correct it."
+        )
 
 # %% ../../nbs/serving/970_live.ipynb #livesrv1
 POLL_SECONDS = 0.25  # how often a process looks for events that others took, and for another model

@@ -3,13 +3,23 @@
 from flight_delay.serving.live import *
 
 import asyncio
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flight_delay.core.errors import BadInput, NotFound, NotReady
 from flight_delay.online.state import known_fate
-from flight_delay.serving.live import MOST_LISTS, MOST_WAITING, Batcher, LiveService, Overloaded, event_of_json, log_prediction
+from flight_delay.serving.live import (
+    MOST_LISTS,
+    MOST_WAITING,
+    Batcher,
+    Clock,
+    LiveService,
+    Overloaded,
+    event_of_json,
+    log_prediction,
+)
 from flight_delay.serving.query import parse_query
 from flight_delay.serving.snapshots import observe_stored
 from flight_delay.serving.store import Store
@@ -114,6 +124,15 @@ def test_a_list_is_refused_where_too_many_are_in_hand_and_taken_once_one_has_end
 
 def test_an_event_may_name_its_airport_by_the_icao_code():
     assert event_of_json({"airport": "kjfk"}, {"JFK": "America/New_York"})["airport"] == "JFK"
+
+
+def test_a_clock_that_was_set_back_is_said_until_it_has_caught_up(monkeypatch):
+    clock, now = Clock(), time.time()
+    assert clock.warning() == ""
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert "needs 3600 s more" in clock.warning()
+    monkeypatch.setattr(time, "time", lambda: now + 1)
+    assert clock.warning() == ""
 
 
 FLIGHT = "20131115T1930_AA181_JFK-LAX"

@@ -108,7 +108,7 @@ class Service:
         for thread in self.threads:
             thread.join()
         self.process.terminate()
-        code = self.process.wait(60)
+        code = self.process.wait(300)  # it keeps its state, which takes long on a busy machine
         given = {name.removeprefix("FLIGHT_DELAY_").lower(): value for name, value in environment.items() if "STORE" in name}
         with open_engine(store_url(settings(home=self.home, **given))).connect() as connection:
             kept = connection.scalar(sa.select(sa.func.count()).select_from(events_table))

@@ -1,4 +1,4 @@
-"""Requests a second of the API on one worker: /predict, each query different, beside an empty endpoint of the same app; memory.
+"""Requests a second of the API on one worker: /predict, each query different, beside an empty endpoint of the same app; /explain; memory.
 
     python benchmarks/serving.py [--seconds 10] [--connections 16] [--home FOLDER]
 
@@ -125,6 +125,13 @@ def measure(chosen: argparse.Namespace, folder: Path, url: str, pid: int, asked:
     print(f"predict / empty: {(rates[1] + rates[3]) / (rates[0] + rates[2]):.2f}")
     rate, p50, p99, errors = load_with_wrk(predict, url, 1, 3, folder)
     print(f"predict, one connection: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    seconds = []
+    for query in asked[:300]:
+        began = time.perf_counter()
+        ask(f"{url}/explain", query)
+        seconds.append(time.perf_counter() - began)
+    p50, p95 = (sorted(seconds)[int(share * len(seconds))] * 1000 for share in (0.5, 0.95))
+    print(f"explain, one after the other: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
     for fields in ("", "?fields=delay_minutes,p_15,status"):
         began = time.perf_counter()
         answer = json.loads(ask(f"{url}/predict-batch{fields}", asked))

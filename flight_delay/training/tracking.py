@@ -72,10 +72,8 @@ def _use_data(run, data: Mapping[str, Any]) -> None:  # run: a wandb run
     artifact = wandb.Artifact("flight-delay-data", type="dataset", metadata=dict(data))
     with artifact.new_file("data.json") as file:  # the same data is the same version of the artifact
         json.dump(dict(data), file, indent=2, sort_keys=True)
-    if run.settings.mode == "online":
-        run.use_artifact(artifact)
-    else:  # W&B's own method refuses offline, where the record is all that a later sync needs
-        run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
+    # what `run.use_artifact` does, which refuses to work offline and, online, waits without an end
+    run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
 
 # %% ../../nbs/training/680_tracking.ipynb #000d3a7e
 def _model_artifact(version: str, data: Mapping[str, Any], config: Settings):  # a wandb artifact

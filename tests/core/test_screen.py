@@ -32,7 +32,7 @@ import itertools
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.core.pages import DARK, LIGHT, Table
+from flight_delay.core.pages import DARK, LIGHT, Table, html_page
 
 
 def test_the_legend_lists_each_figure_of_tables_and_tiles_once():
@@ -88,3 +88,18 @@ def test_every_text_is_told_from_its_ground(theme):
 def test_verdicts_are_told_apart_whoever_looks(theme, sight):
     for pair in itertools.combinations(("ok", "warn", "fail"), 2):
         assert np.linalg.norm(np.subtract(*(seen(theme[name], sight) for name in pair))) > 0.08, pair
+
+
+def test_the_list_finds_what_is_wrong(faults):
+    bad = "<main><h1>a</h1><h3 id='x'>b</h3><img src=''><svg></svg><table><th></th></table><input><a href='#y'></a></main>"
+    assert len(faults(bad)) == 7
+
+
+def test_a_page_with_a_first_screen_lacks_nothing(faults):
+    table = Table(pl.DataFrame({"mae": [1.0]}), folded="All")._repr_html_()
+    tiles = [Tile("mae", 18.7, (17.2, 20.2), 18.9, None, (18.8, 18.7))]
+    screen = first_screen(
+        "Training", "It is good.", "today", tiles, "ok", "Nothing stands out.", notes=strip_html({"today": "ok"})
+    )
+    body = f'{screen}<h2 id="all">All</h2>{table}'
+    assert faults(html_page("Training", body + legend_html(body), style=SCREEN_STYLE)) == []

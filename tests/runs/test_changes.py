@@ -48,6 +48,18 @@ def test_a_planted_change_is_named(archive):
     assert "wind" in page and "gone" in page and "▲ 1.2" in page
 
 
+def test_the_page_says_in_one_sentence_whether_anything_changed(archive, faults):
+    given = {"tiles": ["mae"], "intervals": {"mae": (18.6, 18.8)}}
+    before = keep(archive, "train", 1, metrics={"mae": 18.7}, **given)
+    now = keep(
+        archive, "train", 2, metrics={"mae": 19.9}, tiles=["mae"], intervals={"mae": (19.6, 20.2)}, parameters={"seed": 1}
+    )
+    page = write_diff(before, now, archive).read_text()
+    assert "Of 1 figures, 1 worse by more than chance; 1 parameter or fact is different." in page and faults(page) == []
+    same = write_diff(before, keep(archive, "train", 3, metrics={"mae": 18.7}, **given), archive).read_text()
+    assert "none changed by more than chance; parameters and facts are the same." in same
+
+
 def test_figures_of_two_runs_lie_side_by_side(archive):
     pair = [keep(archive, "train", number) for number in (1, 2)]
     for run, colour in zip(pair, ("red", "blue"), strict=True):

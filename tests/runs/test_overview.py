@@ -128,6 +128,10 @@ def test_the_card_of_a_failed_run_says_whose_figures_it_shows(archive):
     assert f'Figures of <a href="train/{good.run_id}/report.html">the last good run</a>' in card and "fail" in card
 
 
+def test_the_index_lacks_nothing_for_a_reader_who_listens(crowded, faults):
+    assert faults(write_index(crowded).read_text()) == []
+
+
 def test_a_card_opens_with_the_sentence_of_its_run(archive):
     keep(archive, "train", 1, sentence="It is off by 18 < 19 minutes.", tiles=["mae"])
     card = card_of(write_index(archive).read_text())

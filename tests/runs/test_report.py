@@ -73,3 +73,43 @@ def test_a_report_shows_no_heading_of_a_cell_that_was_not_reached(failure, faili
         one.execution_count = 2
     page = report_html(Run("job", "1", "", failure=failure), notebook)
     assert "Model" in page and "not reached" not in page
+
+
+from flight_delay.runs.history import FAILURES
+
+
+def page_of(run, *cells, past=(), champion="v6"):
+    "The report of a run whose notebook has these cells after its title."
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# The job"), *cells])
+    return report_html(run, notebook, past, champion=champion)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failed_run_says_first_what_failed_with_whom_it_lies_what_to_do_and_that_nothing_that_serves_changed(failure, faults):
+    page = page_of(Run("job", "1", "2013-11-01T03:00:00+00:00", failure=failure, reasons=["because <b>"], cell=3, cells=9))
+    first = page[page.index('<p class="answer">') :].split("</p>")[0]
+    assert FAILURES[failure][1].replace("'", "&#39;") in first and "(cell 3 of 9)" in first and REMEDIES[failure][0] in first
+    assert "Next: " in first and "Nothing that serves has changed: model v6 goes on answering." in first
+    assert faults(page) == [] and "because &lt;b&gt;" in page and "None" not in page
+
+
+def test_a_report_opens_with_sentence_tiles_and_picture_and_ends_with_bookkeeping(faults):
+    drawn = nbformat.v4.new_output("display_data", data={"image/svg+xml": "<svg></svg>"})
+    picture = nbformat.v4.new_code_cell("plot()", outputs=[drawn], metadata={"tags": ["headline"]}, execution_count=1)
+    given = {"metrics": {"mae": 18.7}, "tiles": ["mae"], "intervals": {"mae": (17.2, 20.2)}, "parameters": {"until": None}}
+    before = Run("job", "1", "2013-11-01T03:00:00+00:00", verdict="ok", failure=None, **given)
+    run = Run(
+        "job", "2", "2013-11-02T03:00:00+00:00", verdict="ok", failure=None, sentence="It is off by 18.7 minutes.", **given
+    )
+    page = page_of(run, nbformat.v4.new_markdown_cell("## Skill"), picture, past=[run, before])
+    order = [
+        "It is off by 18.7 minutes.",
+        "18.7 ± 1.5",
+        "<svg></svg>",
+        ">Skill<",
+        "Since the last good run<",
+        'id="bookkeeping"',
+    ]
+    places = [page.index(words, page.index('id="top"')) for words in order]
+    assert places == sorted(places) and page.count("<svg></svg>") == 1
+    assert "not set" in page and "None" not in page and 'href="#bookkeeping"' in page and faults(page) == []

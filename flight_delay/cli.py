@@ -204,6 +204,21 @@ def _replay(
     with Client(url or f"http://{config.host}:{config.port}", key) as client:
         typer.echo(replay.replay(date.date(), client, speed, config, settle))
 
+# %% ../nbs/990_cli.ipynb #58f10718
+@app.command("drills")
+def _drills(
+    fault: Annotated[list[str] | None, typer.Argument(help="like hub_missing; several may be named; default: all")] = None,
+    alias: Annotated[str, typer.Option(help="the model: an alias or a version")] = "champion",
+    source: Annotated[str | None, typer.Option(help="with four weeks of flights after those; default: the model's")] = None,
+) -> None:
+    "Plant faults into good history and see which monitor says so."
+    from flight_delay.models import registry
+    from flight_delay.monitoring import drills
+    from flight_delay.sources import store
+
+    model = registry.load_to_serve(alias)
+    typer.echo(drills.drills_text(drills.champion_drills(fault or [], model, store.load(source or model.card["source"]))))
+
 # %% ../nbs/990_cli.ipynb #a206c620
 @keys.command("create")
 def _create_key(

@@ -169,6 +169,7 @@ REFUSALS = [
     ("predict JFK-LAX AA 2013-11-15T14:30 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
     ("predict JFK-LAX AA 2013-11-15T14:30 --url 127.0.0.1", 2, "got '127.0.0.1'"),
     ("replay --date 2013-07-08 --url http://127.0.0.1:1", 4, "127.0.0.1:1 must answer"),
+    ("drills hub_missing", 4, "flight-delay run train"),
     ("serve --until yesterday", 2, "got 'yesterday'"),
     ("models promote v7", 2, "got 'v7'"),
     ("models promote v7 --alias V1", 2, "got 'V1'"),

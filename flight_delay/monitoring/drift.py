@@ -229,7 +229,7 @@ def judge(
         alarm, persistent = ((x >= limits.max_psi) & fixed for x in (psi, _with_those_before(psi)))
     return Judged(distance, psi, moved, p, q, alarm, persistent)
 
-# %% ../../nbs/monitoring/710_drift.ipynb #b9f0e5bc
+# %% ../../nbs/monitoring/710_drift.ipynb #df8a6b5d
 def effects(
     reference: Sketches, windows: np.ndarray, before: np.ndarray | None = None
 ) -> np.ndarray:  # (W, K) -> (W, features)
@@ -319,7 +319,7 @@ def _judged_columns(judged: Judged, usual: Thresholds | None, limits: DriftLimit
         "moving": moving,
     }
 
-# %% ../../nbs/monitoring/710_drift.ipynb #f8d0da2e
+# %% ../../nbs/monitoring/710_drift.ipynb #da63257c
 def drift(
     reference: Sketches,
     current: Sketches,  # in the reference's bins; its last window is judged, those before say whether it lasts
@@ -350,7 +350,7 @@ def lasting(table: pl.DataFrame, severities: Sequence[str] = ("strong", "marked"
     "The rows of a drift table that count as an alarm."
     return table.filter(pl.col("severity").is_in(severities))
 
-# %% ../../nbs/monitoring/710_drift.ipynb #cb497412
+# %% ../../nbs/monitoring/710_drift.ipynb #475d0606
 _PREDICTIONS = {
     "delay_minutes": "predicted delay",
     "p_15": "predicted probability of 15 minutes or more",
@@ -360,7 +360,8 @@ _PREDICTIONS = {
 
 def _sentence(row: dict[str, Any], meanings: dict[str, str]) -> str:
     "One row in words."
-    name = meanings.get(row["feature"], row["feature"].replace("_", " "))
+    meaning, words = meanings.get(row["feature"], ""), row["feature"].replace("_", " ")
+    name = words if not meaning or meaning.startswith("its ") else meaning  # "its" refers to the line above in the ledger
     text = f"{name}: {100 * row['moved']:.0f} % of the flights lie elsewhere than in the reference, two weeks of three"
     if row["effect"] is not None:
         text += f"; with it goes {100 * row['effect']:+.1f} points of the expected late share"

@@ -46,25 +46,29 @@ def drift_reference(model: DelayModel, tables: Tables, config: Settings | None =
         raise BadInput(f"{rule}, what it has learned from; {reach}; hand in a source that does, or train it anew.")
     return sketch_span(tables, model, first, until)
 
-# %% ../../nbs/monitoring/715_drift_weeks.ipynb #35981638
+# %% ../../nbs/monitoring/715_drift_weeks.ipynb #c95be5a7
 def drift_by_week(
     reference: Sketches,
     current: Sketches,  # in the reference's bins
     usual: Thresholds | None = None,  # as `thresholds` gives it, if it is there already
     limits: DriftLimits | None = None,
-) -> pl.DataFrame:  # week (its first day), flights, feature, group, psi, js, moved, q, alarm, persistent, severity, effect
+) -> (
+    pl.DataFrame
+):  # week (its first day), flights, feature, group, psi, js, moved, q, alarm, persistent, severity, effect, unseen
     "The drift of each feature in each whole week of a span."
     usual, starts = usual or thresholds(reference), window_starts(current)
     starts = starts[starts >= current.days[0]] if len(starts) else starts  # whole weeks alone
     windows = window_counts(current, starts)
     judged, effect = judge(reference, usual, windows, limits, starts), effects(reference, windows)
-    severity = severities(judged.persistent, effect, unseen_shares(reference, windows), limits)
+    unseen = unseen_shares(reference, windows)
+    severity = severities(judged.persistent, effect, unseen, limits)
     flights = windows[:, : next(iter(reference.bins.values())).size].sum(axis=1).astype(int)
     many, names = len(reference.bins), list(reference.bins)
     columns = {name: getattr(judged, name).ravel() for name in ("psi", "moved", "q", "alarm", "persistent")}
     table = pl.DataFrame(
         {"week": np.repeat(starts, many), "flights": np.repeat(flights, many), "feature": names * len(starts)}
-        | {"js": judged.distance.ravel(), "severity": severity.ravel(), "effect": effect.ravel(), **columns},
+        | {"js": judged.distance.ravel(), "severity": severity.ravel(), "effect": effect.ravel(), "unseen": unseen.ravel()}
+        | columns,
         schema_overrides={"feature": pl.String, "week": pl.Date, "severity": pl.String},
         nan_to_null=True,
     )

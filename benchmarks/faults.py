@@ -44,7 +44,9 @@ def ask(url: str, body: object = None) -> tuple[int | str, dict]:
     "Status and answer; the error's name where there is none."
     content = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, content, {"content-type": "application/json"}), timeout=40) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, content, {"content-type": "application/json"}), timeout=40
+        ) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -59,7 +61,9 @@ class Service:
         self.home, self.url, self.over = home, f"http://127.0.0.1:{(port := free_port())}", threading.Event()
         places = {"FLIGHT_DELAY_HOME": str(home), "FLIGHT_DELAY_PORT": str(port)} | environment
         self.log = (home / "log").open("w")
-        self.process = subprocess.Popen([sys.executable, "-m", "flight_delay.cli", "serve"], env=os.environ | places, stderr=self.log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "flight_delay.cli", "serve"], env=os.environ | places, stderr=self.log
+        )
         while ask(f"{self.url}/ready")[0] != 200:
             if self.process.poll() is not None:
                 raise SystemExit((home / "log").read_text())
@@ -112,7 +116,10 @@ class Service:
         given = {name.removeprefix("FLIGHT_DELAY_").lower(): value for name, value in environment.items() if "STORE" in name}
         with open_engine(store_url(settings(home=self.home, **given))).connect() as connection:
             kept = connection.scalar(sa.select(sa.func.count()).select_from(events_table))
-        print(f"  end: exit code {code}; {self.accepted:,} events accepted, {kept:,} kept: {'NONE LOST' if kept >= self.accepted else 'LOST'}\n", flush=True)
+        print(
+            f"  end: exit code {code}; {self.accepted:,} events accepted, {kept:,} kept: {'NONE LOST' if kept >= self.accepted else 'LOST'}\n",
+            flush=True,
+        )
 
 
 def disk(home: Path) -> None:
@@ -200,14 +207,24 @@ def gone_and_back(service: Service, go: Callable[[], None], come: Callable[[], N
 
 def postgres(home: Path) -> None:
     "PostgreSQL, where the store is, is gone and back."
-    programs, folder, port = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]), Path(tempfile.mkdtemp(dir="/tmp")), free_port()
+    programs, folder, port = (
+        Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]),
+        Path(tempfile.mkdtemp(dir="/tmp")),
+        free_port(),
+    )
     as_root = os.geteuid() == 0
     if as_root:
         shutil.chown(folder, "postgres")
 
     def call(program: str, *words: str) -> None:
         user = ["runuser", "-u", "postgres", "--"] if as_root else []
-        subprocess.run([*user, programs / program, "-D", folder / "data", *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [*user, programs / program, "-D", folder / "data", *words],
+            check=True,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def come() -> None:
         call("pg_ctl", "-w", "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
@@ -250,7 +267,9 @@ def main() -> None:
         print(f"{name}: {faults[name].__doc__}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder) / "home"
-            shutil.copytree(chosen.home, home, ignore=shutil.ignore_patterns("store", "*.lock", "history.jsonl"), copy_function=os.link)
+            shutil.copytree(
+                chosen.home, home, ignore=shutil.ignore_patterns("store", "*.lock", "history.jsonl"), copy_function=os.link
+            )
             shutil.copy(chosen.home / "registry" / "history.jsonl", home / "registry")
             faults[name](home)
 

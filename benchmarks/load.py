@@ -84,7 +84,10 @@ class Load:
         loop = asyncio.get_running_loop()
         while len(self.all) < connections:
             made = await asyncio.gather(
-                *(loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port) for _ in range(min(100, connections - len(self.all))))
+                *(
+                    loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port)
+                    for _ in range(min(100, connections - len(self.all)))
+                )
             )
             self.all += [connection for _, connection in made]
             self.idle.extend(connection for _, connection in made)
@@ -164,7 +167,8 @@ def row(what: str, load: Load, seconds: float, pid: int) -> dict:
     print(
         f"{what:24} {load.statuses[200] / seconds:7,.0f}/s answered {refused / seconds:7,.0f}/s refused  "
         f"p50 {p50:7.1f} ms  p99 {p99:7.1f} ms  max {largest:7.1f} ms  RSS {memory:4.0f} MB  other: {others or 'none'}"
-        + f"  WITHOUT RETRY-AFTER: {load.without_retry_after}" * (load.without_retry_after > 0),
+        + f"  WITHOUT RETRY-AFTER: {load.without_retry_after}"
+        * (load.without_retry_after > 0),
         flush=True,
     )
     return {"p99": p99, "refused": refused, "others": sum(others.values()), "memory": memory, "accepted": load.statuses[200]}
@@ -207,10 +211,16 @@ async def twice(load: Load, peak: float, seconds: int, pid: int, usual: float) -
             back = time.perf_counter() - ended
     await load.settle()
     return [
-        verdict("twice the peak: refused with 503 or 429 and Retry-After, nothing else", above["refused"] > 0 == above["others"] + load.without_retry_after),
+        verdict(
+            "twice the peak: refused with 503 or 429 and Retry-After, nothing else",
+            above["refused"] > 0 == above["others"] + load.without_retry_after,
+        ),
         verdict(f"p99 of the accepted under 100 ms: {above['p99']:.1f} ms", above["p99"] < 100),
         verdict(f"as before within 5 s: {'no' if back is None else f'{back:.0f} s'}", back is not None and back < 5.5),
-        verdict(f"at least 0.7 of the peak is answered: {above['accepted'] / seconds / peak:.2f}", above["accepted"] / seconds > 0.7 * peak),
+        verdict(
+            f"at least 0.7 of the peak is answered: {above['accepted'] / seconds / peak:.2f}",
+            above["accepted"] / seconds > 0.7 * peak,
+        ),
     ]
 
 
@@ -233,7 +243,9 @@ async def many(load: Load, peak: float, connections: int, pid: int) -> list[bool
     at_once = row(f"{connections:,} open, at once", load, time.perf_counter() - began, pid)
     return [
         verdict(f"{connections:,} open connections are answered in turn", turns["accepted"] == connections == len(load.all)),
-        verdict("asked at the same moment each gets an answer or a refusal", at_once["accepted"] + at_once["refused"] == connections),
+        verdict(
+            "asked at the same moment each gets an answer or a refusal", at_once["accepted"] + at_once["refused"] == connections
+        ),
     ]
 
 

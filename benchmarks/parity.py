@@ -49,7 +49,18 @@ def redis(folder: Path) -> Iterator[str]:
 def serve(environment: dict[str, str], workers: int, day: date) -> tuple[subprocess.Popen, Client]:
     "A server whose workers are all ready, in a session of its own."
     port = free_port()
-    command = [sys.executable, "-m", "flight_delay.cli", "serve", "--port", str(port), "--workers", str(workers), "--until", str(day)]
+    command = [
+        sys.executable,
+        "-m",
+        "flight_delay.cli",
+        "serve",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--until",
+        str(day),
+    ]
     began, log = time.perf_counter(), subprocess.PIPE
     server = subprocess.Popen(command, env=os.environ | environment, stderr=log, start_new_session=True, text=True)
     for _ in range(workers):
@@ -103,13 +114,20 @@ def measure(chosen: argparse.Namespace, home: Path, environment: dict[str, str])
     settle = chosen.settle if chosen.settle is not None else 0.1 if chosen.redis else 0.5
     settle = settle if chosen.workers > 1 else 0
     server, client = serve(environment | {"FLIGHT_DELAY_HOME": str(home)}, chosen.workers, chosen.day)
-    morning = play(client, [one for one in events if one["known_at"] <= noon], questions.filter(pl.col("as_of") <= noon), settle=settle)
+    morning = play(
+        client, [one for one in events if one["known_at"] <= noon], questions.filter(pl.col("as_of") <= noon), settle=settle
+    )
     if chosen.kill:
         end(server, client, signal.SIGKILL)
         server, client = serve(environment | {"FLIGHT_DELAY_HOME": str(home)}, chosen.workers, chosen.day)
         again = client.events([one for one in events if one["known_at"] <= noon][-5000:])
-        print(f"killed; of the events that were accepted before {again['known']:,} are known and {again['accepted']:,} were lost", flush=True)
-    rest = play(client, [one for one in events if one["known_at"] > noon], questions.filter(pl.col("as_of") > noon), settle=settle)
+        print(
+            f"killed; of the events that were accepted before {again['known']:,} are known and {again['accepted']:,} were lost",
+            flush=True,
+        )
+    rest = play(
+        client, [one for one in events if one["known_at"] > noon], questions.filter(pl.col("as_of") > noon), settle=settle
+    )
     end(server, client, signal.SIGTERM)
     rest.answers |= morning.answers
     for status, count in morning.events.items():

@@ -320,7 +320,7 @@ def _rollback() -> None:
     "Take the challenger out; without one, give the champion's alias back to the version before."
     from flight_delay.serving import traffic_view
 
-    typer.echo(traffic_view.roll_back_by_hand(_settings()))
+    typer.echo(traffic_view.roll_back(_settings()))
 
 # %% ../nbs/990_cli.ipynb #4d705bff
 def _stop_event() -> Event:

@@ -151,8 +151,27 @@ _SETTINGS = {
     "alpha": Label("shrinkage (L2)", "", None, "Draws the linear model's weights towards zero.", 3),
 }
 
+# %% ../../nbs/core/035_labels.ipynb #3306f2e6
+_MONITORING = {
+    "open": Label("predictions still open", "", None, "Their flights have not landed yet, as far as is known.", 0),
+    "figures_outside": Label("figures outside their limits", "", "low", "Of all that were checked, by more than chance.", 0),
+    "drifted_features": Label(
+        "features that drifted", "", "low", "In two weeks of three, and with effect on the predictions.", 0
+    ),
+    "very_late": Label("flights an hour late", "", None, "Number of flights at least 60 minutes late.", 0),
+    "announced_share": Label("minutes of delay announced", "%", "high", "Share of all minutes of delay that were forecast.", 0),
+    "announced_minutes": Label("minutes announced per flight", "min", "high", "Minutes of delay that were forecast.", 1),
+    "caught_share": Label("very late flights in the riskiest tenth", "%", "high", "Of those at least an hour late.", 0),
+    "missed_share": Label("very late flights not announced", "%", "low", "Of those at least an hour late.", 0),
+    "false_alarms": Label("false alarms per 1,000 flights", "", "low", "Flights prepared for that came in time.", 0),
+    "cost": Label("cost per 1,000 flights", "", "low", "What misses and alerts cost, under the stated prices.", 0),
+    "cost_never": Label("cost of never acting", "", None, "Per 1,000 flights, under the stated prices.", 0),
+    "cost_always": Label("cost of always acting", "", None, "Per 1,000 flights, under the stated prices.", 0),
+    "saved": Label("saved per 1,000 flights", "", "high", "Against the better of always and never acting.", 0),
+}
+
 # %% ../../nbs/core/035_labels.ipynb #fe0cde0e
-REGISTER: dict[str, Label] = {**_ERRORS, **_PROBABILITIES, **_GAINS, **_FLIGHTS, **_JOBS, **_SETTINGS}
+REGISTER: dict[str, Label] = {**_ERRORS, **_PROBABILITIES, **_GAINS, **_FLIGHTS, **_JOBS, **_MONITORING, **_SETTINGS}
 
 # %% ../../nbs/core/035_labels.ipynb #6600b023
 HORIZON_TEXTS = {

@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.monitoring",
     submod_attrs={
-        "decision": ["Limits", "monitor"],
+        "limits": ["Limits"],
+        "job": ["monitor"],
     },
 )

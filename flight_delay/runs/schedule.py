@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['TERM', 'NUMBERS', 'NAMES', 'STEPPED', 'FIELDS', 'LENGTHS', 'VALUES', 'BRACES', 'DAY', 'LONGEST_SHIFT',
-           'PATIENCE_SECONDS', 'check_cron', 'check_zone', 'Entry', 'resolve_value', 'parse', 'read_schedule',
-           'find_entry', 'due', 'last_due', 'upcoming', 'local_instant', 'newest_slot', 'slot_at', 'folder_environment']
+           'PATIENCE_SECONDS', 'check_cron', 'check_zone', 'Entry', 'followers_of', 'resolve_value', 'parse',
+           'read_schedule', 'find_entry', 'due', 'last_due', 'upcoming', 'local_instant', 'newest_slot', 'slot_at',
+           'folder_environment']
 
 # %% ../../nbs/runs/870_schedule.ipynb #faec4da7
 import json
@@ -93,6 +94,7 @@ class Entry(BaseModel):
     then: list[str] = Field(
         default_factory=list, description="entries to fire at the same slot, once this one has ended ok or warn"
     )
+    on_retrain: list[str] = Field(default_factory=list, description="entries fired besides, where its run decided to retrain")
     notify: list[Literal["mail", "slack", "webhook"]] = Field(
         default_factory=list, description="channels that hear of failures, recoveries and alerts"
     )
@@ -100,6 +102,11 @@ class Entry(BaseModel):
     note: str | None = Field(None, description="for people; why an entry is off")
     missed: Literal["run", "skip"] = Field("run", description="what becomes of a slot that could not start in time")
     grace_seconds: int = Field(900, ge=0, description="a slot that starts this late is still in time")
+
+# %% ../../nbs/runs/870_schedule.ipynb #e822b73b
+def followers_of(entry: Entry) -> list[str]:
+    "The entries that one can set off."
+    return [*entry.then, *entry.on_retrain]
 
 # %% ../../nbs/runs/870_schedule.ipynb #fb6800d1
 def _month_start(day: date, months: int) -> date:
@@ -176,7 +183,7 @@ def parse(text: str) -> list[Entry]:
 def _check_links(entries: Sequence[Entry]) -> None:
     "Names are unique, followers exist, nothing follows itself, and everything is due at some time."
     names = [entry.name for entry in entries]
-    followers = {name for entry in entries for name in entry.then}
+    followers = {name for entry in entries for name in followers_of(entry)}
     if twice := [name for name in names if names.count(name) > 1]:
         raise BadInput(f"schedule.toml: each name must be given once; got {twice[0]!r} twice; rename one and say its job.")
     if unknown := sorted(followers - set(names)):
@@ -193,12 +200,12 @@ def _check_links(entries: Sequence[Entry]) -> None:
 # %% ../../nbs/runs/870_schedule.ipynb #e33aba11
 def _following(entry: Entry, entries: Sequence[Entry]) -> list[str]:
     "Everything that follows an entry, directly or not."
-    by_name, found, ahead = {one.name: one for one in entries}, [], list(entry.then)
+    by_name, found, ahead = {one.name: one for one in entries}, [], followers_of(entry)
     while ahead:
         name = ahead.pop()
         if name not in found:
             found.append(name)
-            ahead += by_name[name].then
+            ahead += followers_of(by_name[name])
     return found
 
 # %% ../../nbs/runs/870_schedule.ipynb #ffe7e936

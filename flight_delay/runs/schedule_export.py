@@ -22,7 +22,7 @@ from tzlocal import get_localzone_name
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
-from .schedule import PATIENCE_SECONDS, Entry, check_zone, due, find_entry, folder_environment
+from .schedule import PATIENCE_SECONDS, Entry, check_zone, due, find_entry, folder_environment, followers_of
 
 # %% ../../nbs/runs/890_schedule_export.ipynb #b11355a4
 @cache
@@ -109,7 +109,7 @@ def _patience_seconds(entry: Entry, entries: Sequence[Entry]) -> int:
     "The longest that firing an entry can take, with retries and what follows."
     waits = sum(entry.retry_after_seconds * 2**number for number in range(entry.retries))
     own = (entry.retries + 1) * (entry.time_limit_seconds + 2 * PATIENCE_SECONDS) + int(waits)
-    return own + sum(_patience_seconds(find_entry(name, entries), entries) for name in entry.then) + 60
+    return own + sum(_patience_seconds(find_entry(name, entries), entries) for name in followers_of(entry)) + 60
 
 # %% ../../nbs/runs/890_schedule_export.ipynb #d95d4819
 AIRFLOW = '''"""Made by `flight-delay schedule export --to airflow`: make it anew instead of editing it."""

@@ -42,7 +42,7 @@ def forget_ended(folder: Path) -> None:
                 mark_process_dead(int(name[1]), str(folder))
 
 # %% ../../nbs/serving/977_metrics.ipynb #99b18529
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 
 
 class _Figures:

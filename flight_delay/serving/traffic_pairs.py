@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 
 from ..evaluation.metrics import QUANTILES
-from ..monitoring.decision import psi
+from ..monitoring.psi import psi
 from .live import log_prediction
 from .query import Query
 from .schema import outcomes_table, predictions_table

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..evaluation.metrics import day_block_interval
-from ..monitoring.decision import Limits
+from ..monitoring.limits import Limits
 from .traffic_setting import STEPS, Traffic
 
 # %% ../../nbs/serving/972_traffic_rules.ipynb #t972f12be9c7

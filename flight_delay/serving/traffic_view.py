@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['LAST_DECISIONS', 'last_decisions', 'traffic_report', 'stored_report', 'report_lines', 'TrafficShare', 'set_traffic',
-           'promote_by_hand', 'roll_back_by_hand']
+           'promote_by_hand', 'version_before', 'roll_back']
 
 # %% ../../nbs/serving/975_traffic_view.ipynb #t975683c0943
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +123,7 @@ def promote_by_hand(version: str | None, alias: str, reason: str, config: Settin
     return version
 
 # %% ../../nbs/serving/975_traffic_view.ipynb #t9751a0f9a6b
-def _version_before(config: Settings) -> str | None:
+def version_before(config: Settings) -> str | None:
     "The version that was champion before the present one; a move to an earlier version takes back all that came after it."
     stack: list[str] = []
     for move in registry.alias_history(config):
@@ -133,21 +133,25 @@ def _version_before(config: Settings) -> str | None:
     return stack[-2] if len(stack) > 1 else None
 
 # %% ../../nbs/serving/975_traffic_view.ipynb #232333ba
-def roll_back_by_hand(config: Settings) -> str:  # what was done
+def roll_back(
+    config: Settings,
+    by: str = "hand",  # or: monitor
+    reason: str = "by hand",
+) -> str:  # what was done
     "End a comparison; without one, give the alias back to the version before."
     traffic = read_traffic(config)
     if traffic.on:
-        ended = Conclusion(traffic, TrafficDecision("roll_back", "by hand", ends=True), by="hand")
+        ended = Conclusion(traffic, TrafficDecision("roll_back", reason, ends=True), by=by)
         with Store(config) as store:
             if carry_out(ended, config, store) is None:
                 left = f"{traffic.challenger} must still be compared; it is no longer"
                 raise BadInput(f"{left}; see `flight-delay models`.")
         return f"{traffic.challenger} is out; {traffic.champion} answers all"
-    current, before = registry.version_of(config.alias, config), _version_before(config)
+    current, before = registry.version_of(config.alias, config), version_before(config)
     if before is None:
         raise BadInput(f"there must be a version before {current} to go back to; the history names none; promote one by name.")
-    registry.set_alias(config.alias, before, f"rolled back from {current} by hand", config, expected=current)
-    content = {"action": "roll_back", "reason": f"from {current} to {before} by hand", "acted": True, "by": "hand"}
+    registry.set_alias(config.alias, before, f"rolled back from {current}, {reason}", config, expected=current)
+    content = {"action": "roll_back", "reason": f"from {current} to {before}, {reason}", "acted": True, "by": by}
     with Store(config) as store:
         store.add_decision("traffic", current, content | {"traffic": asdict(traffic), "figures": {}})
     return f"{config.alias} is {before} again, no longer {current}"

@@ -32,7 +32,7 @@ def end(code, verdict, failure):
     folder = reports / job / f"{started:%Y%m%dT%H%M%S%f}"
     folder.mkdir(parents=True)
     record = {"job": job, "run_id": folder.name, "started_at": started.isoformat(timespec="seconds"), "parameters": given,
-              "verdict": verdict, "failure": failure, "reasons": [failure] if failure else []}
+              "verdict": verdict, "failure": failure, "reasons": [failure] if failure else [], "facts": facts}
     (folder / "run.json").write_text(json.dumps(record))
     write("end")
     os._exit(code)
@@ -46,12 +46,13 @@ plan = reports / f"plan-{job}.txt"  # a line for each run that is not to end wel
 lines = plan.read_text().splitlines() if plan.exists() else []
 plan.write_text("\\n".join(lines[1:]))
 word = lines[0] if lines else ""
+facts = {"decision": word} if word == "retrain" else {}
 codes = {"raised": 1, "bad input": 2, "not ready": 4, "broken": 9, "judged": 8, "already running": 10}
 if word == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if word == "silent":
     os._exit(0)
-end(codes.get(word, 0), "fail" if word in codes else word or "ok", word if word in codes else None)
+end(codes.get(word, 0), "fail" if word in codes else "warn" if facts else word or "ok", word if word in codes else None)
 """
 
 
@@ -132,6 +133,17 @@ def test_what_follows_runs_after_success_for_the_same_slot(cheap):
     (cheap.reports / "plan-daily.txt").write_text("raised")
     fire(first, entries, SLOT + timedelta(days=1), cheap)
     assert diary(cheap)[3:] == ["daily 2026-03-06"]
+
+
+def test_a_decision_to_retrain_starts_a_training_once_and_no_other_end_does(cheap):
+    monitor = daily("monitor", on_retrain=["train"], then=["tell"])
+    entries = [monitor, daily("train"), daily("tell")]
+    (cheap.reports / "plan-monitor.txt").write_text("warn\nretrain\n")
+    for day in (0, 1, 1):  # the second slot twice: what was done is not done again
+        fire(monitor, entries, SLOT + timedelta(days=day), cheap)
+    ran = ["monitor 2026-03-05", "tell 2026-03-05", "monitor 2026-03-06", "tell 2026-03-06", "train 2026-03-06"]
+    assert diary(cheap) == ran
+    assert read_slot_record(monitor, SLOT + timedelta(days=1), cheap).decision == "retrain"
 
 
 @pytest.mark.slow

@@ -55,6 +55,8 @@ ONE = '[[job]]\nname = "train"\ncron = "0 3 * * *"\n'
         (ONE + 'then = ["monitr"]', "then must name entries .*got 'monitr'"),
         (ONE + 'then = ["train"]', "nothing may follow itself; got 'train'"),
         (ONE + 'then = ["a"]\n[[job]]\nname = "a"\njob = "monitor"\nthen = ["train"]', "nothing may follow itself"),
+        (ONE + 'on_retrain = ["monitr"]', "then must name entries .*got 'monitr'"),
+        (ONE + 'then = ["a"]\n[[job]]\nname = "a"\njob = "monitor"\non_retrain = ["train"]', "nothing may follow itself"),
         (ONE + ONE, "given once; got 'train' twice"),
         ('[[jobs]]\nname = "train"', "tables and nothing else; got 'jobs'"),
         ("[[job", "must be TOML"),

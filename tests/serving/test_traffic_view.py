@@ -7,7 +7,7 @@ from flight_delay.core.errors import BadInput
 from flight_delay.models import registry
 from flight_delay.serving.store import Store
 from flight_delay.serving.traffic_setting import read_traffic
-from flight_delay.serving.traffic_view import last_decisions, promote_by_hand, report_lines, roll_back_by_hand, set_traffic
+from flight_delay.serving.traffic_view import last_decisions, promote_by_hand, report_lines, roll_back, set_traffic
 from flight_delay.serving.traffic_view import stored_report
 
 
@@ -18,16 +18,16 @@ def test_by_hand_a_challenger_is_let_in_up_and_promoted_and_taken_back_and_each_
         with pytest.raises(BadInput, match="version must be given"):
             promote_by_hand(None, "champion", "by hand", home)
         with pytest.raises(BadInput, match="the history names none"):
-            roll_back_by_hand(home)
+            roll_back(home)
         assert set_traffic("shadow", None, "challenger", home).share == 0
         assert set_traffic("canary", 25, "challenger", home).share == 25
         assert stored_report(home, store)["guardrails"]["pairs"] == 0
         assert "canary, 25 %" in (lines := report_lines(stored_report(home, store)))[0] and "pairs 0" in lines[1]
-        assert "v2 is out" in roll_back_by_hand(home) and registry.aliases(home)["champion"] == "v1"
+        assert "v2 is out" in roll_back(home) and registry.aliases(home)["champion"] == "v1"
         set_traffic("ab", None, "v2", home)
         assert promote_by_hand(None, "champion", "by hand", home) == "v2" == registry.aliases(home)["champion"]
         assert not read_traffic(home).on and stored_report(home, store)["mode"] == "off"
-        assert "champion is v1 again" in roll_back_by_hand(home) and registry.aliases(home)["champion"] == "v1"
+        assert "champion is v1 again" in roll_back(home) and registry.aliases(home)["champion"] == "v1"
         assert promote_by_hand("v2", "canary", "by hand", home) == registry.aliases(home)["canary"]
         actions = [one["action"] for one in last_decisions(store, 20)][::-1]
     assert actions == ["start", "start", "roll_back", "start", "promote", "roll_back"]
@@ -62,14 +62,14 @@ def test_a_comparison_that_another_process_has_ended_is_not_said_to_be_rolled_ba
     set_traffic("off", None, "challenger", compared)
     monkeypatch.setattr("flight_delay.serving.traffic_view.read_traffic", lambda config: seen)
     with pytest.raises(BadInput, match="it is no longer; see `flight-delay models`"):
-        roll_back_by_hand(compared)
+        roll_back(compared)
 
 
 def test_rolling_back_again_never_brings_a_version_back_that_was_taken_back(home, model):
     for _ in range(3):
         registry.set_alias("champion", registry.register(model, home), "better", home)
-    assert [roll_back_by_hand(home).split()[2] for _ in range(2)] == ["v2", "v1"]
+    assert [roll_back(home).split()[2] for _ in range(2)] == ["v2", "v1"]
     with pytest.raises(BadInput, match="the history names none"):
-        roll_back_by_hand(home)
+        roll_back(home)
     registry.set_alias("champion", "v3", "mended", home)
-    assert "champion is v1 again, no longer v3" in roll_back_by_hand(home)
+    assert "champion is v1 again, no longer v3" in roll_back(home)

@@ -271,6 +271,8 @@ def sketch_span(
     like: Sketches | None = None,  # count in these bins; None: lay them
 ) -> Sketches:
     "The sketches of a span's flights, features and predictions."
+    if model is None and like is not None and not like.bins.keys().isdisjoint(PREDICTED):
+        raise BadInput("a span beside a reference with predictions needs the model; got None; hand in the one that made them.")
     departs = pl.col("scheduled_departure")
     ask = at_horizon(tables.flights.filter(departs >= start, departs < end), DRIFT_HORIZON)
     flights = ask.join(tables.flights, on="flight_id", how="left", maintain_order="left")

@@ -159,6 +159,12 @@ def test_an_empty_window_has_no_statistic():
     assert all(math.isnan(figure) for figure in sketched([1.0, 2.0] * 10, pl.Series([], dtype=pl.Float64)))
 
 
+def test_a_reference_with_predictions_is_not_compared_with_features_alone():
+    _, _, kept = some_sketches()  # which has p_15
+    with pytest.raises(BadInput, match="needs the model"):
+        sketch_span(None, None, date(2013, 1, 1), date(2013, 2, 1), like=kept)
+
+
 def test_a_feature_that_is_missing_counts_as_null_and_a_day_is_needed_for_each_row():
     frame, day, kept = some_sketches()
     without = sketch(frame.drop("delay"), day, like=kept)

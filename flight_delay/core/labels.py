@@ -93,6 +93,7 @@ _FLIGHTS = {
     "expected_rate": Label("cancelled, expected", "%", None, "The share of cancelled flights that the model expected.", 1),
     "spread": Label("spread of delays", "min", None, "Error of knowing nothing but the group's own usual delay.", 1),
     "behind": Label("beside the others", "%", "low", "How much more error is left than for all flights; below 0 is less.", 1),
+    "clearly_behind": Label("clearly behind", "", "low", "How many groups are behind by more than chance.", 0),
     "clear": Label("beyond chance", "", None, "Whether the difference is more than chance.", 0),
     "p_15": Label("risk of 15 minutes late", "%", None, "Forecast probability of arriving 15 minutes late or more.", 0),
     "p_cancelled": Label("risk of cancellation", "%", None, "Forecast probability of being cancelled.", 1),
@@ -210,6 +211,8 @@ _STARTS |= {
     "max": "highest",
     "mean": "mean",
     "expected": "expected",
+    "worst": "worst",
+    "best": "best",
 }
 
 # %% ../../nbs/core/035_labels.ipynb #10007fa6

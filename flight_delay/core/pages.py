@@ -190,7 +190,8 @@ details.folded > summary { color: var(--link); font-size: 1rem; padding: .2rem 0
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr 1fr; gap: .4rem 1rem; } main { padding: 1rem .9rem 3rem; }
   .pair { grid-template-columns: 1fr; } th, td { padding-right: .6rem; } }
 @page { size: A4; margin: 14mm; }
-@media print { .contents, .filters { display: none; } .layout { display: block; } body { font-size: 11px; }
+@media print { .contents, .filters { display: none; } .layout { display: block; } html { font-size: 12px; }
+  body { font-size: 1rem; }
   main { max-width: none; padding: 0; } figure, tr, .tile, .card { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .table { overflow: visible; } details:not(.folded):not([open]) { display: none; }
   details.folded::details-content { content-visibility: visible; display: block; } th, td { padding-right: .4rem; } }

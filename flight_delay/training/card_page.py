@@ -239,8 +239,10 @@ def feature_table(
 def _flat(settings: Any, name: str = "") -> list[tuple[str, str]]:  # name, value
     "Nested settings as rows."
     if isinstance(settings, Mapping):
-        return [row for key, value in settings.items() for row in _flat(value, f"{name} {key}".strip())]
-    return [(name, str(settings))]
+        return [row for key, value in settings.items() for row in _flat(value, f"{name} {label_of(str(key)).text}".strip())]
+    if isinstance(settings, list | tuple):
+        return [(name, ", ".join(label_of(str(each)).text for each in settings))]
+    return [(name, "not set" if settings is None else str(settings))]
 
 # %% ../../nbs/training/690_card_page.ipynb #18e1ec3f
 PARAMETERS = ("seed", "horizons", "train_until", "validate_until", "test_until", "refit", "trees", "network", "ensemble")

@@ -151,3 +151,21 @@ def test_every_table_of_figures_is_explained_and_no_zero_is_negative(card):
     assert not re.search(r"-0(\.0+)?(?![.\d])", text)
     for word in ("less is better", "usual delay of the route at that hour", "by 15 minutes or more", "50 is guessing", "CRPS"):
         assert word in text, word
+
+
+def test_every_figure_that_a_card_keeps_has_a_label(card):
+    from flight_delay.core.labels import label_of
+    from flight_delay.evaluation.metrics import METRICS
+    from flight_delay.evaluation.segments import BY_SEGMENT
+
+    words = {"horizon", "baseline", "kind", "segment", "segments", "worst", "best"}
+    rows = [*card["test"], *card["segments"][:1], *card["fairness"][:1]]
+    names = {*METRICS, *BY_SEGMENT, *(name for row in rows for name in row)} - words
+    for name in names:
+        assert "_" not in label_of(name, strict=True).text, name
+
+
+def test_no_raw_name_stands_on_the_page(card):
+    full = card | {"trees": {"late": {"max_depth": 6, "reg_lambda": None}}, "train_until": "2013-03-01", "refit": False}
+    text = " ".join(Outline(card_page(full, "v7").split("</style>")[1]).text)
+    assert re.findall(r"\b[a-z]+_[a-z0-9_]+\b", text) == [] and "None" not in text

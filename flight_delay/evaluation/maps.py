@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['PLACED_ASIDE', 'LEAST_ON_MAP', 'great_circle', 'plot_map']
 
-# %% ../../nbs/evaluation/532_maps.ipynb #00c844e5
+# %% ../../nbs/evaluation/532_maps.ipynb #fea137f7
 from collections.abc import Mapping
 
 import matplotlib as mpl
@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
-from ..core.errors import BadInput
 from .plots import GREY, PLOT_STYLE, SHADES, Picture
 
 # %% ../../nbs/evaluation/532_maps.ipynb #f0661166
@@ -47,18 +46,15 @@ def great_circle(
     x, y, z = ((np.sin((1 - share) * angle) * vectors[0] + np.sin(share * angle) * vectors[1]) / np.sin(angle)).T
     return np.degrees(np.stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1, 1))], axis=1))
 
-# %% ../../nbs/evaluation/532_maps.ipynb #35006c3d
+# %% ../../nbs/evaluation/532_maps.ipynb #ae370b40
 PLACED_ASIDE = {"HNL": (-121.5, 27.6), "ANC": (-121.5, 24.2)}  # far away: drawn at the lower left, and named
 LEAST_ON_MAP = 100  # flights; an airport with fewer is drawn small and hollow, without a value
 
 
 def _places(table: pl.DataFrame, airports: pl.DataFrame) -> pl.DataFrame:  # + x, y (degrees as drawn)
-    "Where each airport of a table is drawn."
-    placed = table.join(airports.select("airport", "longitude", "latitude"), on="airport", how="inner", maintain_order="left")
-    if missing := sorted(set(table["airport"]) - set(placed["airport"])):
-        raise BadInput(
-            f"airports of a map must have coordinates; {missing[0]} has none; leave it out or add it to the airports."
-        )
+    "Where each airport of a table is drawn; one without coordinates is left out."
+    known = airports.select("airport", "longitude", "latitude").drop_nulls()
+    placed = table.join(known, on="airport", how="inner", maintain_order="left")
     aside = {axis: {code: place[i] for code, place in PLACED_ASIDE.items()} for i, axis in enumerate("xy")}
     coordinates = {"x": pl.col("longitude"), "y": pl.col("latitude")}
     return placed.with_columns(
@@ -75,7 +71,7 @@ def _apart(places: list[tuple[str, float, float]], columns: float = 6.0, rows: f
             free.append((code, x, y))
     return free
 
-# %% ../../nbs/evaluation/532_maps.ipynb #453f023e
+# %% ../../nbs/evaluation/532_maps.ipynb #6859b9fa
 def _draw_ground(axes, places: pl.DataFrame, origins: pl.DataFrame) -> None:
     "The outline, and the ways from the origins."
     outline = _outline()
@@ -85,7 +81,7 @@ def _draw_ground(axes, places: pl.DataFrame, origins: pl.DataFrame) -> None:
         axes.plot(*outline.T, color=GREY, linewidth=0.6, alpha=0.6)
     start = (origins["x"].mean(), origins["y"].mean())
     for code, x, y in places.select("airport", "x", "y").iter_rows():
-        if code not in PLACED_ASIDE:
+        if code not in PLACED_ASIDE and origins.height:
             axes.plot(*great_circle(start, (x, y)).T, color=GREY, linewidth=0.4, alpha=0.35)
     for code, x, y in places.filter(pl.col("airport").is_in(list(PLACED_ASIDE))).select("airport", "x", "y").iter_rows():
         axes.annotate(f"{code}, not in place", (x + 1.2, y), va="center", fontsize=8)
@@ -118,7 +114,7 @@ def plot_map(
     figure.colorbar(drawn, ax=axes, location="bottom", label=axis_label, shrink=0.8, aspect=40, pad=0.02)
     return Picture(figure, _map_sentence(judged.sort(column), small.height, figure_of, names or {}))
 
-# %% ../../nbs/evaluation/532_maps.ipynb #903795c5
+# %% ../../nbs/evaluation/532_maps.ipynb #2063afce
 def _map_sentence(judged: pl.DataFrame, small: int, figure_of: tuple[str, str], names: Mapping[str, str]) -> str:
     "The airports at both ends of a map's scale."
     column, axis_label = figure_of

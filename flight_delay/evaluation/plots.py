@@ -102,11 +102,12 @@ def plot_skill(table: pl.DataFrame) -> Picture:  # as evaluate gives it
     "The error per horizon beside its baseline's."
     figure, axes = plt.subplots(figsize=(4.8, 0.5 * table.height + 0.8))
     _bars_beside(axes, [horizon_text(name) for name in table["horizon"]], table, "baseline_mae", "usual delay")
-    said = "; ".join(
-        f"{horizon_text(row['horizon'], sentence=True)} {row['mae']:.1f} minutes, the usual delay {row['baseline_mae']:.1f}"
-        for row in table.to_dicts()
+    ends = [table.row(i, named=True) for i in ((0, -1) if table.height > 1 else (0,))]
+    said = " and ".join(
+        f"{row['mae']:.1f} minutes {horizon_text(row['horizon'], sentence=True)} (usual delay {row['baseline_mae']:.1f})"
+        for row in ends
     )
-    return Picture(figure, f"By how much the forecast is off on average: {said}.")
+    return Picture(figure, f"The forecast is off by {said}, on average.")
 
 # %% ../../nbs/evaluation/530_plots.ipynb #e38a9cdf
 @mpl.rc_context(PLOT_STYLE)

@@ -112,9 +112,10 @@ def track(
 ) -> str:  # where the run is: a URL, or a folder below the home
     "Log a run to W&B and say where it is."
     config = config or settings()
-    run = _started_run(job, configuration, tracking_mode(mode), config)
+    mode = tracking_mode(mode)
+    run = _started_run(job, configuration, mode, config)
     try:
-        if data:
+        if data and mode != "disabled":
             _use_data(run, data)
         run.log(_tracked(metrics, pictures) | dict(figures or {}))
         if version:

@@ -94,6 +94,12 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_tracking_that_is_switched_off_leaves_nothing(model, home):
+    version, table = register(model), pl.DataFrame({"horizon": ["day"], "mae": [21.5]})
+    track("train", {}, table, {"skill": "<svg/>"}, version, "disabled", figures={"day_mae": 21.5}, data={"digest": "d"})
+    assert not list((home.home / "tracking").rglob("*.wandb"))
+
+
 def test_a_key_makes_tracking_online_and_its_absence_offline(monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)

@@ -2,6 +2,7 @@
 
 from flight_delay.training.card_page import *
 
+import ast
 import json
 import re
 from html.parser import HTMLParser
@@ -123,7 +124,10 @@ def report_table(features, importance):
     shown = next(cell.source for cell in cells[heading:] if cell.cell_type == "code")
     trained = SimpleNamespace(model=SimpleNamespace(features=features), importance=importance)
     modules = {"card_page": card_page_module, "Table": Table}
-    return eval(shown, modules | {"trained": trained})._repr_html_()
+    *steps, table = ast.parse(shown).body
+    names = modules | {"trained": trained}
+    exec(compile(ast.Module(steps, []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(table.value), "cell", "eval"), names)._repr_html_()
 
 
 def test_the_training_report_lists_every_feature_and_so_each_one_that_the_charts_of_importance_name():

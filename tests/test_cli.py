@@ -67,7 +67,7 @@ def test_a_server_that_is_asked_to_end_ends_with_exit_code_0(live_home):
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         started = any("startup complete" in line for line in server.stderr)
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)
     assert started and server.returncode == 0
 
 

@@ -139,7 +139,7 @@ def test_every_command_of_the_readme_runs(newcomer, tmp_path):
     finally:
         if server:
             os.killpg(server.pid, signal.SIGTERM)
-            server.wait(20)
+            server.wait(120)
 
 
 def wait_for(url):

@@ -65,6 +65,7 @@ REMEDIES = {  # name of the class -> what a person can do
     "Forbidden": "ask with a key that has the role which the sentence names",
     "TooLarge": "send less at once, or raise FLIGHT_DELAY_BODY_LIMIT_MB",
     "TooManyRequests": "wait as long as Retry-After says",
+    "Overloaded": "wait as long as Retry-After says, or run more workers",
     "ServiceError": "do as the sentence of the API says, or name the address at which one runs",
     "NoModel": "train a model, or name a version that `flight-delay models list` shows",
 }

@@ -48,7 +48,7 @@ def serve(tmp_path):
         client.close()
     for process in started:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 @pytest.mark.model

@@ -460,7 +460,7 @@ def started(command, port, **more):
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def serving(folder, port, *options, **setting):

@@ -27,7 +27,7 @@ def two_workers(home):
             next(line for line in server.stderr if " INFO uvicorn.error: Application startup complete" in line)
         yield f"http://127.0.0.1:{port}", server.pid
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)
 
 
 def workers_of(server):

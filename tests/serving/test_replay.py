@@ -143,13 +143,13 @@ def test_a_replayed_day_gives_the_offline_prediction_for_every_flight_also_after
         morning = play(client, [e for e in events if e["known_at"] <= noon], questions.filter(pl.col("as_of") < noon))
         client.close()
         process.kill()
-        process.wait(10)
+        process.wait(120)
         process, client = start_server(live_home, port)
         whole = replay(day, client, config=live_home)
     finally:
         client.close()
         process.terminate()
-        process.wait(20)
+        process.wait(120)
     assert morning.events["refused"] == 0 and morning.events["accepted"] == whole.events["known"] > 100
     assert sum(whole.events.values()) == len(events) and whole.events["refused"] == 0
     assert whole.answers == whole.equal == whole.same_features == questions.height > 500 and whole.notes == ()
@@ -176,7 +176,7 @@ def test_two_workers_answer_alike_whoever_was_told(nyc, live_home):
     finally:
         client.close()
         process.terminate()
-        process.wait(20)
+        process.wait(120)
     told = compare(played, questions, nyc, live_home)
     assert told.equal == told.same_features == questions.height and told.events["refused"] == 0 < told.events["accepted"]
     counts = {match[1] for text in metrics if (match := re.search(r'path="/predict",status="200"} ([0-9.]+)', text))}

@@ -114,7 +114,7 @@ class Browser:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(120)
         self.to_it.close()
         self.from_it.close()
 
@@ -173,7 +173,7 @@ def page_server(live_home):
                 time.sleep(0.2)
     yield url
     process.terminate()
-    process.wait(20)
+    process.wait(120)
 
 
 @pytest.fixture

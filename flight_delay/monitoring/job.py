@@ -265,22 +265,20 @@ def _draw_check(axes, row: int, check: Check) -> None:
         axes.plot(np.clip(ends, -MOST_BEYOND, 1 + MOST_BEYOND), [row, row], color=colour, alpha=0.6)
     place = np.clip(np.nan_to_num(_place(check, check.value), nan=1 + MOST_BEYOND), -MOST_BEYOND, 1 + MOST_BEYOND)
     axes.plot(place, row, "o" if check.holds else "D", color=colour, markersize=5 if check.holds else 7)
-    shown = f"{value_text(check).split(' (')[0]}, allowed {allowed_text(check)}"
-    axes.annotate(shown, (1 + MOST_BEYOND + 0.07, row), va="center", fontsize=8, annotation_clip=False)
+    words = f"{subject_text(check).rstrip(':')}: {value_text(check).split(' (')[0]}, allowed {allowed_text(check)}"
+    axes.text(-MOST_BEYOND, row + 0.32, shorten(words, 92, placeholder=" …"), va="center", fontsize=9, color=plots.GREY)
 
 # %% ../../nbs/monitoring/765_job.ipynb #abce27a3
 @mpl.rc_context(plots.PLOT_STYLE)
-def plot_checks(checks: Sequence[Check], most: int = 12) -> plots.Picture:
+def plot_checks(checks: Sequence[Check], most: int = 10) -> plots.Picture:
     "The checks that do not hold, and those nearest to their limits."
     shown = sorted(checks, key=_nearness)[:most][::-1]
-    figure, axes = plt.subplots(figsize=(4.6, 0.3 * len(shown) + 0.8))
+    figure, axes = plt.subplots(figsize=(6, 0.48 * len(shown) + 0.8))
     axes.axvspan(0, 1, color=plots.BLUE, alpha=0.12, linewidth=0)
     for row, check in enumerate(shown):
         _draw_check(axes, row, check)
-    axes.set_yticks(
-        range(len(shown)), [shorten(subject_text(check).rstrip(":"), 58, placeholder=" …") for check in shown], fontsize=8
-    )
-    axes.set(xlim=(-MOST_BEYOND - 0.05, 1 + MOST_BEYOND + 0.05), xticks=[0, 1], xticklabels=["least", "most"])
+    axes.set(yticks=[], ylim=(-0.5, len(shown)), xticks=[0, 1], xticklabels=["least", "most"])
+    axes.set(xlim=(-MOST_BEYOND - 0.05, 1 + MOST_BEYOND + 0.05))
     axes.set_xlabel("what is allowed (shaded)")
     out = sum(not check.holds for check in checks)
     verb = "lies" if out == 1 else "lie"

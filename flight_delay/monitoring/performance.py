@@ -25,7 +25,8 @@ from ..evaluation.segments import rank_segments, segments
 from ..features.offline import build
 from ..features.queries import at_horizon
 from ..features.timetable import with_local_time
-from ..models.delay_model import DelayModel
+from ..models.delay_model import DelayModel, cancellation_probability
+from ..models.trees import feature_matrix
 from .limits import Check, Limits
 from ..sources.tables import Tables
 from ..training.blocks import parse_instant, past_flights
@@ -73,6 +74,8 @@ def predict_span(
             continue
         X, fates = build(tables, ask), ask.join(local, on="flight_id", how="left", maintain_order="left")
         answers = score_rows(model, X, fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy())
+        cancelled = cancellation_probability(model, feature_matrix(model.features, X))
+        answers = answers.with_columns(p_cancelled=pl.Series(cancelled, dtype=pl.Float64))
         predicted[horizon] = Predicted(answers, fates, X)
     return predicted
 

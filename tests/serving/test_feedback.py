@@ -194,7 +194,7 @@ def test_a_decision_to_retrain_leads_to_a_challenger_and_a_decision_about_its_pr
         "source": str(small_source),
         "horizons": ["two_hours", "pushback"],
         "params": str(quick),
-        "tracking": "disabled",
+        "tracking": "offline",
     }
     monitor_entry = Entry(
         name="monitor", cron="0 6 1 * *", parameters=span | loose | impossible | {"only_propose": False}, on_retrain=["train"]

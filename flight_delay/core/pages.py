@@ -181,7 +181,7 @@ details.folded > summary { color: var(--link); font-size: 1rem; padding: .2rem 0
 .contents a:hover, .contents a:focus { text-decoration: underline; }
 .blocks { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)); gap: .8rem 2.2rem;
   align-items: start; } .block { min-width: 0; } .block.wide, .blocks > :only-child { grid-column: 1 / -1; }
-.blocks > :only-child figure svg { max-width: 46rem; }
+.blocks > :only-child figure svg { max-width: min(46rem, 100%); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; } .short { white-space: nowrap; }
 .reason { overflow-wrap: anywhere; min-width: 14rem; } .value { overflow-wrap: anywhere; min-width: 5rem; }
 @media (max-width: 62rem) { .layout { display: block; } h2 { scroll-margin-top: 3rem; }

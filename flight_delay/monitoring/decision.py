@@ -139,13 +139,22 @@ def decision_record(decision: MonitorDecision) -> dict[str, Any]:
 # %% ../../nbs/monitoring/760_decision.ipynb #abb3b066
 _ADVICE = {
     "ok": "Nothing to do",
-    "warn": "Have a look",
+    "warn": "Look at it",
     "retrain": "Train a new model",
     "roll back": "Go back to the version before",
+}
+
+
+_TO_DO = {  # rule -> what to do, where its action alone does not say it
+    "nothing to judge": "See whether flights and outcomes still arrive: there are too few to judge",
+    "outcomes are missing": "See why outcomes do not come: too few flights have landed to judge",
+    "repair the data first": "Repair the data, then run this again: the model has become worse, and it would learn from them",
+    "something is off": "The model can go on serving; look into what is outside its limits",
 }
 
 
 def decision_sentence(decision: MonitorDecision) -> str:
     "The decision in a plain sentence, without its reasons."
     done = {"retrain": "Training starts", "roll back": "The version before serves again"} if decision.acts else {}
-    return f"{done.get(decision.action, _ADVICE[decision.action])}: {decision.rule}."
+    advice = f"{done.get(decision.action, _ADVICE[decision.action])}: {decision.rule}"
+    return f"{_TO_DO.get(decision.rule, advice)}."

@@ -9,6 +9,7 @@ __all__ = ['FOLLOWED', 'IMPACT', 'TILES', 'monitor_sentence', 'monitor_metrics',
 
 # %% ../../nbs/monitoring/767_summary.ipynb #dc27a599
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import matplotlib as mpl
@@ -18,7 +19,7 @@ import polars as pl
 
 from ..core.labels import figure_text, label_of
 from ..evaluation import plots
-from ..evaluation.names import name_segments
+from ..evaluation.names import horizon_text, name_segments
 from .decision import MonitorDecision, decision_sentence
 from .job import DRIFT_HORIZON, Monitored
 from .limits import allowed_text
@@ -30,15 +31,24 @@ def _headline(monitored: Monitored) -> dict[str, Any] | None:
     rows = monitored.performance.to_dicts()
     return next((row for row in rows if row["horizon"] == DRIFT_HORIZON), rows[0] if rows else None)
 
+# %% ../../nbs/monitoring/767_summary.ipynb #sp4ntext
+def _span_text(start: datetime, end: datetime) -> str:  # end: not included
+    "A span as a sentence begins: a month by its name."
+    last = end - timedelta(seconds=1)
+    if start.day == 1 and (start.year, start.month) == (last.year, last.month) and end.day == 1:
+        return f"In {start:%B %Y}"
+    return f"From {start.day} {start:%B %Y} to {last.day} {last:%B %Y}"
+
 # %% ../../nbs/monitoring/767_summary.ipynb #bd006fa2
 def monitor_sentence(monitored: Monitored, decision: MonitorDecision) -> str:
     "What a span showed and what to do, in plain words."
+    span = _span_text(monitored.start, monitored.end)
     row, to_do = _headline(monitored), decision_sentence(decision)
     if row is None:
         scheduled, landed = (monitored.arrived[name] for name in ("flights", "landed"))
-        return f"Nothing can be measured: {scheduled:,} flights were scheduled and {landed:,} have landed. {to_do}"
-    when = label_of(row["horizon"]).text
-    off = f"{when[:1].upper()}{when[1:]} departure the forecast was off by {row['mae']:.1f} minutes on average"
+        return f"{span} nothing can be measured: {scheduled:,} flights were scheduled and {landed:,} have landed. {to_do}"
+    when = horizon_text(row["horizon"], sentence=True)
+    off = f"{span} the forecast was off by {row['mae']:.1f} minutes on average {when}"
     tested = f" ({row['mae_then']:.1f} when tested)" if row["mae_then"] is not None else ""
     skill = row["mae_skill"]
     better = f"{abs(skill):.0%} {'better' if skill >= 0 else 'worse'} than the usual delay".replace("%", " %")

@@ -56,7 +56,8 @@ def train_sentence(
     if gain := _gain_text(decision):
         parts.append(gain)
     stays = f"champion {champion} goes on serving" if champion else "no model serves yet"
-    parts.append("it now serves" if serves else stays)
+    first = "it is the first model, and " if decision.compared_with is None and champion is None else ""
+    parts.append(f"{first}it now serves" if serves else stays)
     return "; ".join(parts) + "."
 
 # %% ../../nbs/training/685_summary.ipynb #31c6cce8

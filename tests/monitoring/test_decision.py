@@ -70,3 +70,7 @@ def test_a_sentence_says_whether_something_was_done():
     decision = decide_action(situation("performance"))
     assert decision_sentence(decision) == "Train a new model: worse than tested."
     assert decision_sentence(replace(decision, acts=True)) == "Training starts: worse than tested."
+    assert decision_sentence(decide_action(situation("quality"))).startswith("The model can go on serving; look into")
+    from flight_delay.monitoring.decision import _TO_DO
+
+    assert set(_TO_DO) < {rule.name for rule in RULES}

@@ -25,10 +25,18 @@ def nothing():
 
 def test_an_empty_month_has_a_sentence_and_no_figures_that_were_not_measured(nothing):
     assert monitor_sentence(nothing, nothing.decision) == (
-        "Nothing can be measured: 0 flights were scheduled and 0 have landed. Have a look: nothing to judge."
+        "In May 2013 nothing can be measured: 0 flights were scheduled and 0 have landed. "
+        "See whether flights and outcomes still arrive: there are too few to judge."
     )
     assert monitor_metrics(nothing) == {"figures_outside": 0.0} and monitor_intervals(nothing) == {}
     assert monitor_tiles(nothing) == ["figures_outside"]
+
+
+def test_a_span_is_named_by_its_month_or_by_its_first_and_last_day():
+    from flight_delay.monitoring.summary import _span_text
+
+    assert _span_text(datetime(2013, 12, 1), datetime(2014, 1, 1)) == "In December 2013"
+    assert _span_text(datetime(2013, 12, 1), datetime(2013, 12, 8)) == "From 1 December 2013 to 7 December 2013"
 
 
 def test_every_value_that_decides_stands_beside_its_limit_and_every_figure_has_a_label(nothing):

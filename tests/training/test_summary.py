@@ -37,7 +37,7 @@ def test_after_departure_it_is_compared_with_the_departure_delay():
     row = ROW | {"horizon": "pushback", "baseline": "departure delay + constant"}
     said = train_sentence(row, Decision(True, "first"), True)
     assert said.startswith("At push-back") and "than the departure delay plus what is usual on the way" in said
-    assert "_" not in said and "None" not in said
+    assert "_" not in said and "None" not in said and said.endswith("it is the first model, and it now serves.")
 
 
 def test_what_becomes_of_a_model_is_said_in_every_case():

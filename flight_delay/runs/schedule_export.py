@@ -49,7 +49,7 @@ def _moved(entry: Entry, offsets: dict[datetime, timedelta]) -> set[datetime]:  
 def _times_in(entry: Entry, zone: str) -> set[int]:  # minutes from the local midnight of the entry, so from -1440 to 2880
     "Every time of day, in another zone, at which an entry can be due."
     spec, here, there = CronSim(entry.cron or "", datetime.now()), _offsets(entry.timezone), _offsets(zone)
-    shifts = {there[hour] - here[hour] for hour in here}
+    shifts = {there[hour] - here[hour] for hour in here.keys() & there.keys()}  # each may have been kept since another hour
     times = {
         60 * hour + minute + int(shift.total_seconds()) // 60
         for hour in spec.hours

@@ -24,7 +24,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, lambda *_: end(130, "fail", "interrupted"))
 job, given = sys.argv[1], json.loads(sys.argv[2])
 reports = Path(os.environ["FLIGHT_DELAY_REPORTS"])
-diary, started = reports / "diary.txt", datetime.now(UTC)
+diary, started, facts = reports / "diary.txt", datetime.now(UTC), {}
 def write(word):
     with diary.open("a") as file:
         file.write(f"{word} {job} {given.get('day')} {os.getpid()}\\n")

@@ -101,7 +101,7 @@ from flight_delay.runs.parameters import _parameters_cell
 
 JOBS = {  # which of its parameters say on which data a job works
     "train": ("source", "train_until", "validate_until", "test_until"),
-    "monitor": ("source", "span_start", "span_end", "alias"),
+    "monitor": ("source", "span_start", "span_end", "alias", "predictions", "as_seen_at"),
     "tune": ("source", "train_until", "validate_until", "test_until", "study"),
     "backtest": ("source", "horizons", "learn_months", "params"),
 }
@@ -134,7 +134,7 @@ def test_every_parameter_of_the_shipped_jobs_has_a_kind_and_a_help(job):
         ("train", {"train_until": "2013-13-01"}, "train_until must be a day or an instant in UTC"),
         ("train", {"tracking": "sometimes"}, "tracking must be one of online, offline, disabled or null"),
         ("monitor", {"alias": "No Such"}, "alias must be an alias or a version of the registry"),
-        ("monitor", {"max_drifted_share": 1.5}, "max_drifted_share must be a finite number, at least 0, at most 1"),
+        ("monitor", {"max_null_growth": 1.5}, "max_null_growth must be a finite number, at least 0, at most 1"),
         ("monitor", {"max_psi": "high"}, "max_psi must be a finite number, at least 0; got 'high'"),
         ("monitor", {"max_coverage_80": 0.5}, "max_coverage_80 must not be below min_coverage_80, 0.72; got 0.5"),
         ("tune", {"families": ["forest"]}, "families must be a list, its length at least 1, each one of xgboost"),

@@ -174,13 +174,17 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def wandb_server(monkeypatch):
     "An address that W&B's client may talk to, and what it says there."
+    import wandb
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.told, server.handle_error = [], lambda *_: None  # a client that ends resets its connections
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.delenv("WANDB_MODE", raising=False)
+    wandb.teardown()  # its service has read the address of an earlier test
     yield server
+    wandb.teardown()
     server.shutdown()
     server.server_close()
 

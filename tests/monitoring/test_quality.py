@@ -19,6 +19,7 @@ def test_flights_that_are_still_waiting_do_not_thin_out_the_share_of_cancelled_o
     assert (found["cancelled_share"], found["not_yet_landed"], found["rows_set_aside"]) == (0.5, 1, 1)
 
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -60,6 +61,11 @@ def test_each_broken_feed_is_caught_by_the_monitor_that_should(nyc):
         pl.when(at_jfk, noon).then(pl.col(name).mean()).otherwise(name).alias(name) for name in MEASUREMENTS
     )
     assert alarms(changed(nyc, twice)) == {"duplicate_share"}
+    aside = pl.DataFrame({"table": "flights", "row": flights["flight_id"].head(2_000), "rule": "a flight must be there once"})
+    assert alarms(replace(nyc, set_aside=aside)) == {"duplicate_share"}
+    known = pl.col("actual_arrival") < JUNE - timedelta(days=2)
+    late = [pl.when(known).then(name).alias(name) for name in ("arrival_delay", "actual_arrival")]
+    assert alarms(changed(nyc, flights.with_columns(late))) == {"overdue_share"}
     assert {"new_airline_share", "volume_fewest"} <= alarms(changed(nyc, renamed))
     assert alarms(changed(nyc, flights.filter(~(IN_MAY & (pl.col("origin") == "EWR"))))) >= {"volume_fewest"}
     assert alarms(changed(nyc, weather=stuck)) == {"frozen_hours"}
@@ -96,6 +102,19 @@ def test_what_is_seen_later_does_not_change_the_features_of_earlier_queries(nyc)
     assert seen.flights["actual_arrival"].max() <= at and seen.weather["known_at"].max() <= at
     ahead = seen.flights.filter(pl.col("scheduled_departure") > at)
     assert not ahead["cancelled"].any() and not ahead["diverted"].any() and ahead.height > 1_000
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("days", [4, 14, 60])
+def test_a_short_history_makes_nothing_new_and_a_renamed_airline_is_new_all_the_same(nyc, days):
+    known = pl.col("scheduled_departure") >= MAY - timedelta(days=days)
+    week = {"start": MAY, "end": MAY + timedelta(days=7)}
+    kinds = {f"new_{kind}_share" for kind in NEWCOMERS}
+    assert not kinds & alarms(changed(nyc, nyc.flights.filter(known)), **week)
+    renamed = nyc.flights.with_columns(
+        carrier=pl.when(pl.col("scheduled_departure") >= MAY).then(pl.col("carrier").replace("UA", "U2")).otherwise("carrier")
+    )
+    assert "new_airline_share" in alarms(changed(nyc, renamed.filter(known)), **week)
 
 
 @pytest.mark.data

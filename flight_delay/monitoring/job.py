@@ -9,7 +9,7 @@ __all__ = ['DRIFT_HORIZON', 'MOST_BEYOND', 'drift_limits', 'drift_checks', 'prev
 # %% ../../nbs/monitoring/765_job.ipynb #3b4ce30c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from textwrap import shorten
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..evaluation.metrics import day_block_interval
 from ..evaluation.sketches import PREDICTED, Sketches, sketch, sketch_span
 from ..models.delay_model import DelayModel
 from . import cost, performance, quality
-from .drift import DriftLimits, drift, lasting
+from .drift import LASTING_WINDOWS, WINDOW_DAYS, DriftLimits, drift, lasting
 from .drift_weeks import drift_reference
 from .decision import MonitorDecision, Situation, decide_action
 from .limits import Check, Limits, allowed_text, subject_text, value_text
@@ -51,6 +51,25 @@ def _nulls_of(kept: Sketches) -> pl.DataFrame:  # day, queries, and per feature 
     ends = kept.starts + [bins.size for bins in kept.bins.values()] - 1
     counts = {name: kept.counts[:, end] for name, end in zip(kept.bins, ends, strict=True) if name not in PREDICTED}
     return pl.DataFrame({"day": kept.days, "queries": kept.flights, **counts})
+
+# %% ../../nbs/monitoring/765_job.ipynb #3c8578ac
+def _joined(first: Sketches, second: Sketches) -> Sketches:  # in the same bins
+    "The counts of both by day; a day of both has the sum."
+    days, place = np.unique(np.concatenate([first.days, second.days]), return_inverse=True)
+    counts = np.zeros((len(days), second.counts.shape[1]), dtype=np.int64)
+    np.add.at(counts, place, np.concatenate([first.counts, second.counts]))
+    return Sketches(second.bins, days, counts, second.p_late)
+
+# %% ../../nbs/monitoring/765_job.ipynb #f501427e
+def _drift_span(
+    tables: Tables, model: DelayModel, current: Sketches, reference: Sketches, start: datetime, learned_until: datetime
+) -> Sketches:
+    "The days whose drift is looked at: those of the span, with the weeks before them where it is too short to tell what lasts."
+    if not len(current.days):
+        return current
+    days = int((current.days[-1] - current.days[0]).astype(int)) + 1
+    since = max(learned_until, start - timedelta(days=WINDOW_DAYS * LASTING_WINDOWS - days))
+    return current if since >= start else _joined(sketch_span(tables, model, since, start, like=reference), current)
 
 # %% ../../nbs/monitoring/765_job.ipynb #990d4e6d
 def drift_limits(limits: Limits, bands: bool = False) -> DriftLimits:
@@ -134,10 +153,9 @@ def _check_span(start: datetime, end: datetime, learned_until: datetime) -> None
 
 # %% ../../nbs/monitoring/765_job.ipynb #602f4f8d
 def _data_tables(
-    tables: Tables, one: Predicted | None, start: datetime, end: datetime, reference: Sketches, limits: DriftLimits
-) -> dict[str, pl.DataFrame]:  # one: of the horizon at which features are compared
+    tables: Tables, one: Predicted | None, start: datetime, end: datetime, reference: Sketches, current: Sketches
+) -> dict[str, pl.DataFrame]:  # one: of the horizon at which features are compared; current: its sketches
     "What arrived, and how it compares with the reference."
-    current = _sketches_of(one, reference)
     return {
         "nulls": quality.null_growth(_nulls_of(reference), _nulls_of(current)),
         "ages": quality.feed_ages(pl.DataFrame() if one is None else one.X),
@@ -145,7 +163,6 @@ def _data_tables(
         "stations": quality.stations(tables.weather, start, end),
         "newcomers": quality.newcomers(tables.flights, start, end),
         "broken_rules": quality.broken_rules(tables, start, end),
-        "drift": drift(reference, current, limits=limits) if len(current.days) else pl.DataFrame(),
     }
 
 # %% ../../nbs/monitoring/765_job.ipynb #85e0bf61
@@ -156,7 +173,7 @@ class Look:
     predicted: Mapping[str, Predicted] | None = None  # what an API told its callers, by horizon; None: the model is asked
     as_seen_at: datetime | None = None  # a backtest: know only what was known by then
     previous: DelayModel | None = None  # the version that served before
-    reference: tuple[datetime, datetime] | None = None  # a span to compare features with; None: what the model learned from
+    reference: tuple[datetime, datetime] | Sketches | None = None  # a span to compare with; None: what the model learned from
     bands: bool = False  # drift by the customary bands of the psi instead of the reference's own weeks
     prices: Prices | None = None
     service: Mapping[str, float] | None = None  # figures of the API, as `service_figures` gives them
@@ -179,9 +196,11 @@ def monitor(
     predicted = look.predicted
     if predicted is None:
         predicted = performance.predict_span(tables, model, start, end, model.card["horizons"], at)
-    usual = sketch_span(tables, model, *look.reference) if look.reference else drift_reference(model, tables, config)
-    found = _data_tables(tables, _compared(predicted), start, end, usual, drift_limits(limits, look.bands))
-    found |= _measured(tables, model, predicted, look.prices)
+    usual, one = _reference(tables, model, look, config), _compared(predicted)
+    current = _sketches_of(one, usual)
+    found = _data_tables(tables, one, start, end, usual, current) | _measured(tables, model, predicted, look.prices)
+    moved = _drift_span(tables, model, current, usual, start, learned_until)
+    found["drift"] = drift(usual, moved, limits=drift_limits(limits, look.bands)) if len(moved.days) else pl.DataFrame()
     checks = _all_checks(tables, found, predicted, limits, (start, end, learned_until), look)
     about = {"model_version": model.version, "span_start": start.isoformat(), "span_end": end.isoformat()}
     about |= {"as_seen_at": at.isoformat()} if at else {}
@@ -190,6 +209,13 @@ def monitor(
     notes = performance.harder_span_notes(found["performance"], f"{start:%Y-%m-%d} to {end:%Y-%m-%d}")
     notes += performance.estimate_note(found["estimates"])
     return Monitored(decide_action(situation, notes, about), start, end, arrived, found, predicted)
+
+# %% ../../nbs/monitoring/765_job.ipynb #89ba0c35
+def _reference(tables: Tables, model: DelayModel, look: Look, config: Settings | None) -> Sketches:
+    "What the features of a span are compared with."
+    if isinstance(look.reference, Sketches):
+        return look.reference
+    return sketch_span(tables, model, *look.reference) if look.reference else drift_reference(model, tables, config)
 
 # %% ../../nbs/monitoring/765_job.ipynb #93e212de
 def _landed(predicted: Mapping[str, Predicted]) -> int:

@@ -50,7 +50,7 @@ class Limits:
     max_impossible_share: float = _limit(0.001, "rows that break a rule of their table", "convention")
     max_duplicate_share: float = _limit(0.001, "flights and reports that came twice", "convention; a second city: none")
     max_overdue_share: float = _limit(0.02, "flights half a day overdue without outcome", "a second city: 0.0003")
-    max_new_airline_share: float = _limit(0.0, "flights of new airlines, above what came before", "they are unknown to the model")
+    max_new_airline_share: float = _limit(0.0, "flights of new airlines, above what came before", "the model knows none")
     max_new_route_share: float = _limit(0.01, "flights on new routes, above what came before", "a second city: 0.002")
     max_new_aircraft_share: float = _limit(0.03, "flights with new aircraft, above what came before", "a second city: 0.01")
     max_error_rate: float = _limit(0.05, "requests that end in a fault of the server", "customary")

@@ -27,7 +27,8 @@ from flight_delay.core.errors import BadInput
 from flight_delay.monitoring import performance
 from flight_delay.monitoring.decision import decision_record
 from flight_delay.monitoring.limits import Check, Limits
-from flight_delay.monitoring.job import _place
+from flight_delay.evaluation.sketches import sketch_span
+from flight_delay.monitoring.job import _drift_span, _place
 from flight_delay.runs.changes import compare_runs
 from flight_delay.runs.history import Run
 from flight_delay.runs.parameters import declared_parameters, read_job
@@ -104,6 +105,19 @@ def test_a_span_that_the_model_has_seen_or_without_flights_is_refused(watched):
         monitor(tables, model, "2013-02-01", "2013-03-01")
     with pytest.raises(BadInput, match="must lie before"):
         monitor(tables, model, "2013-04-01", "2013-03-20")
+
+
+@pytest.mark.data
+def test_a_week_is_looked_at_with_the_two_before_it_as_far_as_the_model_has_not_learned_from_them(nyc):
+    start, end = datetime(2013, 3, 20, 4, tzinfo=UTC), datetime(2013, 3, 27, 4, tzinfo=UTC)
+    few = with_flights(nyc, nyc.flights.gather_every(50))
+    week = sketch_span(few, None, start, end)
+    learned = {datetime(2013, 2, 1, tzinfo=UTC): 6, datetime(2013, 3, 13, 4, tzinfo=UTC): 13, start: 20}
+    for learned_until, first in learned.items():
+        looked_at = _drift_span(few, None, week, week, start, learned_until)
+        assert looked_at.days.astype(str).tolist() == [f"2013-03-{day:02}" for day in range(first, 27)]
+        assert (looked_at.counts[-7:] == week.counts).all()
+    assert not len(_drift_span(few, None, week.between("2030-01-01", "2031-01-01"), week, start, start).days)
 
 
 def landed_none(flights):

@@ -20,7 +20,7 @@ from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, flight_id_of
 from .prepared import EPOCH, Prepared, milliseconds, prepare
 from .told import hidden_spans
 from ..sources.files import combined_digest
-from ..sources.store import read_tables, version_folder, write_tables
+from ..sources.kept import read_tables, version_folder, write_tables
 from ..sources.tables import FLIGHT_ORDER, SCHEMAS, Tables, actual_times
 
 # %% ../../nbs/online/360_snapshot.ipynb #9c03c20d

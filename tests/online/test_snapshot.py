@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from flight_delay.online.snapshot import PREPARED_FILE
 from flight_delay.online.state import State
-from flight_delay.sources.store import version_folder
+from flight_delay.sources.kept import version_folder
 
 
 @pytest.mark.data

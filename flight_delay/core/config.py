@@ -94,6 +94,30 @@ class _LiveState(BaseSettings):
             raise ValueError("a state must stand as it was at an instant of the past")
         return until
 
+# %% ../../nbs/core/010_config.ipynb #79c4c73b
+class _Downloads(BaseSettings):
+    "Where data are fetched from, and how long it may take."
+
+    bts_url: str = Field(
+        "https://transtats.bts.gov/PREZIP", description="where the BTS' monthly zips are: an address, a mirror's, or a folder"
+    )
+    weather_url: str = Field(
+        "https://mesonet.agron.iastate.edu/cgi-bin/request/asos.py",
+        description="where reports of weather stations are asked for",
+    )
+    registry_url: str = Field(
+        "https://registry.faa.gov/database/ReleasableAircraft.zip", description="where the FAA's registry of aircraft is"
+    )
+    ca_bundle: Path | None = Field(
+        None, description="a file of certificates (PEM) to check servers by; default: the public ones"
+    )
+    fetch_tries: int = Field(6, ge=1, description="a download that brings nothing new so many times in a row is given up")
+    fetch_seconds: float = Field(
+        3600, gt=0, description="a file must have come by then; what has come is gone on with next time"
+    )
+    weather_lag_minutes: float = Field(5, ge=0, description="a station's report is known so long after it was observed")
+    weather_pause_seconds: float = Field(1.0, ge=0, description="between two questions to the weather service")
+
 # %% ../../nbs/core/010_config.ipynb #8ba73437
 class _Traffic(BaseSettings):
     "How far a comparison of two models may go by itself."
@@ -193,7 +217,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 # %% ../../nbs/core/010_config.ipynb #ae8d7c58
-class Settings(_Access, _Limits, _LiveState, _Operation, _Retention, _StoreSettings, _Traffic):
+class Settings(_Access, _Downloads, _Limits, _LiveState, _Operation, _Retention, _StoreSettings, _Traffic):
     "Every setting of the product. Each can be given as `FLIGHT_DELAY_<NAME>` in the environment."
 
     model_config = SettingsConfigDict(env_prefix="FLIGHT_DELAY_", extra="ignore")

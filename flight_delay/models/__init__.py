@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     "flight_delay.models",
     submod_attrs={
         "registry": ["aliases", "load", "register", "set_alias", "versions"],
+        "as_served": ["forecast"],
         "delay_model": ["DelayModel"],
     },
 )

@@ -38,6 +38,7 @@ from flight_delay.models.distribution import (
     summary_columns,
     widened,
 )
+from .recalibration import recalibrated
 from .trees import SCORES, OFFSET_FEATURE, feature_matrix
 
 # %% ../../nbs/models/440_delay_model.ipynb #35f61db9
@@ -142,14 +143,18 @@ def band_calibration(model: DelayModel, band: int) -> Calibration:
     return Calibration(*(model.arrays[name][band] for name in Calibration._fields))
 
 # %% ../../nbs/models/440_delay_model.ipynb #e5e24b38
-def exceedances_before_waiting(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+def exceedances_before_waiting(
+    model: DelayModel,
+    x: np.ndarray,
+    levels: np.ndarray | None = None,  # (n, LEVELS + 1): how to recalibrate each; None: not at all
+) -> np.ndarray:  # (n, thresholds)
     "The distribution of each query, as if no flight were overdue."
     departure_delay, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
     bands, exceedance = model.answers_for[band_of(~np.isnan(departure_delay), lead)], np.empty((len(x), len(THRESHOLDS)))
     for band in np.unique(bands):
         rows = bands == band
         exceedance[rows] = calibrated_distributions(raw_scores(model, x[rows], band), band_calibration(model, band))
-    return exceedance
+    return exceedance if levels is None else recalibrated(exceedance, levels)
 
 # %% ../../nbs/models/440_delay_model.ipynb #6638b984
 def minutes_overdue(model: DelayModel, x: np.ndarray) -> np.ndarray:  # minutes (n,)
@@ -204,9 +209,13 @@ def _given_under_way(
     return exceedance
 
 # %% ../../nbs/models/440_delay_model.ipynb #85e2bb44
-def exceedances(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n, thresholds)
+def exceedances(
+    model: DelayModel,
+    x: np.ndarray,
+    levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
+) -> np.ndarray:  # (n, thresholds)
     "The distribution of each query, given how long it has been overdue."
-    exceedance, minutes = exceedances_before_waiting(model, x), minutes_overdue(model, x)
+    exceedance, minutes = exceedances_before_waiting(model, x, levels), minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
         exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
     return _given_under_way(exceedance, least_delay(model, x))
@@ -244,7 +253,11 @@ def _cancelled_having_waited(p: np.ndarray, there: np.ndarray) -> np.ndarray:  #
     return p / (p + (1 - p) * there)
 
 # %% ../../nbs/models/440_delay_model.ipynb #95e4ddc1
-def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  # (n,)
+def cancellation_probability(
+    model: DelayModel,
+    x: np.ndarray,
+    levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
+) -> np.ndarray:  # (n,)
     "The probability that a flight does not go; 0 for one that has left."
     not_departed = np.isnan(x[:, model.features.index("departure_delay")])
     knots, shares = model.arrays["cancelled"]
@@ -254,7 +267,8 @@ def cancellation_probability(model: DelayModel, x: np.ndarray) -> np.ndarray:  #
         p = np.where(not_departed, shares[0], 0.0)
     minutes = minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
-        there = _still_there(exceedances_before_waiting(model, x[overdue]), minutes[overdue])
+        waiting = exceedances_before_waiting(model, x[overdue], None if levels is None else levels[overdue])
+        there = _still_there(waiting, minutes[overdue])
         p[overdue] = _cancelled_having_waited(p[overdue], there)
     return p
 
@@ -263,12 +277,13 @@ def predict_rows(
     model: DelayModel,
     x: np.ndarray,  # float32 (n, features), NaN for unknown
     width: np.ndarray | None = None,  # (n,) as for `widened`; of flights about which the model is known to be too sure
+    levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
 ) -> dict[str, np.ndarray]:  # (n,) each: the columns of `summary_columns`, and p_cancelled
     "The predictions of rows of features."
-    exceedance = exceedances(model, x)
+    exceedance = exceedances(model, x, levels)
     if width is not None:
         exceedance = widened(exceedance, width)
-    return answer_columns(model, x, exceedance, p_cancelled=cancellation_probability(model, x))
+    return answer_columns(model, x, exceedance, p_cancelled=cancellation_probability(model, x, levels))
 
 # %% ../../nbs/models/440_delay_model.ipynb #e81b6d3f
 BLOCK_ROWS = 20_000  # at a time: a distribution is 90 numbers a row, and each step of its making holds them once more

@@ -13,11 +13,12 @@ import numpy as np
 from ..features.asof import UNKNOWN_KEY
 from ..features.declarations import DAY_MS, LEDGER, SEVERITY
 from .fact_index import LAST_MS
-from .live_facts import KEY_NUMBER, LiveFacts, as_known, flight_as_known, flight_id_of, planned_flight
+from .live_facts import KEY_NUMBER, LiveFacts, flight_as_known, flight_id_of, planned_flight
 from .live_facts import row_as_known, zone
 from .prepared import EPOCH, milliseconds
 from .rows import basis, feature_rows, live_query
 from .state import fate_of_row
+from .viewed import as_known
 
 # %% ../../nbs/online/380_board.ipynb #e8000001
 def _local(state: LiveFacts, row: int) -> datetime:

@@ -19,9 +19,10 @@ from ..features.asof import UNKNOWN_KEY
 from ..features.declarations import KEYS, MINUTE_MS, PEAK_LOCAL_HOURS
 from ..features.timetable import days_to_holiday
 from .fact_index import LAST_MS
-from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, flight_as_known
+from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, flight_as_known
 from .live_facts import row_named, rows_scheduled, route_plan, zone
 from .prepared import EPOCH, milliseconds
+from .viewed import as_known
 
 # %% ../../nbs/online/340_described.ipynb #cf000555
 def _planned_distance_and_minutes(state: LiveFacts, flight: Mapping[str, Any]) -> tuple[float, float]:  # miles, minutes

@@ -3,12 +3,11 @@
 # %% auto #0
 __all__ = ['KEY_NUMBER', 'EARTH_RADIUS_MI', 'CRUISE_MPH', 'GROUND_MINUTES', 'READS', 'KEYS_OF', 'TOTALS', 'LiveFacts',
            'PlannedFlight', 'planned_flight', 'rows_scheduled', 'name_of', 'row_named', 'flight_id_of', 'counts_from',
-           'flight_of', 'route_plan', 'zone', 'row_as_known', 'flight_as_known', 'as_known']
+           'flight_of', 'route_plan', 'zone', 'row_as_known', 'flight_as_known', 'codes_as_known']
 
 # %% ../../nbs/online/330_live_facts.ipynb #1f783aab
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,7 +24,7 @@ from ..features.timetable import STREAM_COLUMNS
 from ..features.declarations import KEYS, MINUTE_MS, SEVERITY, STREAMS, Stream
 from .events import RESCHEDULED, _check_announcement, _check_change, _check_report, announced_id
 from .events import checked_event, shown
-from .fact_index import FINDS_FLIGHTS, PAIR_NUMBER, QUANTITIES, FactIndex, LaterFacts
+from .fact_index import FINDS_FLIGHTS, PAIR_NUMBER, QUANTITIES, FactIndex
 from .fact_index import facts_between, parts_of, stamp_of
 from ..sources.tables import Tables, actual_times
 from .prepared import EPOCH, Prepared, _PreparedFacts, milliseconds, prepare
@@ -71,8 +70,11 @@ class _KnownFacts(_PreparedFacts):
         self.reports: dict[int, dict[str, Any]] = {}  # row -> weather report that came as an event
         self.versions: dict[int, dict[int, dict[str, float]]] = {}  # row -> known_at -> columns, of reports that were corrected
         self.newest_event = UNTIMED  # known_at of the newest event
+        facts = (self.columns["flights"]["actual_departure"], self.columns["weather"]["known_at"])
+        self.newest_fact = max(int(np.nanmax(one, initial=UNTIMED)) for one in facts)  # of the tables, in milliseconds
         self.forgotten = 0  # the instant as of which what is out of reach was last forgotten
         self.hidden = Spans()  # (table, row): when a question must see a row otherwise than it is now
+        self.set_back: Any = None  # how rows were set back for the last question that needed it; see `viewed`
 
     def lag(self, stream: Stream) -> float:
         "A stream's reporting lag in milliseconds."
@@ -509,7 +511,6 @@ def _set_row(
     row: int,
     changes: Mapping[str, float],
     moved: Mapping[str, int] = MappingProxyType({}),  # key -> code
-    later: LaterFacts | None = None,  # where the difference goes; the newest facts of the index by default
 ) -> None:
     "Set columns of a row, and carry it into the streams that read them."
     columns, codes, before = state.columns[table], state.codes[table], _columns_of(state, table, row)
@@ -519,7 +520,7 @@ def _set_row(
             facts = _fact(state, stream, before), _fact(state, stream, after)
             for key in KEYS_OF[name]:
                 code = int(codes[KEY_NUMBER[key], row])
-                _replace_fact(state.index, later or state.index.latest, (name, key), row, facts, (code, moved.get(key, code)))
+                _replace_fact(state.index, (name, key), row, facts, (code, moved.get(key, code)))
             state.known[name][row] = facts[1][0]
     for name, value in changes.items():
         columns[name][row] = value
@@ -530,7 +531,6 @@ def _set_row(
 # %% ../../nbs/online/330_live_facts.ipynb #dfecd0b8
 def _replace_fact(
     index: FactIndex,
-    later: LaterFacts,
     pair: tuple[str, str],  # stream and key
     row: int,
     facts: tuple[tuple[int, Mapping[str, int]], tuple[int, Mapping[str, int]]],  # before and after, as `_fact` gives them
@@ -543,7 +543,7 @@ def _replace_fact(
         if known != NOT_KNOWN and code != UNKNOWN_KEY:
             sums = [sign * amounts[value] ** power for value, power in TOTALS[pair]]
             stamp = stamp_of(index, PAIR_NUMBER[pair], code, known)
-            later.add(stamp, row, [sign, *sums, *[0] * (QUANTITIES - len(sums))])
+            index.latest.add(stamp, row, [sign, *sums, *[0] * (QUANTITIES - len(sums))])
 
 
 TOTALS = {pair: tuple(totals_needed(*pair)) for pair in PAIRS}
@@ -573,7 +573,7 @@ def flight_as_known(state: LiveFacts, row: int, moment: int) -> PlannedFlight | 
     return replace(flight, departs=departs, lands=lands, tail_number=plan["tail_number"])
 
 # %% ../../nbs/online/330_live_facts.ipynb #a72d2a55
-def _codes_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[str, int]:  # as `_plan_codes`
+def codes_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict[str, int]:  # as `_plan_codes`
     "The codes of a row's keys as they were at an instant, where they may have been others."
     if table == "weather":
         return {}
@@ -582,32 +582,3 @@ def _codes_as_known(state: LiveFacts, table: str, row: int, moment: int) -> dict
         row,
         _plan_codes(state, row, plan_told(state.before[row], said_until(state.before[row], state.told[row], moment))),
     )
-
-# %% ../../nbs/online/330_live_facts.ipynb #a6133f04
-def _kept_row(state: LiveFacts, table: str, row: int) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
-    "What `as_known` puts back: columns, when each stream knew the row, codes."
-    return _columns_of(state, table, row), state.known_at[table][:, row].copy(), state.codes[table][:, row].copy()
-
-# %% ../../nbs/online/330_live_facts.ipynb #50e74a3f
-@contextmanager
-def as_known(
-    state: LiveFacts,
-    moment: int,  # milliseconds
-    departs: int = 0,  # the latest departure, in milliseconds, of the flights that are looked at
-) -> Iterator[None]:
-    "The state as it was known at an instant; when the block ends it is as before."
-    hidden = [thing for *_, thing in state.hidden.around(moment, departs)]
-    kept = [_kept_row(state, *thing) for thing in hidden]
-    try:
-        for table, row in hidden:
-            then = _differing(state, table, row, row_as_known(state, table, row, moment))
-            _set_row(state, table, row, then, _codes_as_known(state, table, row, moment), state.index.corrections)
-        state.index.corrections.sort_in()
-        yield
-    finally:
-        for (table, row), (columns, known_at, codes) in zip(hidden, kept, strict=True):
-            state.known_at[table][:, row], state.codes[table][:, row] = known_at, codes
-            for name, value in columns.items():
-                state.columns[table][name][row] = value
-        if hidden:
-            state.index.corrections = LaterFacts()

@@ -26,13 +26,13 @@ from flight_delay.online.live_facts import (
     KEY_NUMBER,
     LiveFacts,
     PlannedFlight,
-    as_known,
     flight_as_known,
     flight_id_of,
     planned_flight,
 )
 from .live_facts import row_as_known, row_named
 from .prepared import milliseconds
+from .viewed import Hidden, as_known, hidden_from
 
 # %% ../../nbs/online/350_rows.ipynb #722324d3
 @dataclass(slots=True)
@@ -376,9 +376,9 @@ def _rows_now(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # 
 # %% ../../nbs/online/350_rows.ipynb #c5408ebc
 def feature_rows(state: LiveFacts, queries: Sequence[LiveQuery]) -> np.ndarray:  # float64 (m, ledger), NaN for unknown
     "What is known about each flight at its instant: the rows that `build` would give."
-    alike: dict[tuple[Any, ...], list[int]] = {}
+    alike: dict[Hidden, list[int]] = {}
     for place, query in enumerate(queries):
-        alike.setdefault(state.hidden.around(query.as_of, query.flight.departs), []).append(place)
+        alike.setdefault(hidden_from(state, query.as_of, query.flight.departs), []).append(place)
     if alike.keys() <= {()}:
         return _rows_now(state, queries)
     rows = np.empty((len(queries), len(LEDGER)))

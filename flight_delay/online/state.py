@@ -22,6 +22,7 @@ from .prepared import milliseconds
 from .rows import LiveQuery, feature_rows, live_query
 from .snapshot import read_snapshot, write_snapshot
 from .told import UNTIMED, said_until
+from .viewed import keep_then
 
 # %% ../../nbs/online/370_state.ipynb #365906ed
 class State(LiveFacts):
@@ -30,6 +31,8 @@ class State(LiveFacts):
     def observe(self, event: Mapping[str, Any]) -> None:
         "Take one event, or raise `BadInput` and change nothing; once a day of events, forget what is out of reach."
         super().observe(event)
+        if self.hidden.newest is not None:
+            keep_then(self, *self.hidden.newest)
         if self.newest_event - self.forgotten > DAY_MS:
             forget(self, self.newest_event)
             self.forgotten = self.newest_event

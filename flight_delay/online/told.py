@@ -172,11 +172,15 @@ class Spans:
     def __init__(self) -> None:
         self._sorted: list[tuple[int, int, int, Any]] = []  # until, since, where a question looks at least, of what
         self._of: dict[Any, list[tuple[int, int, int, Any]]] = {}
+        self.newest: Any = None  # whose spans were set last
+        self.kept: dict[tuple[int, int, int, Any], bytes] = {}  # what a reader has made of a span, dropped with it
 
     def set(self, thing: Hashable, spans: Iterable[Span]) -> None:
         "The spans of a thing, in place of those that it had."
+        self.newest = thing
         for entry in self._of.pop(thing, ()):
             del self._sorted[bisect_right(self._sorted, entry) - 1]
+            self.kept.pop(entry, None)
         if entries := [(until, since, seen, thing) for since, until, seen in spans]:
             self._of[thing] = entries
             for entry in entries:
@@ -186,6 +190,10 @@ class Spans:
         "The spans that hold an instant, for a question that looks up to the later of it and another."
         first, last = bisect_right(self._sorted, moment, key=itemgetter(0)), max(moment, ahead)
         return tuple(entry for entry in self._sorted[first:] if entry[1] <= moment and entry[2] <= last)
+
+    def of(self, thing: Hashable) -> Sequence[tuple[int, int, int, Any]]:  # as `around`
+        "The spans of a thing."
+        return self._of.get(thing, ())
 
     def __contains__(self, thing: Hashable) -> bool:
         return thing in self._of

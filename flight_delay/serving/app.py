@@ -25,13 +25,14 @@ from ..core.config import Settings, configure_logging, settings
 from ..core.errors import BadInput, FlightDelayError, NotFound
 from ..online.board import airport_status, flights_of_day, known_of_flight
 from ..online.events import shown
+from ..online.forgetting import state_now
 from ..online.live_facts import LiveFacts
 from .alert_routes import add_alerts, add_explain, looking_after
 from .alerts import Alerts
 from .answer import Answer
 from .docs import add_docs
 from .limits import LEAVES_A_BODY, access_middleware, errors_of, problem
-from .live import LiveService, log_prediction, newest_instant, query_of_row
+from .live import LiveService, log_prediction, query_of_row
 
 # %% ../../nbs/serving/980_app.ipynb #399b3fd1
 from .metrics import Metrics
@@ -318,7 +319,7 @@ def _add_airports(app: FastAPI, live: LiveService) -> None:
     @app.get("/airports/{code}/status", summary="What is known of an airport now", **gives(AirportStatus))
     async def status(code: str, as_of: str | None = None) -> dict[str, Any]:
         _, state, _ = live.ready()
-        airport, moment = airport_of(code, state.zone_of, "code"), instant_of(as_of, newest_instant(state))
+        airport, moment = airport_of(code, state.zone_of, "code"), instant_of(as_of, state_now(state))
         return {"airport": airport, "as_of": moment.isoformat()} | airport_status(state, airport, moment)
 
 # %% ../../nbs/serving/980_app.ipynb #c90946f4

@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS', 'LEAST_LIST', 'MOST_LISTS', 'EVENTS_AT_ONCE',
            'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher', 'event_of_json',
-           'query_of_row', 'newest_instant', 'log_prediction', 'Clock', 'LiveService']
+           'query_of_row', 'log_prediction', 'Clock', 'LiveService']
 
 # %% ../../nbs/serving/970_live.ipynb #b69843c8
 import asyncio
@@ -17,12 +17,12 @@ from secrets import token_hex
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from pydantic_core import to_json
 
 from ..core.config import Settings
 from ..core.errors import BadInput, FlightDelayError, NotReady
 from ..models.delay_model import DelayModel
+from ..online.forgetting import state_now
 from ..online.live_facts import counts_from, flight_as_known, flight_id_of, flight_of, planned_flight, row_named
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
@@ -137,11 +137,11 @@ def _identified(response: dict[str, Any] | FlightDelayError, warning: str | None
 def query_of_row(
     state: State,
     row: int,
-    as_of: datetime | None = None,  # now by default, or two days after the departure
+    as_of: datetime | None = None,  # `state_now` by default, or two days after the departure
 ) -> tuple[Query, datetime]:  # and the instant that it is asked for
     "The query about a flight of the timetable."
     departs = EPOCH + timedelta(milliseconds=planned_flight(state, row).departs)
-    moment = as_of or min(datetime.now(UTC), departs + LATEST_AS_OF)
+    moment = as_of or min(state_now(state, departs), departs + LATEST_AS_OF)
     flight = flight_as_known(state, row, milliseconds(moment)) or planned_flight(state, row)
     asked: dict[str, Any] = {
         "flight_id": flight_id_of(state, row),
@@ -152,13 +152,6 @@ def query_of_row(
         "as_of": moment,
     }
     return ListedQuery.model_construct(**asked), moment
-
-# %% ../../nbs/serving/970_live.ipynb #e8000007
-def newest_instant(state: State) -> datetime:
-    "Now, or the newest instant at which the state knows of a departure or a report, if that is past."
-    now = milliseconds(datetime.now(UTC))
-    known = np.concatenate([state.columns["flights"]["actual_departure"], state.columns["weather"]["known_at"]])
-    return EPOCH + timedelta(milliseconds=float(known[known <= now].max(initial=0)))
 
 # %% ../../nbs/serving/970_live.ipynb #26acd0a7
 def log_prediction(

@@ -81,10 +81,13 @@ def gives(model: Any, description: str = "The answer") -> dict[str, Any]:
 # %% ../../nbs/serving/955_openapi.ipynb #ee1397fb
 _AIRPORT = {"type": "string", "pattern": "^[A-Za-z]{3,4}$"}
 _FIELDS = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(Answer.model_fields)}}
+_AS_OF = (
+    "the instant from which to look; UTC; by default now, which is that of the newest fact where it is more than 32 days old"
+)
 PARAMETERS: dict[str, dict[str, Any]] = {  # name -> what the document says of it
     "fields": {"schema": _FIELDS, "style": "form", "explode": False, "description": "these fields of the answer only"}
     | {"example": ["delay_minutes", "p_15"]},
-    "as_of": {"schema": _INSTANT, "example": "2013-12-30T12:00:00Z", "description": "the instant from which to look; UTC"},
+    "as_of": {"schema": _INSTANT, "example": "2013-12-30T12:00:00Z", "description": _AS_OF},
     "date": {"schema": {"type": "string", "format": "date"}, "example": "2013-12-30", "description": "local day at the origin"},
     "origin": {"schema": _AIRPORT, "example": "JFK", "description": "IATA or ICAO code"},
     "dest": {"schema": _AIRPORT, "example": "LAX", "description": "IATA or ICAO code"},

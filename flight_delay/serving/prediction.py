@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ..models import explanation, phrases, registry
 from ..models.calibration import BANDS, band_of
 from ..models.delay_model import DelayModel, exceedances, least_delay, not_before, predict_rows
 from ..models.distribution import LATE_THRESHOLDS, quantile, widened
+from ..online.forgetting import state_now
 from ..online.live_facts import PlannedFlight, name_of
 from ..online.prepared import EPOCH
 from ..online.rows import GROUP_FACTS, LiveQuery, basis
@@ -106,7 +107,9 @@ class _LookedUp:
 # %% ../../nbs/serving/960_prediction.ipynb #pu0028
 def _look_up(state: State, query: Query) -> _LookedUp:
     "The flight that a query means, as the live state knows it."
-    flight, as_of = named_flight(query, state) if query.flight else query_flight(query, state.zone_of)
+    flight, as_of = (
+        named_flight(query, state) if query.flight else query_flight(query, state.zone_of, partial(state_now, state))
+    )
     live = state.query(flight, as_of)
     return _LookedUp(query, flight, live, fate_of_row(state, live.flight.row, live.as_of, flight["departure_delay"]))
 

@@ -6,7 +6,7 @@ __all__ = ['EXAMPLE', 'NAMED_EXAMPLE', 'MOST_FAULTS', 'LATEST_AS_OF', 'Query', '
 
 # %% ../../nbs/serving/900_query.ipynb #2cc82a66
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
@@ -20,8 +20,10 @@ from ..core.errors import BadInput, NotFound
 from ..features.declarations import DAY_MS
 from ..online.events import EARLIEST_YEAR, LATEST_YEAR, shown
 from ..online.fact_index import LAST_MS
-from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, as_known, planned_flight
+from ..online.forgetting import state_now
+from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight
 from ..online.prepared import EPOCH, milliseconds
+from ..online.viewed import as_known
 from ..sources.tables import CONDITIONS
 
 # %% ../../nbs/serving/900_query.ipynb #9bd18ff9
@@ -145,7 +147,7 @@ class Query(_Named):
     as_of: datetime | None = Field(
         None,
         description="an instant with its time, ISO 8601, UTC unless it has an offset; "
-        "by default now, or the departure if that is past",
+        "by default now, or the departure if that is past; now is that of the newest fact where it is more than 32 days old",
     )
     explain: bool = Field(False, description="true or false: whether the answer is to give its reasons", strict=True)
 
@@ -261,10 +263,10 @@ def _as_instant(moment: datetime, zone: str, field: str) -> datetime:
     return instant
 
 # %% ../../nbs/serving/900_query.ipynb #9107fc63
-def _resolve_as_of(query: Query, departure: datetime) -> datetime:
+def _resolve_as_of(query: Query, departure: datetime, now: datetime) -> datetime:
     "The instant from which to look: as given, or now, or the departure if that is past."
     left = departure + timedelta(milliseconds=round((query.departure_delay_minutes or 0) * 60_000))
-    as_of = _as_instant(query.as_of, "UTC", "as_of") if query.as_of else min(datetime.now(UTC), left)
+    as_of = _as_instant(query.as_of, "UTC", "as_of") if query.as_of else min(now, left)
     if query.departure_delay_minutes is not None and as_of < left:
         raise _refusal(
             "departure_delay_minutes",
@@ -307,7 +309,11 @@ def _said(query: Query) -> dict[str, Any]:
     return said | {"departure_delay": query.departure_delay_minutes}
 
 # %% ../../nbs/serving/900_query.ipynb #4537d8e1
-def query_flight(query: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, Any], datetime]:  # canonical flight, as_of
+def query_flight(
+    query: Query,
+    zone_of: Mapping[str, str],
+    clock: Callable[[datetime], datetime] = lambda _: datetime.now(UTC),  # what now means for a flight, by its departure
+) -> tuple[dict[str, Any], datetime]:  # canonical flight, as_of
     "The flight that a query describes, and the instant from which to look."
     assert query.route and query.departure_time
     origin, dest = _airports(query.route, zone_of)
@@ -315,7 +321,7 @@ def query_flight(query: Query, zone_of: Mapping[str, str]) -> tuple[dict[str, An
     flight = {"origin": origin, "dest": dest, "carrier": query.airline, "scheduled_departure": departure, **_said(query)}
     if query.flight_number is not None:
         flight["flight_number"] = query.flight_number
-    return flight, _resolve_as_of(query, departure)
+    return flight, _resolve_as_of(query, departure, clock(departure))
 
 # %% ../../nbs/serving/900_query.ipynb #8d0fd192
 _BY_NUMBER: WeakKeyDictionary[LiveFacts, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
@@ -406,4 +412,4 @@ def named_flight(query: Query, state: LiveFacts) -> tuple[dict[str, Any], dateti
     departure = EPOCH + timedelta(milliseconds=leg.departs)
     ends = {"origin": leg.origin, "dest": leg.dest}
     flight = {**ends, "carrier": carrier, "flight_number": number, "scheduled_departure": departure, **_said(query)}
-    return flight, _resolve_as_of(query, departure)
+    return flight, _resolve_as_of(query, departure, state_now(state, departure))

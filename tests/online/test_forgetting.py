@@ -26,3 +26,24 @@ def test_sums_over_everything_and_over_later_windows_stay_as_they_were(facts, be
             edges = [(key << 42) + start, (key << 42) + end]
             sums = [np.diff(part.running[part.stamps.searchsorted(edges, "right")], axis=0) for part in (later, fewer)]
             np.testing.assert_array_equal(*sums)
+
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flight_delay.online.forgetting import state_now
+from flight_delay.online.live_facts import LiveFacts
+
+
+@pytest.mark.data
+def test_now_is_the_walls_in_a_state_that_is_fed_and_the_newest_facts_in_one_of_the_past(nyc):
+    state, second = LiveFacts(replace(nyc, flights=nyc.flights.head(50), weather=nyc.weather.head(9))), timedelta(seconds=1)
+    newest = max(nyc.flights["actual_departure"].head(50).max(), nyc.weather["known_at"].head(9).max())
+    assert state_now(state) == state_now(state, newest + timedelta(days=31)) == newest
+    assert datetime.now(UTC) - state_now(state, newest + timedelta(days=33)) < 60 * second
+    late = {"kind": "cancelled", "flight_id": nyc.flights["flight_id"][0], "known_at": newest + timedelta(days=3)}
+    state.observe(late)
+    assert state_now(state) == late["known_at"]
+    state.observe(late | {"known_at": datetime.now(UTC) - timedelta(days=5)})  # a feed that is silent for some days
+    assert datetime.now(UTC) - state_now(state) < 60 * second

@@ -19,32 +19,11 @@ def test_nothing_younger_than_the_instant_is_left_but_the_timetable(nyc):
     assert known.flights["scheduled_departure"].equals(nyc.flights["scheduled_departure"])
 
 
-from flight_delay.online.live_facts import LiveFacts, as_known, flight_of, row_as_known, row_named
-from flight_delay.online.prepared import milliseconds
-
-
-@pytest.mark.data
-def test_a_state_that_was_seen_as_it_was_is_afterwards_as_it_is(nyc):
-    from dataclasses import replace
-
-    flights = nyc.flights.head(300)
-    state = LiveFacts(replace(nyc, flights=flights, weather=nyc.weather.head(100)))
-    flight = flights.filter(pl.col("departure_delay") > 0).row(0, named=True)
-    row, left = row_named(state, flight["flight_id"]), flight["actual_departure"]
-    for minutes in (30, 60):
-        known_at = left + timedelta(minutes=minutes)
-        state.observe({"kind": "departed", "flight_id": flight["flight_id"], "departure_delay": minutes, "known_at": known_at})
-    columns, known = state.columns["flights"]["departure_delay"].copy(), state.known_at["flights"].copy()
-    with as_known(state, milliseconds(left + timedelta(minutes=40))):
-        assert state.columns["flights"]["departure_delay"][row] == 30
-    np.testing.assert_array_equal(state.columns["flights"]["departure_delay"], columns)
-    np.testing.assert_array_equal(state.known_at["flights"], known)
-    assert row_as_known(state, "flights", row, milliseconds(left))["departure_delay"] == flight["departure_delay"]
-
-
 from copy import deepcopy
 
 from flight_delay.core.errors import BadInput
+from flight_delay.online.live_facts import LiveFacts, flight_of
+from flight_delay.online.prepared import milliseconds
 
 
 def _kept(state):

@@ -182,6 +182,17 @@ def test_airports_go_by_either_code_and_every_fault_of_a_list_is_named(live_home
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_a_question_and_a_board_have_the_same_now(live_home, serve):
+    client = serve(live_home)
+    now = client.get("/airports/JFK/status").json()["as_of"]
+    asked = [{"route": "JFK-LAX", "airline": "AA", "departure_time": f"2014-0{month}-10T17:00Z"} for month in (1, 6)]
+    coming, far = (client.post("/predict", json=one).json() for one in asked)
+    assert coming["as_of"] == now and "2013-12-30" < now < "2014-01-03"
+    assert far["as_of"] == "2014-06-10T17:00:00+00:00"  # no state of the past tells anything of it
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_events_change_what_is_known_and_close_the_loop_to_the_outcome(live_home, serve):
     client = serve(live_home)
     flights = client.get("/flights/JFK-LAX/alternatives?date=2013-12-30").json()["flights"]

@@ -35,9 +35,8 @@ def test_a_planted_fault_changes_what_comes_after_and_nothing_before(april, name
         assert sound.set_aside.height == 0
 
 
-def test_a_week_without_a_model_or_drift_is_silent(april):
-    week = Week(april, START, START + timedelta(days=7), pl.DataFrame())
-    assert {name: monitor(week) for name, monitor in MONITORS.items()} == {name: [] for name in MONITORS}
+def test_a_week_in_which_nothing_was_found_is_silent():
+    assert {name: monitor(Week()) for name, monitor in MONITORS.items()} == {name: [] for name in MONITORS}
 
 
 from types import SimpleNamespace
@@ -53,15 +52,21 @@ def test_an_unknown_fault_and_a_source_that_ends_too_early_are_refused(april):
         champion_drills([], model, replace(april, flights=april.flights.head(0)))
 
 
-@pytest.mark.data
+@pytest.mark.model
 @pytest.mark.slow
-def test_the_drills_of_a_quarter_are_caught_by_the_monitors_that_should(nyc):
+def test_the_drills_of_a_quarter_are_caught_by_the_monitors_that_ship(nyc):
     from flight_delay.evaluation.sketches import sketch_span
+    from flight_delay.training.fit import fit_until
 
-    quarter = sketch_span(nyc, None, datetime(2013, 1, 1, 5, tzinfo=UTC), datetime(2013, 4, 1, 4, tzinfo=UTC))
+    until, start = datetime(2013, 4, 1, 4, tzinfo=UTC), datetime(2013, 4, 15, 4, tzinfo=UTC)
+    few = replace(nyc, flights=nyc.flights.gather_every(8))
+    model = fit_until(few, until, ["two_hours"], params={"rounds": 10, "learning_rate": 0.3})
+    model.card = {"learned_until": until.isoformat(), "horizons": ["two_hours"], "test": []}
+    quarter = sketch_span(few, model, datetime(2013, 1, 1, 5, tzinfo=UTC), until)
     names = ["carrier_renamed", "station_frozen", "outcomes_late", "duplicates"]
-    table = run_drills(names, nyc, quarter, datetime(2013, 4, 15, 4, tzinfo=UTC))
-    assert table["caught_by"].to_list() == ["drift", "stations", "outcomes", "tables"] and table["week"].max() <= 2
+    table = run_drills(names, DrillGround(nyc, model, quarter, start))
+    assert table["caught_by"].to_list() == ["newcomers", "stations", "outcomes", "tables"] and table["week"].max() == 1
+    assert all("allowed" in finding for finding in table["finding"])
 
 
 @pytest.mark.model
@@ -70,7 +75,7 @@ def test_a_file_of_another_model_is_found_by_its_name(served, tmp_path):
     from flight_delay.monitoring.drills import _registry_findings, _swapped
 
     folder = next((served.home / "registry").glob("v*"))
-    week = Week(None, START, START, pl.DataFrame(), folder)
+    week = Week(folder=folder)
     assert _registry_findings(week) == []
     swapped = replace(week, folder=_swapped(folder, tmp_path))
     assert "onnx" in _registry_findings(swapped)[0]

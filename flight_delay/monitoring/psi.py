@@ -6,21 +6,24 @@
 __all__ = ['psi']
 
 # %% ../../nbs/monitoring/728_psi.ipynb #c71678e4
+from datetime import date
+
 import numpy as np
+import polars as pl
+
+from ..evaluation.sketches import population_stability, sketch, tenths
 
 # %% ../../nbs/monitoring/728_psi.ipynb #59b309ad
 def psi(
     reference: np.ndarray,  # (n,) NaN for unknown
     current: np.ndarray,  # (m,)
-    bins: int = 10,
-) -> float:
-    "The population stability index of a feature: 0 for the same distribution, larger the more it has moved."
-    known = reference[~np.isnan(reference)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.array([0.0])
-
-    def shares(x: np.ndarray) -> np.ndarray:
-        bin_number = np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="left"))
-        return (np.bincount(bin_number, minlength=len(edges) + 2) + 0.5) / (len(x) + 0.5 * (len(edges) + 2))
-
-    before, after = shares(reference), shares(current)
-    return float(((after - before) * np.log(after / before)).sum())
+) -> float:  # NaN where one of them is empty
+    "The population stability index of a number: 0 for the same distribution, larger the more it has moved."
+    frames = [pl.DataFrame({"number": np.asarray(sample, dtype=np.float64)}) for sample in (reference, current)]
+    days = [pl.repeat(date(2000, 1, 1), frame.height, eager=True) for frame in frames]
+    if not all(frame.height for frame in frames):
+        return float("nan")
+    before = sketch(frames[0], days[0])
+    after = sketch(frames[1], days[1], like=before)
+    joined = tenths(before.counts[0], before.bins.values(), before.starts)
+    return float(population_stability(before.counts, after.counts, before.starts, joined)[0, 0])

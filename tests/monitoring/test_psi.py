@@ -18,3 +18,14 @@ def test_a_constant_feature_is_steady_and_one_without_a_value_is_compared_all_th
     constant, unknown = np.full(1_000, 3.0), np.full(1_000, np.nan)
     assert psi(constant, constant) == psi(unknown, unknown) == 0
     assert psi(constant, unknown) > 2 and psi(unknown, constant) > 2
+
+
+def test_the_index_is_the_sum_over_tenths_written_out():
+    import numpy as np
+
+    reference, current = np.arange(1_000.0), np.concatenate([np.arange(500.0), np.arange(500.0)])
+    before, after = np.full(11, 100.5), np.array([200.5] * 5 + [0.5] * 5 + [0.5])
+    before[-1] = 0.5
+    p, q = before / before.sum(), after / after.sum()
+    assert abs(psi(reference, current) - ((q - p) * np.log(q / p)).sum()) < 0.02
+    assert np.isnan(psi(reference, current[:0]))

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "queries": ["at_horizon"],
         "offline": ["build"],
+        "slices": ["build_to", "read_features"],
         "declarations": ["ledger"],
     },
 )

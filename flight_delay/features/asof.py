@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['TICKS', 'STAMP_BITS', 'NOT_KNOWN', 'NO_LIMIT', 'UNKNOWN_KEY', 'POWERS', 'WINDOW_STATISTICS', 'NEWEST_STATISTICS',
-           'PAIRS', 'PLANNED_TURNAROUND', 'stamp', 'ticks', 'totals_needed', 'QueryArrays', 'known_at_ms',
-           'window_span', 'newest_anchor', 'Engine', 'with_lags', 'minutes_until_ready', 'tail_known', 'own_features',
-           'with_derived', 'key_features']
+           'PAIRS', 'ROW_TIME', 'ROW_MARGIN_MS', 'PLANNED_TURNAROUND', 'stamp', 'ticks', 'totals_needed', 'QueryArrays',
+           'known_at_ms', 'window_span', 'newest_anchor', 'reach_ms', 'Engine', 'with_lags', 'minutes_until_ready',
+           'tail_known', 'own_features', 'with_derived', 'key_features']
 
 # %% ../../nbs/features/230_asof.ipynb #c807f883
 import inspect
@@ -60,9 +60,8 @@ def ticks(values: Any) -> Any:
     return np.where(np.isnan(whole), 0.0, whole).astype(np.int64)
 
 # %% ../../nbs/features/230_asof.ipynb #c0da7444
-def _key_order(codes: np.ndarray, milliseconds: np.ndarray) -> np.ndarray:  # int64 (n,)
-    "The order of stamps as row numbers; quicker than sorting stamps, because time is nearly sorted and codes are small."
-    by_time = np.argsort(milliseconds, kind="stable")
+def _key_order(codes: np.ndarray, by_time: np.ndarray) -> np.ndarray:  # int64 (n,) each
+    "Row numbers that are in order of time in the order of stamps; quicker than sorting stamps, because codes are small."
     small = np.uint16 if codes.max(initial=0) < np.iinfo(np.uint16).max else np.int64  # 16 bits are sorted by radix
     return by_time[np.argsort((codes - UNKNOWN_KEY)[by_time].astype(small), kind="stable")]
 
@@ -90,12 +89,12 @@ def totals_needed(stream: str, key: str) -> dict[tuple[str, int], int]:  # (valu
 def _sorted_facts(
     codes: np.ndarray,  # (r,) each row's key
     known: np.ndarray,  # (r,) when each became known
+    by_time: np.ndarray,  # (n,) the rows that are facts, in the order in which they became known
     value_ticks: Mapping[str, np.ndarray],  # (r,) per value
     total_columns: Mapping[tuple[str, int], int],
 ) -> _Facts:
     "A stream's facts under one key; of those known at the same instant the last row of the table is the newest."
-    rows = np.flatnonzero((known != NOT_KNOWN) & (codes != UNKNOWN_KEY))
-    rows = rows[_key_order(codes[rows], known[rows])]
+    rows = _key_order(codes, by_time[codes[by_time] != UNKNOWN_KEY])
     totals = np.zeros((len(rows) + 1, len(total_columns)), dtype=np.int64)
     for (value, power), column in total_columns.items():
         np.cumsum(value_ticks[value][rows] ** power, out=totals[1:, column])
@@ -107,6 +106,7 @@ class _StreamArrays:
     "A stream's rows as arrays. r rows."
 
     known: np.ndarray  # int64 (r,) milliseconds, NOT_KNOWN where the row is no fact
+    by_time: np.ndarray  # int64 (n,) the rows that are facts, in the order in which they became known
     ticks: dict[str, np.ndarray]  # int64 (r,) per value
     values: dict[str, np.ndarray]  # float64 (r,) per value
 
@@ -123,7 +123,7 @@ class QueryArrays:
 
     def sorted_by(self, key: str) -> tuple["QueryArrays", np.ndarray]:  # and their positions in these queries
         "The same queries in the order of a key's facts, so that neighbouring queries read neighbouring facts."
-        order = _key_order(self.codes[key], self.as_of)
+        order = _key_order(self.codes[key], np.argsort(self.as_of, kind="stable"))
         return QueryArrays({key: self.codes[key][order]}, self.as_of[order], self.departs[order], self.row[order]), order
 
     def once(self, look_up: tuple, compute: Callable[[], Any]) -> Any:
@@ -207,7 +207,9 @@ def _key_codes(key: str, frames: Mapping[str, pl.DataFrame]) -> tuple[pl.Enum, d
 def _stream_arrays(stream: Stream, columns: Columns, lag: float) -> _StreamArrays:
     "The rows of a table as facts of a stream."
     values = {name: np.array(value(columns), dtype=float) for name, value in stream.values.items()}
-    return _StreamArrays(known_at_ms(stream.known_at(columns, lag)), {name: ticks(x) for name, x in values.items()}, values)
+    known = known_at_ms(stream.known_at(columns, lag))
+    by_time = np.argsort(known, kind="stable")[: np.count_nonzero(known != NOT_KNOWN)]
+    return _StreamArrays(known, by_time, {name: ticks(x) for name, x in values.items()}, values)
 
 # %% ../../nbs/features/230_asof.ipynb #0c93c39f
 def _check_lags(lags: Mapping[str, float]) -> Mapping[str, float]:
@@ -219,17 +221,33 @@ def _check_lags(lags: Mapping[str, float]) -> Mapping[str, float]:
             )
     return lags
 
+# %% ../../nbs/features/230_asof.ipynb #6df73c04
+ROW_TIME = {"flights": "scheduled_departure", "weather": "known_at"}  # when a row belongs, whatever it tells
+ROW_MARGIN_MS = 5 * 24 * HOUR_MS  # from that to the last fact of the row, or to the aircraft's flights before the one before
+
+
+def reach_ms(stream: str, key: str) -> int:
+    "How long before a query, or before its flight departs, the oldest row lies whose facts a feature can see."
+    features = [f for f in LEDGER if f.key == key]
+    together = {stream}.union(*(f.streams for f in features if f.statistic in OVERDUE and stream in f.streams))
+    hours = max(f.hours * (2 if f.statistic == "change" else 1) for f in features if together.intersection(f.streams))
+    return int(hours * HOUR_MS) + ROW_MARGIN_MS
+
 # %% ../../nbs/features/230_asof.ipynb #26efb051
 def _sort_facts(engine: "Engine", names: Iterable[str]) -> None:
     "Read some streams with the lags of their feeds, and sort their facts under every key."
     own = {name: STREAMS[name] for name in names}
+    row_times = {name: engine.columns[name][ROW_TIME[name]] for name in ROW_TIME}
+    since = engine.since_ms - max(engine.lags.values(), default=0.0) * MINUTE_MS
     engine.streams = engine.streams | {
         name: _stream_arrays(stream, engine.columns[stream.table], engine.lag(stream)) for name, stream in own.items()
     }
 
     def sort(pair: tuple[str, str]) -> _Facts:
-        (name, key), arrays = pair, engine.streams[pair[0]]
-        return _sorted_facts(engine.codes[key][own[name].table], arrays.known, arrays.ticks, totals_needed(name, key))
+        (name, key), arrays, table = pair, engine.streams[pair[0]], own[pair[0]].table
+        early = since - reach_ms(name, key)
+        by_time = arrays.by_time[row_times[table][arrays.by_time] >= early] if np.isfinite(early) else arrays.by_time
+        return _sorted_facts(engine.codes[key][table], arrays.known, by_time, arrays.ticks, totals_needed(name, key))
 
     pairs = [pair for pair in PAIRS if pair[0] in own]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -239,8 +257,13 @@ def _sort_facts(engine: "Engine", names: Iterable[str]) -> None:
 class Engine:
     "All facts of some tables, ready to be looked up for any flight at any instant."
 
-    def __init__(self, tables: Tables, lags: Mapping[str, float] | None = None):  # lags: minutes by which a feed is late
-        self.lags, tables = _check_lags(lags or {}), check_order(tables)
+    def __init__(
+        self,
+        tables: Tables,
+        lags: Mapping[str, float] | None = None,  # minutes by which a feed is late
+        since_ms: float = -math.inf,  # no query, and no queried flight's departure, is earlier than this
+    ):
+        self.lags, self.since_ms, tables = _check_lags(lags or {}), since_ms, check_order(tables)
         self.airports, self.aircraft = tables.airports, tables.aircraft
         positions = tables.airports.select("airport", "latitude", "longitude").drop_nulls()
         self.position_of = {airport: position for airport, *position in positions.iter_rows()}
@@ -364,12 +387,11 @@ def minutes_until_ready(position_of: Mapping[str, Sequence[float]], landed_at: s
 # %% ../../nbs/features/230_asof.ipynb #25418ebe
 def _minutes_needed(engine: Engine, landed_at: np.ndarray, origin: np.ndarray) -> np.ndarray:  # codes (n,) each -> (n,)
     "`minutes_until_ready` for many pairs of airports."
-    pairs, which = np.unique(np.column_stack([landed_at, origin]), axis=0, return_inverse=True)
-    airports = [engine.vocabulary[key].categories.to_list() for key in ("dest", "origin")]
-    needed = np.array(
-        [minutes_until_ready(engine.position_of, airports[0][dest], airports[1][origin]) for dest, origin in pairs]
-    )
-    return needed[which.ravel()]
+    dests, origins = (engine.vocabulary[key].categories.to_list() for key in ("dest", "origin"))
+    pairs, which = np.unique(landed_at * len(origins) + origin, return_inverse=True)
+    each = zip(*divmod(pairs, len(origins)), strict=True) if len(pairs) else ()
+    needed = np.array([minutes_until_ready(engine.position_of, dests[dest], origins[origin]) for dest, origin in each])
+    return needed[which]
 
 # %% ../../nbs/features/230_asof.ipynb #8b9e319f
 def _next_planned(engine: Engine, asked: QueryArrays) -> np.ndarray:  # its row (m,), -1 for none

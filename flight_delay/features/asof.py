@@ -230,7 +230,8 @@ def reach_ms(stream: str, key: str) -> int:
     "How long before a query, or before its flight departs, the oldest row lies whose facts a feature can see."
     features = [f for f in LEDGER if f.key == key]
     together = {stream}.union(*(f.streams for f in features if f.statistic in OVERDUE and stream in f.streams))
-    hours = max(f.hours * (2 if f.statistic == "change" else 1) for f in features if together.intersection(f.streams))
+    looking = [f for f in features if together.intersection(f.streams)]
+    hours = max((f.hours * (2 if f.statistic == "change" else 1) for f in looking), default=0.0)
     return int(hours * HOUR_MS) + ROW_MARGIN_MS
 
 # %% ../../nbs/features/230_asof.ipynb #26efb051

@@ -111,7 +111,7 @@ from flight_delay.models import delay_model
 def under_way(monkeypatch):
     "Answers about a flight of 60 planned minutes that left on time, asked so many minutes after that."
     spread = np.clip(1 - (THRESHOLDS + 20) / 60, 0, 1)
-    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x: np.tile(spread, (len(x), 1)))
+    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x, levels=None: np.tile(spread, (len(x), 1)))
     model = SimpleNamespace(
         features=["lead_minutes", "departure_delay", "planned_minutes"], sessions={}, arrays=delay_model.empty_arrays()
     )
@@ -147,7 +147,7 @@ def test_the_clock_says_nothing_of_a_flight_that_has_just_left(under_way):
 
 def test_minutes_and_probabilities_of_a_flight_under_way_agree(under_way, monkeypatch):
     steep = 1 / (1 + np.exp((THRESHOLDS.clip(-50, 50) - 14) / 0.7))  # nearly all arrive 12 to 16 minutes late
-    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x: np.tile(steep, (len(x), 1)))
+    monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x, levels=None: np.tile(steep, (len(x), 1)))
     answers = under_way(np.arange(40.0, 200, 0.25))  # minutes since it left, of 60 planned
     for minutes in (15, 30, 60, 120):
         for name, share in (("delay_minutes", 0.5), ("delay_p10", 0.9), ("delay_p90", 0.1)):

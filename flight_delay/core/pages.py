@@ -291,9 +291,9 @@ def _shown_output(output: "NotebookNode", heading: str) -> "NotebookNode | None"
 # %% ../../nbs/core/040_pages.ipynb #7e4c90ed
 BLOCKS = """
 {%- for section in sections %}{{ section.prose | safe }}{% if section.blocks %}
-<div class="blocks">{% for block in section.blocks %}<div class="block{{ ' wide' if block.wide }}">{{ block.html | safe }}
-{%- if block.source %}<details><summary>Code</summary><pre>{{ block.source }}</pre></details>{% endif %}</div>
-{% endfor %}</div>{% endif %}{% endfor %}
+<div class="blocks">{% for block in section.blocks %}<div class="block{{ ' wide' if block.wide }}">{{ block.html | safe }}</div>
+{% endfor %}</div>{% endif %}{% if section.code %}<details><summary>Code of this part</summary><pre>{{
+ section.code | join("\n\n") }}</pre></details>{% endif %}{% endfor %}
 """
 WIDE_COLUMNS = 6  # a table of more spans both columns
 
@@ -347,19 +347,28 @@ class _Section:
 
     prose: str = ""
     blocks: list[dict[str, Any]] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    emptied: bool = False  # whether a cell of it stands elsewhere on the page
 
-    def add(self, block_html: str, source: str) -> None:
+    def add(self, block_html: str) -> None:
         "One more block, unless there is nothing in it."
-        if block_html or source:
+        if block_html:
             columns = max((table.count("<th") - 1 for table in re.findall(r"<thead>.*?</thead>", block_html, re.S)), default=0)
-            wide = columns > WIDE_COLUMNS or not block_html or block_html.count("<svg") > 1
-            self.blocks.append({"html": block_html, "source": truncate_middle(source), "wide": wide})
+            wide = columns > WIDE_COLUMNS or block_html.count("<svg") > 1
+            self.blocks.append({"html": block_html, "wide": wide})
+
+    @property
+    def shows(self) -> bool:
+        "Whether its heading has anything below it, or never had."
+        return bool(self.blocks or self.code) or not self.emptied
 
 # %% ../../nbs/core/040_pages.ipynb #d41c5a68
 def notebook_html(notebook: "NotebookNode", leave_out: Sequence["NotebookNode"] = ()) -> str:
-    "The notebook's prose and outputs as HTML, code folded."
-    sections, prose, source, heading, size = [_Section()], "", "", "", 0
+    "The notebook's prose and outputs as HTML, the code of each part folded at its end."
+    sections, prose, heading, size = [_Section()], "", "", 0
     for cell in notebook.cells:
+        if any(cell is other for other in leave_out):
+            sections[-1].emptied = True
         if is_injected_cell(cell) or not cell.source.strip() or any(cell is other for other in leave_out):
             continue
         title = re.search(r"^#+\s+(.+)", cell.source, re.M) if cell.cell_type == "markdown" else None
@@ -369,18 +378,17 @@ def notebook_html(notebook: "NotebookNode", leave_out: Sequence["NotebookNode"] 
         if size > PAGE_BYTES:
             cell_html = '<p class="note">This page is full; the notebook beside it has what follows.</p>'
         if title:
-            sections[-1].add(prose, source)
-            sections.append(_Section(cell_html))
-            prose = source = ""
+            sections[-1].add(prose)
+            sections, prose = [*sections, _Section(cell_html)], ""
         elif cell.cell_type == "markdown":
             prose += cell_html
         else:
-            source = f"{source}\n\n{cell.source}".strip()
+            sections[-1].code.append(truncate_middle(cell.source))
             if cell.get("outputs"):
-                sections[-1].add(prose + cell_html, source)
-                prose = source = ""
-    sections[-1].add(prose, source)
-    return render_template(BLOCKS, sections=sections)
+                sections[-1].add(prose + cell_html)
+                prose = ""
+    sections[-1].add(prose)
+    return render_template(BLOCKS, sections=[section for section in sections if section.shows])
 
 # %% ../../nbs/core/040_pages.ipynb #af881c8b
 def _last_lines(cell: "NotebookNode", most: int = 25) -> str:

@@ -72,3 +72,21 @@ def test_a_page_may_not_reach_the_network_and_runs_a_script_only_where_one_is_gi
     assert "script-src 'none'" in html_page("a", "b") and "default-src 'none'" in html_page("a", "b")
     assert "<script>go()</script>" in html_page("a", "b", "go()")
     assert "&lt;b&gt;" in html_page("<b>", "")
+
+
+def test_the_code_of_a_part_is_folded_once_and_a_heading_left_without_anything_is_not_shown():
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+    said = lambda text: [new_output("execute_result", data={"text/plain": text})]  # noqa: E731
+    cells = [
+        new_markdown_cell("## Moved"),
+        new_code_cell("first()", outputs=said("the headline")),
+        new_markdown_cell("## Kept"),
+        new_code_cell("second()", outputs=said("two")),
+        new_code_cell("third()", outputs=said("three")),
+    ]
+    page = notebook_html(new_notebook(cells=cells), leave_out=[cells[1]])
+    assert "Moved" not in page and "the headline" not in page and "Kept" in page
+    assert page.count("<summary>") == 1 and page.index("three") < page.index("second()") < page.index("third()")
+    assert "Moved" in notebook_html(new_notebook(cells=cells)) and nbformat.validate(new_notebook(cells=cells)) is None

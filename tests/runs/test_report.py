@@ -101,12 +101,15 @@ def test_a_report_opens_with_sentence_tiles_and_picture_and_ends_with_bookkeepin
     run = Run(
         "job", "2", "2013-11-02T03:00:00+00:00", verdict="ok", failure=None, sentence="It is off by 18.7 minutes.", **given
     )
-    page = page_of(run, nbformat.v4.new_markdown_cell("## Skill"), picture, past=[run, before])
+    weather = nbformat.v4.new_code_cell("rain()", outputs=[nbformat.v4.new_output("stream", text="wet")], execution_count=2)
+    headings = [nbformat.v4.new_markdown_cell(f"## {name}") for name in ("Skill", "Weather")]
+    page = page_of(run, headings[0], picture, headings[1], weather, past=[run, before])
+    assert ">Skill<" not in page  # its only picture opens the page
     order = [
         "It is off by 18.7 minutes.",
         "18.7 ± 1.5",
         "<svg></svg>",
-        ">Skill<",
+        ">Weather<",
         "Since the last good run<",
         'id="bookkeeping"',
     ]

@@ -19,23 +19,9 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import BadInput
-from flight_delay.features.declarations import (
-    FEEDS,
-    FERRY_MPH,
-    FERRY_TAXI_MINUTES,
-    HOUR_MS,
-    KEYS,
-    LEDGER,
-    MINUTE_MS,
-    OVERDUE,
-    STREAMS,
-    TAIL_KNOWN_MINUTES,
-    TURNAROUND_MINUTES,
-    Columns,
-    Feature,
-    Stream,
-    key_text,
-)
+from .declarations import DUE, FEEDS, FERRY_MPH, FERRY_TAXI_MINUTES, HOUR_MS, KEYS, LEDGER, LEGS_BEFORE
+from .declarations import MINUTE_MS, OVERDUE, QUERIED_BY, STREAMS, TAIL_KNOWN_MINUTES, TURNAROUND_MINUTES
+from .declarations import Columns, Feature, Stream, key_text
 from .queries import STAGES
 from .timetable import STREAM_COLUMNS, float_columns, timetable_features, usual_plan, with_key_columns
 from ..sources.tables import Tables, check_order
@@ -203,6 +189,11 @@ def _key_codes(key: str, frames: Mapping[str, pl.DataFrame]) -> tuple[pl.Enum, d
     vocabulary = _vocabulary(key, [frames[name] for name in names])
     return vocabulary, {name: _codes(vocabulary, key, frames[name]) for name in names}
 
+# %% ../../nbs/features/230_asof.ipynb #6330d7d4
+def _query_codes(engine: "Engine", key: str, flights: pl.DataFrame) -> np.ndarray:  # int64 (rows,)
+    "The code under which each flight looks a key up: its own, or of the facts at its other end."
+    return _codes(engine.vocabulary[key], QUERIED_BY[key], flights) if key in QUERIED_BY else engine.codes[key]["flights"]
+
 # %% ../../nbs/features/230_asof.ipynb #e75f1af6
 def _stream_arrays(stream: Stream, columns: Columns, lag: float) -> _StreamArrays:
     "The rows of a table as facts of a stream."
@@ -276,6 +267,7 @@ class Engine:
         keys = {key: _key_codes(key, frames) for key in KEYS}
         self.vocabulary = {key: words for key, (words, _) in keys.items()}
         self.codes = {key: codes for key, (_, codes) in keys.items()}
+        self.query_codes = {key: _query_codes(self, key, frames["flights"]) for key in KEYS}
         self.streams: dict[str, _StreamArrays] = {}
         self.facts: dict[tuple[str, str], _Facts] = {}
         _sort_facts(self, STREAMS)
@@ -324,7 +316,7 @@ def _totals(
     low, high = (_count_until(engine, queries, stream, feature.key, anchor, offset) for offset in (start, end))
     row, known = _own_fact(engine, queries, stream)
     moment = getattr(queries, anchor)
-    own_inside = (known > moment + start) & (known <= moment + end)
+    own_inside = (known > moment + start) & (known <= moment + end) & (feature.key not in QUERIED_BY)
     sums = [high - low - own_inside]
     for power in POWERS.get(feature.statistic, ()):
         column = facts.totals[:, facts.total_columns[feature.value, power]]
@@ -352,7 +344,7 @@ def _window_feature(engine: Engine, queries: QueryArrays, feature: Feature) -> n
     "A window feature of each query."
     sums = _totals(engine, queries, feature, feature.stream)
     if feature.statistic in OVERDUE:  # due by now, less those of them that have gone
-        sums = [due - gone for due, gone in zip(_totals(engine, queries, feature, "schedule"), sums, strict=True)]
+        sums = [due - gone for due, gone in zip(_totals(engine, queries, feature, DUE[feature.stream]), sums, strict=True)]
     value = WINDOW_STATISTICS[feature.statistic](*sums)
     return queries.as_of / MINUTE_MS - value if feature.statistic == "waiting" else value
 
@@ -372,6 +364,29 @@ def _newest_feature(engine: Engine, queries: QueryArrays, feature: Feature) -> n
     if feature.statistic == "change":
         return values[row] - values[look_up(back + int(feature.hours * HOUR_MS))[0]]
     return queries.departs / MINUTE_MS - values[row] if feature.statistic == "gap" else values[row]
+
+# %% ../../nbs/features/230_asof.ipynb #2012fc54
+def _legs_before(engine: Engine, queries: QueryArrays, legs: int) -> np.ndarray:  # its row (m,), -1 for none
+    "What the aircraft flies so many flights before the queried one, by the plan."
+    anchor, back = newest_anchor(PLANNED_TURNAROUND)
+    row, _ = queries.once(
+        ("newest", "schedule", PLANNED_TURNAROUND.hours, anchor, back),
+        lambda: _newest(engine, queries, PLANNED_TURNAROUND, anchor, back),
+    )
+    if legs == 1:
+        return row
+    departs = np.where(row >= 0, engine.streams["schedule"].known[row], 0)
+    codes = {"tail": np.where(row >= 0, queries.codes["tail"], UNKNOWN_KEY)}
+    return _legs_before(engine, QueryArrays(codes, queries.as_of, departs, row), legs - 1)
+
+# %% ../../nbs/features/230_asof.ipynb #6b30217b
+def _leg_feature(engine: Engine, queries: QueryArrays, feature: Feature) -> np.ndarray:
+    "What is known at each query of a flight that the aircraft flies before the queried one."
+    legs, stream = LEGS_BEFORE[feature.statistic], engine.streams[feature.stream]
+    row = queries.once(("legs", legs), lambda: _legs_before(engine, queries, legs))
+    known = (row >= 0) & ((stream.known[row] <= queries.as_of) | (STREAMS[feature.stream].feed is None))
+    values = np.where(known, stream.values[feature.value][row], np.nan)
+    return queries.departs / MINUTE_MS - values if feature.statistic == "two_legs_gap" else values
 
 # %% ../../nbs/features/230_asof.ipynb #5b1e7a21
 def minutes_until_ready(position_of: Mapping[str, Sequence[float]], landed_at: str, origin: str) -> float:
@@ -460,6 +475,8 @@ def key_features(engine: Engine, queries: QueryArrays, key: str) -> dict[str, np
     values = {}
     for feature in (f for f in LEDGER if f.key == key):
         look_up = _newest_feature if feature.statistic in NEWEST_STATISTICS else _window_feature
+        if feature.statistic in LEGS_BEFORE:
+            look_up = _leg_feature
         values[feature.name] = np.empty(len(order))
         values[feature.name][order] = look_up(engine, in_key_order, feature)
     return values

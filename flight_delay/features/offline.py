@@ -35,7 +35,7 @@ def _block_rows(
     "The features of each query, in order."
     row, flights = queries["row"].to_numpy(), engine.columns["flights"]
     arrays = QueryArrays(
-        codes={key: codes["flights"][row] for key, codes in engine.codes.items()},
+        codes={key: codes[row] for key, codes in engine.query_codes.items()},
         as_of=float_columns(queries, ["as_of"])["as_of"].astype(np.int64),
         departs=flights["scheduled_departure"][row].astype(np.int64),
         row=row,

@@ -16,7 +16,7 @@ import polars as pl
 
 from ..core.errors import BadInput
 from ..features.asof import UNKNOWN_KEY
-from ..features.declarations import KEYS, MINUTE_MS, PEAK_LOCAL_HOURS
+from ..features.declarations import KEYS, MINUTE_MS, PEAK_LOCAL_HOURS, QUERIED_BY
 from ..features.timetable import days_to_holiday
 from .fact_index import LAST_MS
 from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, flight_as_known
@@ -125,6 +125,7 @@ def codes_of(state: LiveFacts, flight: PlannedFlight, local_hour: int) -> list[i
         "tail": flight.tail_number,
         "network": "",
     }
+    texts |= {key: texts[own] for key, own in QUERIED_BY.items()}
     return [state.code_of[key].get(texts[key] or "", UNKNOWN_KEY) for key in KEYS]
 
 # %% ../../nbs/online/340_described.ipynb #76914e4e

@@ -76,6 +76,8 @@ def row_for_flight(state: _PreparedFacts, flight: Mapping[str, Any]) -> int:  # 
         "origin": origin,
         "dest": dest,
         "network": "",
+        "into_origin": dest,
+        "carrier_into_origin": f"{carrier} {dest}",
     }
     codes = [learn_code(state, key, texts.get(key)) for key in KEYS]  # those of the tail and the hour follow from the plan
     row = free_row(state, "flights")

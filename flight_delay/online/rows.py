@@ -15,8 +15,8 @@ import numpy as np
 from ..core.errors import BadInput
 from ..features.asof import NEWEST_STATISTICS, NOT_KNOWN, PLANNED_TURNAROUND, STAMP_BITS, UNKNOWN_KEY
 from ..features.asof import WINDOW_STATISTICS, minutes_until_ready, newest_anchor, ticks, window_span
-from ..features.declarations import AIRCRAFT_COLUMNS, HOUR_MS, LEDGER, MINUTE_MS, SEVERITY, STREAMS
-from ..features.declarations import TAIL_KNOWN_MINUTES
+from ..features.declarations import AIRCRAFT_COLUMNS, HOUR_MS, LEDGER, LEGS_BEFORE, MINUTE_MS, QUERIED_BY, SEVERITY
+from ..features.declarations import STREAMS, TAIL_KNOWN_MINUTES
 from .described import codes_of, described_flight, fleet_of_type, local_departure
 from .described import timetable_of
 from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, NEWEST, PAIR_NUMBER, STREAMS_OF
@@ -217,6 +217,7 @@ _STREAM_OF_WINDOW = np.array([_FLIGHT_STREAMS.index(stream) for stream in WINDOW
 _SPANS = [window_span(feature) for feature in WINDOWS.features]
 _ANCHOR_OF_WINDOW = np.array([ANCHORS.index(anchor) for anchor, _, _ in _SPANS])
 _START, _END = (np.array([span[side] for span in _SPANS]) for side in (1, 2))
+_OWN_COUNTS = np.array([feature.key not in QUERIED_BY for feature in WINDOWS.features])  # no flight comes to where it leaves
 
 
 def _take_out_own(state: LiveFacts, batch: _Batch, sums: list[np.ndarray]) -> None:
@@ -226,7 +227,7 @@ def _take_out_own(state: LiveFacts, batch: _Batch, sums: list[np.ndarray]) -> No
     known = state.known_at["flights"][:, batch.row].T
     known[batch.row < 0] = NOT_KNOWN
     known, moments = known[:, _STREAM_OF_WINDOW], batch.moments[:, _ANCHOR_OF_WINDOW]
-    inside = (known > moments + _START) & (known <= moments + _END)
+    inside = (known > moments + _START) & (known <= moments + _END) & _OWN_COUNTS
     if not inside.any():
         return
     amounts = np.column_stack([ticks(_value_of(state, *value, batch.row)) for value in _VALUES])
@@ -332,6 +333,34 @@ def _newest_facts(
         rows[i, j], since[i, j] = _newest_of(state, look_up, code, max(high - int(plan.reach[j]), 0), high, own_row)
     return rows, since
 
+# %% ../../nbs/online/350_rows.ipynb #63e7b999
+def _leg_before(state: LiveFacts, row: int, tail: int) -> int:  # row: of a flight, -1 for none; its row, -1 for none
+    "What the aircraft flies before one of its flights, by the plan as it stands."
+    if row < 0:
+        return -1
+    high = int(state.columns["flights"]["scheduled_departure"][row]) - _BACK_MS
+    return _newest_of(state, _PLAN, tail, max(high - _REACH_MS, 0), high, row)[0]
+
+# %% ../../nbs/online/350_rows.ipynb #2ec54c0b
+_LEG_FEATURES = [f for f in LEDGER if f.statistic in LEGS_BEFORE]
+
+
+def _leg_features(
+    state: LiveFacts,
+    batch: _Batch,
+    first: np.ndarray,  # int64 (m,): the row of the flight before, -1 for none
+) -> dict[str, np.ndarray]:  # float64 (m,) per feature
+    "What is known of the aircraft's flights before the queried ones."
+    tails = batch.codes[:, KEY_NUMBER["tail"]].tolist()
+    second = [_leg_before(state, row, tail) for row, tail in zip(first.tolist(), tails, strict=True)]
+    legs, features = {1: first, 2: np.array(second)}, {}
+    for feature in _LEG_FEATURES:
+        rows, stream = legs[LEGS_BEFORE[feature.statistic]], feature.stream
+        known = (state.known[stream][rows] <= batch.moments[:, 0]) | (STREAMS[stream].feed is None)
+        values = np.where(known, _value_of(state, stream, feature.value, rows), np.nan)
+        features[feature.name] = batch.moments[:, 1] / MINUTE_MS - values if feature.statistic == "two_legs_gap" else values
+    return features
+
 # %% ../../nbs/online/350_rows.ipynb #5921980e
 _NEWEST_FEATURES = {
     table: [f for f in LEDGER if f.statistic in NEWEST_STATISTICS and STREAMS[f.stream].table == table] for table in NEWEST
@@ -353,6 +382,8 @@ def _newest_features(state: LiveFacts, batch: _Batch) -> dict[str, np.ndarray]: 
             features[feature.name] = values[0] - values[1] if len(values) > 1 else values[0]
             if feature.statistic == "gap":
                 features[feature.name] = batch.moments[:, 1] / MINUTE_MS - values[0]
+        if table == "flights":
+            features |= _leg_features(state, batch, rows[:, plan.number[newest_look_ups(PLANNED_TURNAROUND)[0]]])
     return features
 
 # %% ../../nbs/online/350_rows.ipynb #66120b0e

@@ -8,6 +8,27 @@ def test_a_declaration_tells_what_it_looks_up_and_when_that_is_known():
     overdue = Feature("x", "origin", "n", "overdue", "overdue", "settled", "origin")
     assert overdue.streams == ("settled", "schedule")
     assert Feature("x", "aircraft", "min", "gap", "gap", "schedule", "tail", "lands", 48).known_when.startswith("by the tail")
+    before = Feature("x", "aircraft", "min", "delay", "leg_before", "arrivals", "tail", "delay", 48)
+    assert before.streams == ("schedule",) and before.known_when.startswith("at actual_arrival; by the tail")
+    landed = Feature("x", "origin", "n", "overdue", "overdue", "landed", "into_origin")
+    assert landed.streams == ("landed", "landings")
+
+
+import numpy as np
+
+from flight_delay.features.declarations import TURNAROUND_MINUTES, _expected_turnaround
+
+
+def test_the_expected_turnaround_follows_what_is_known_of_the_flights_before():
+    def expected(left, landed, second_left=np.nan, second_landed=np.nan, lead=100.0):
+        return float(_expected_turnaround(50.0, left, landed, 60.0, 160.0, second_left, second_landed, lead))
+
+    assert expected(20.0, 25.0) == 25.0 and expected(20.0, np.nan) == 30.0
+    assert expected(20.0, np.nan, lead=10.0) == 10.0, "what is in the air lands now at the earliest"
+    assert expected(np.nan, np.nan) == 40.0, "what has not left leaves now at the earliest"
+    assert expected(np.nan, np.nan, 40.0, lead=130.0) == 160.0 - 40.0 - TURNAROUND_MINUTES - 60.0
+    assert expected(np.nan, np.nan, 40.0, 20.0, lead=200.0) == 160.0 - 20.0 - TURNAROUND_MINUTES - 60.0
+    assert np.isnan(float(_expected_turnaround(*[np.nan] * 7, 30.0)))
 
 
 from flight_delay.features.asof import NEWEST_STATISTICS, WINDOW_STATISTICS
@@ -18,7 +39,7 @@ def test_every_declaration_is_complete_and_unique():
     assert table["feature"].is_unique().all() and table.height >= 100
     for feature in LEDGER:
         assert feature.meaning and feature.unit and feature.known_when
-        assert feature.statistic in {"timetable", "asked", "derived", *WINDOW_STATISTICS, *NEWEST_STATISTICS}
+        assert feature.statistic in {"timetable", "asked", "derived", *WINDOW_STATISTICS, *NEWEST_STATISTICS, *LEGS_BEFORE}
         assert (feature.statistic == "derived") == (feature.formula is not None)
         assert not feature.value or feature.value in STREAMS[feature.stream].values
         assert not feature.key or feature.key in KEYS

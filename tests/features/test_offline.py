@@ -23,12 +23,19 @@ def spring(nyc):
     )
 
 
+@pytest.fixture(scope="module")
+def nation(spring, with_returns):
+    "The same weeks with the flights back."
+    return with_returns(spring)
+
+
 def spoiled(tables, as_of, how, own=()):
     "The same tables with every fact after as_of, and some flights' own outcomes, made nonsense, deleted or shuffled."
     own, left = pl.col("flight_id").is_in(list(own)), (pl.col("actual_departure") <= as_of).fill_null(False)
     later = {
         "departure_delay": (pl.col("actual_departure") > as_of) | own,
         "arrival_delay": (pl.col("actual_arrival") > as_of) | own,
+        "taxi_out": (pl.col("actual_departure") + pl.duration(minutes="taxi_out") > as_of) | own,
     }
 
     def changed(name):
@@ -69,24 +76,24 @@ from flight_delay.features.queries import at_horizon
 
 @pytest.mark.data
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 8))])
-def test_nothing_younger_than_as_of_can_enter(spring, part):
-    instants = at_horizon(spring.flights, "pushback").sample(40, seed=1)["as_of"][part * 5 : part * 5 + 5]
-    asked = [around(spring.flights, as_of) for as_of in instants]
+def test_nothing_younger_than_as_of_can_enter(nation, part):
+    instants = at_horizon(nation.flights, "pushback").sample(40, seed=1)["as_of"][part * 5 : part * 5 + 5]
+    asked = [around(nation.flights, as_of) for as_of in instants]
     assert sum(ask.height for ask in asked) > 250
     for as_of, ask in zip(instants, asked, strict=True):
-        truth = build(spring, ask)
+        truth = build(nation, ask)
         for how in ("nonsense", "deleted", "shuffled"):
-            assert build(spoiled(spring, as_of, how), ask).equals(truth)
+            assert build(spoiled(nation, as_of, how), ask).equals(truth)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("how", ["nonsense", *(pytest.param(how, marks=pytest.mark.slow) for how in ("deleted", "shuffled"))])
-def test_a_flight_that_left_early_does_not_see_itself(spring, how):
-    early = spring.flights.filter(pl.col("departure_delay") < -10).sample(20, seed=1)
+def test_a_flight_that_left_early_does_not_see_itself(nation, how):
+    early = nation.flights.filter(pl.col("departure_delay") < -10).sample(20, seed=1)
     asks = early.select("flight_id", as_of="scheduled_departure", stage=pl.lit("scheduled"))
-    truth = build(spring, asks)
+    truth = build(nation, asks)
     for i, (name, as_of, _) in enumerate(asks.rows()):
-        assert build(spoiled(spring, as_of, how, own=[name]), asks[i]).equals(truth[i])
+        assert build(spoiled(nation, as_of, how, own=[name]), asks[i]).equals(truth[i])
 
 
 from flight_delay.features.declarations import AIRCRAFT_COLUMNS
@@ -190,7 +197,7 @@ def test_an_aircraft_that_lands_where_it_leaves_again_needs_one_turnaround(sprin
 
 def test_the_ledger_says_when_the_tail_is_known():
     by_tail = ledger().filter(pl.col("key") == "tail")
-    assert by_tail.height == 5 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
+    assert by_tail.height == 12 and by_tail["known_when"].str.contains("by the tail: from 180 min before departure").all()
     of_the_tail = ledger().filter(pl.col("feature").is_in(AIRCRAFT_COLUMNS))
     assert of_the_tail["known_when"].str.contains("from stage departed on").all()
 
@@ -236,6 +243,10 @@ SQL_FACTS = {  # stream -> its facts; instants in milliseconds
     "settled": "select *, scheduled_departure known, scheduled_departure / 60000.0 due, "
     "least(scheduled_departure + 86400000, greatest(scheduled_departure, "
     "coalesce(actual_departure, case when cancelled then scheduled_departure end, 1e15))) until from flights",
+    "takeoffs": "select *, actual_departure + taxi_out * 60000 known from flights",
+    "landings": "select *, scheduled_arrival known from flights",
+    "landed": "select *, scheduled_arrival known, least(scheduled_arrival + 86400000, greatest(scheduled_arrival, coalesce("
+    "case when cancelled and actual_departure is null then scheduled_departure end, actual_arrival, 1e15))) until from flights",
     "weather": "select *, known_at known, '' flight_id, airport origin, airport dest, "
     "list_position(['clear', 'cloudy', 'rain', 'fog', 'snow', 'storm'], condition) - 1.0 severity from weather",
 }
@@ -260,7 +271,7 @@ SQL_STATISTIC = {  # statistic -> (which facts, what of them); {h} is the window
 import duckdb
 import numpy as np
 
-from flight_delay.features.declarations import KEYS
+from flight_delay.features.declarations import KEYS, LEGS_BEFORE, QUERIED_BY
 from flight_delay.features.timetable import with_local_time
 
 
@@ -268,7 +279,8 @@ def by_sql(database, feature):
     "A look-up of the ledger by a database."
     which, what = SQL_STATISTIC[feature.statistic]
     words = {"h": int(feature.hours * 3_600_000), "v": f"f.{feature.value}"}
-    same = " and ".join(["true", *(f"f.{part} = q.{part}" for part in KEYS[feature.key])])
+    ends = zip(KEYS[feature.key], KEYS[QUERIED_BY.get(feature.key, feature.key)], strict=True)
+    same = " and ".join(["true", *(f"f.{fact} = q.{own}" for fact, own in ends)])
     sql = (
         f"with f as ({SQL_FACTS[feature.stream]}) select {what.format(**words)} from asked q left join f "
         f"on {same} and f.flight_id <> q.flight_id and {which.format(**words)} group by q.i order by q.i"
@@ -288,7 +300,9 @@ def database_of(folder, **tables):
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_every_look_up_agrees_with_a_database(spring, tmp_path):
+@pytest.mark.parametrize("returning", [False, True], ids=["three origins", "a small nation"])
+def test_every_look_up_agrees_with_a_database(spring, nation, tmp_path, returning):
+    spring = nation if returning else spring
     horizons = ("week", "day", "two_hours", "pushback")
     asks = pl.concat(at_horizon(spring.flights, horizon).tail(9_000).sample(550, seed=3) for horizon in horizons)
     built = build(spring, asks)
@@ -299,9 +313,42 @@ def test_every_look_up_agrees_with_a_database(spring, tmp_path):
     known = pl.when(soon | (pl.col("stage") == "departed")).then("tail_number")
     asked = asked.with_columns(departs="scheduled_departure", tail_number=known).drop("plan_possible")
     database = database_of(tmp_path, flights=flights, weather=spring.weather, asked=asked)
-    for feature in (f for f in LEDGER if f.stream):
+    for feature in (f for f in LEDGER if f.stream and f.statistic not in LEGS_BEFORE):
         expected = by_sql(database, feature)
         np.testing.assert_allclose(built[feature.name].to_numpy(), expected, rtol=0, atol=1e-6, err_msg=feature.name)
+
+
+def legs_by_hand(flights, ask, known):  # known: by flight_id, whether its plan is possible
+    "What is known of the aircraft's two flights before each queried one, flight by flight; counted apart from the engine."
+    by_id, of_tail, rows = {f["flight_id"]: f for f in flights.to_dicts()}, {}, []
+    for leg in flights.filter(pl.col("tail_number").is_not_null()).to_dicts():
+        of_tail.setdefault(leg["tail_number"], []).append(leg)
+
+    def before(flight):
+        legs = [leg for leg in of_tail[flight["tail_number"]] if leg["scheduled_departure"] < flight["scheduled_departure"]]
+        recent = flight["scheduled_departure"] - legs[-1]["scheduled_departure"] <= timedelta(hours=48) if legs else False
+        return legs[-1] if recent else None
+
+    for name, as_of, stage in ask.select("flight_id", "as_of", "stage").rows():
+        flight, row = by_id[name], {}
+        soon = flight["scheduled_departure"] - as_of <= timedelta(hours=3) and known[name]
+        for leg in ("inbound", "second"):
+            flight = before(flight) if flight and flight["tail_number"] and (soon or stage == "departed") else None
+            for end in ("departure", "arrival"):
+                happened = flight and flight[f"actual_{end}"] and flight[f"actual_{end}"] <= as_of
+                row[f"{leg}_{end}_delay"] = flight[f"{end}_delay"] if happened else None
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("horizon", ["two_hours", "half_hour", "pushback"])
+def test_what_the_aircraft_flies_before_is_known_as_it_happens(nation, horizon):
+    ask = at_horizon(nation.flights, horizon).tail(20_000).sample(400, seed=6)
+    truth = legs_by_hand(nation.flights, ask, dict(plans_of(nation).rows()))
+    built = build(nation, ask).select(truth.columns)
+    assert built.equals(truth.cast(pl.Float64)) and built["inbound_departure_delay"].count() > 100
 
 
 @pytest.mark.data

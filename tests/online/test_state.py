@@ -38,12 +38,19 @@ def storm(nyc):
     return between(nyc, datetime(2013, 6, 28, tzinfo=UTC), datetime(2013, 7, 10, tzinfo=UTC))
 
 
+def took_off(flight):
+    "When a flight left the ground; None for unknown."
+    known = flight["actual_departure"] and flight["taxi_out"] is not None
+    return flight["actual_departure"] + timedelta(minutes=flight["taxi_out"]) if known else None
+
+
 def events_of(tables, start, end):
     "What happened in a span, as (known_at, event)."
     found = []
     for f in tables.flights.iter_rows(named=True):
         happened = (
             ("departed", f["actual_departure"], {"departure_delay": f["departure_delay"]}),
+            ("took_off", took_off(f), {"taxi_out": f["taxi_out"]}),
             ("arrived", f["actual_arrival"], {"arrival_delay": f["arrival_delay"]}),
             ("cancelled", f["scheduled_departure"] if f["cancelled"] else None, {}),
             ("diverted", f["scheduled_departure"] if f["diverted"] else None, {}),
@@ -57,8 +64,10 @@ def events_of(tables, start, end):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("horizon", ["day", "two_hours", "pushback"])
-def test_one_row_online_is_the_row_offline_bit_for_bit(storm, horizon):
+@pytest.mark.parametrize("returning", [False, True], ids=["three origins", "a small nation"])
+@pytest.mark.parametrize("horizon", ["day", "two_hours", "half_hour", "pushback"])
+def test_one_row_online_is_the_row_offline_bit_for_bit(storm, with_returns, horizon, returning):
+    storm = with_returns(storm) if returning else storm
     asked = at_horizon(storm.flights, horizon).tail(6_000).sample(60, seed=5)
     offline, state = build(storm, asked), State.from_tables(storm)
     for i, (name, as_of, _) in enumerate(asked.rows()):
@@ -209,6 +218,20 @@ def test_events_one_by_one_give_the_rows_that_the_tables_give(nyc, tmp_path, day
     assert asks.height > 1_000
     online = replay(tables, start, end, asks, tmp_path / "kept" if hard else None)
     assert online.equals(build(tables, asks))
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("hard", [False, True], ids=["in order", "late, twice, restarted"])
+def test_a_day_of_a_nation_online_gives_the_rows_that_the_tables_give(nyc, with_returns, tmp_path, hard):
+    start = datetime(2013, 7, 8, 4, tzinfo=UTC)
+    end = start + timedelta(days=1)
+    tables = with_returns(between(nyc, start - timedelta(days=8), end + timedelta(hours=6)))
+    asks = pl.concat(at_horizon(tables.flights, h) for h in ("two_hours", "half_hour", "pushback", "takeoff"))
+    asks = asks.filter(pl.col("as_of").is_between(start, end)).sort("as_of", "flight_id").gather_every(5)
+    online, offline = replay(tables, start, end, asks, tmp_path / "kept" if hard else None), build(tables, asks)
+    assert online.equals(offline)
+    assert offline["expected_turnaround"].count() > 200 and offline["origin_arrivals_overdue"].sum() > 1_000
 
 
 from flight_delay.online.events import RESCHEDULED

@@ -230,7 +230,7 @@ MIN_FLOWN = 10  # fewer flights that have flown do not show which of them stand 
 def _repeated(flights: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:  # with flight_id
     "Flights without those that are there a second time, and these with the line of the first."
     name, again = pl.col("flight_id"), ~pl.col("flight_id").is_first_distinct()
-    first_line = pl.col(SOURCE_LINE).first().over(name).str.extract(r"(line \d+)$")
+    first_line = pl.col(SOURCE_LINE).first().over(name).str.extract(r"((?:line|row) \d+)$")
     row = pl.format("{} (the same flight as in {})", SOURCE_LINE, first_line)
     lost = flights.with_columns(row=row).filter(again)
     rule = pl.lit("a flight must be there once")

@@ -131,7 +131,7 @@ def daily_nulls(features: pl.DataFrame, day: pl.Series) -> pl.DataFrame:  # day,
 def null_growth(
     before: pl.DataFrame,  # of the reference, as `daily_nulls` gives it
     now: pl.DataFrame,  # of the span
-) -> pl.DataFrame:  # feature, group, null_before, null_most, null_now, growth (above null_most); largest growth first
+) -> pl.DataFrame:  # feature, group, null_before, null_most, null_now, growth (above what is to be expected); largest first
     "The share of unknown values of each feature, beside the reference's and the largest of its windows."
     names = [name for name in before.columns if name not in ("day", "queries")] if now.height and before.height else []
     if not names:
@@ -144,7 +144,9 @@ def null_growth(
         for name in names
     ]
     columns = {"feature": pl.String, **dict.fromkeys(("null_before", "null_most", "null_now"), pl.Float64)}
-    table = pl.DataFrame(rows, schema=columns, orient="row").with_columns(growth=pl.col("null_now") - pl.col("null_most"))
+    table = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        growth=pl.col("null_now") - (2 * pl.col("null_most") - pl.col("null_before"))
+    )
     groups = ledger().select("feature", "group")
     return table.join(groups, on="feature", how="left").sort("growth", descending=True, maintain_order=True)
 
@@ -284,7 +286,7 @@ def _feature_checks(features: pl.DataFrame, nulls: pl.DataFrame, limits: Limits)
     "Nulls of the worst feature, and the age of each live group."
     checks = []
     if worst := _worst(nulls, "growth"):
-        meaning = f"unknown: {feature_text(worst['feature'])}, above the most that the reference had:"
+        meaning = f"unknown: {feature_text(worst['feature'])}, above what the reference lets expect:"
         checks.append(Check("null_growth", meaning, worst["growth"], high=limits.max_null_growth, kind="quality"))
     for group, median, _, unknown in feed_ages(features).iter_rows():
         if unknown < 1:  # a group that is missing altogether shows among the nulls

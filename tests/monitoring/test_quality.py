@@ -93,6 +93,15 @@ def test_a_feed_that_stopped_is_stale_and_a_feature_that_is_gone_is_unknown(nyc)
     assert null_growth(before, before)["growth"].max() <= 0
 
 
+def test_what_is_absent_now_more_now_less_may_be_absent_more_than_ever_and_what_never_was_may_not():
+    day = pl.date_range(JUNE.date() - timedelta(days=40), JUNE.date(), eager=True).head(40)
+    gusts, steady = [30 + 20 * (i // 7 % 2) for i in range(40)], [0] * 40
+    before = pl.DataFrame({"day": day, "wind_gust_kt": gusts, "seats": steady, "queries": 100})
+    now = pl.DataFrame({"day": day[:7], "wind_gust_kt": [55] * 7, "seats": [2] * 7, "queries": 100})
+    growth = dict(null_growth(before, now).select("feature", "growth").iter_rows())
+    assert growth["wind_gust_kt"] < 0 < Limits().max_null_growth < growth["seats"] == pytest.approx(0.02)
+
+
 @pytest.mark.data
 def test_what_is_seen_later_does_not_change_the_features_of_earlier_queries(nyc):
     at = datetime(2013, 5, 20, 15, tzinfo=UTC)

@@ -62,6 +62,7 @@ def free_again(state: _PreparedFacts, table: str, row: int) -> None:
     for column in state.columns[table].values():
         column[row] = np.nan
     state.known_at[table][:, row], state.codes[table][:, row] = NOT_KNOWN, UNKNOWN_KEY
+    state.row_of_name.clear()
     state.free[table].append(row)
 
 # %% ../../nbs/online/327_growing.ipynb #c1887f91

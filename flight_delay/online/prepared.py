@@ -116,3 +116,4 @@ class _PreparedFacts:
         self.index = FactIndex(arrays, {key: len(texts) for key, texts in self.texts.items()})
         self.usual = {(origin, dest): (miles, minutes) for origin, dest, miles, minutes in made.usual}
         self.renamed = _Renamed(made.renamed)
+        self.row_of_name: dict[str, int] = {}  # flights that were looked for by their names; emptied when a plan changes

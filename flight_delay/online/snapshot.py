@@ -15,8 +15,12 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from ..features.asof import NOT_KNOWN, UNKNOWN_KEY
 from .events import RESCHEDULED
-from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of, row_named
+from .fact_index import NEWEST
+from .forgetting import REACH_MS
+from .live_facts import KEY_NUMBER, LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of
+from .live_facts import row_named
 from .prepared import EPOCH, Prepared, milliseconds, prepare
 from .told import hidden_spans
 from ..sources.files import combined_digest
@@ -39,6 +43,25 @@ def _announced_flights(state: LiveFacts) -> pl.DataFrame:  # canonical flights, 
     ]
     return pl.DataFrame(flights, schema=state.tables.flights.schema).with_columns(pl.col(_OUTCOMES).fill_nan(None))
 
+# %% ../../nbs/online/360_snapshot.ipynb #2ec0bdc7
+def _newest_of_something(state: LiveFacts, rows: np.ndarray) -> np.ndarray:  # bool, as `rows`
+    "Whether flights are the newest fact under one of the keys that look for it."
+    newest = np.zeros(len(rows), bool)
+    for stream, key in {look_up[:2] for look_up in NEWEST["flights"].number}:
+        known, codes = state.known[stream], state.codes["flights"][KEY_NUMBER[key]]
+        there, latest = (known != NOT_KNOWN) & (codes != UNKNOWN_KEY), np.full(len(state.texts[key]), -1)
+        np.maximum.at(latest, codes[there], known[there])
+        newest |= there[rows] & (known[rows] == latest[codes[rows]])
+    return newest
+
+# %% ../../nbs/online/360_snapshot.ipynb #f239c175
+def _out_of_reach(state: LiveFacts) -> list[int]:  # rows of the tables
+    "Flights that were announced before a restart and that no question can reach any more."
+    named = ((name, row_named(state, name)) for name in state.announced_names)
+    rows = np.array([row for _, row in named if 0 <= row < state.rows_of_tables["flights"] and row not in state.told], int)
+    over = state.columns["flights"]["scheduled_arrival"][rows] < state.newest_event - REACH_MS
+    return rows[over & ~_newest_of_something(state, rows)].tolist()
+
 # %% ../../nbs/online/360_snapshot.ipynb #270254c8
 def tables_of(state: LiveFacts) -> Tables:
     "The tables with every event worked in."
@@ -51,6 +74,7 @@ def tables_of(state: LiveFacts) -> Tables:
         flights.with_columns(**numbers, **truths)
         .with_row_index("row")
         .update(pl.DataFrame(changes, schema=kinds), on="row")
+        .filter(~pl.col("row").is_in(_out_of_reach(state)))
         .drop("row")
         .vstack(_announced_flights(state))
         .with_columns(actual_times())
@@ -72,7 +96,10 @@ def _write_told(state: LiveFacts, folder: Path) -> None:
     reports = {row: milliseconds(state.observed_at[row]) for row in state.versions}
     airports = {row: airport for (airport, _), row in state.report_of.items() if row in reports}
     versions = [[airports[row], observed_at, list(state.versions[row].values())] for row, observed_at in reports.items()]
-    kept = {"flights": flights, "reports": versions} | {name: getattr(state, name) for name in _INSTANTS}
+    gone = {flight_id_of(state, row) for row in _out_of_reach(state)}
+    announced = state.announced_names - gone | {flight_id_of(state, row) for row in state.announced}
+    kept = {"flights": flights, "reports": versions, "announced": sorted(announced)}
+    kept |= {name: getattr(state, name) for name in _INSTANTS}
     (folder / TOLD_FILE).write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
 # %% ../../nbs/online/360_snapshot.ipynb #cf9cc98a
@@ -83,6 +110,7 @@ def _read_told(state: LiveFacts, folder: Path) -> None:
     kept = json.loads((folder / TOLD_FILE).read_text(encoding="utf-8"))
     for name in _INSTANTS:
         setattr(state, name, kept.get(name, getattr(state, name)))
+    state.announced_names = set(kept.get("announced", ()))
     for name, before, told in kept["flights"]:
         row = row_named(state, name)
         state.before[row], state.told[row] = before, [(*statement,) for statement in told]

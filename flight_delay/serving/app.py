@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Match
 
 # %% ../../nbs/serving/980_app.ipynb #c646b032
 from .. import __version__
@@ -85,6 +86,10 @@ def _add_refusals(app: FastAPI) -> None:
         what = f"{request.method} {request.url.path[:200]} is not answered here ({error.detail}); /docs lists what is."
         response = _problem(request, error.status_code, what)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:  # several routes may share the path
+            there = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
+            methods = {method for route in there for method in getattr(route, "methods", None) or ()}
+            response.headers["allow"] = ", ".join(sorted(methods))
         return response
 
     @app.exception_handler(RequestValidationError)

@@ -331,7 +331,7 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
     announced: dict[str, datetime] = {}  # flights that the list has announced
     for one in given:
         event = event_of_json(one, state.zone_of)
-        thing = (event.get("kind"), str(event.get("flight_id"))) if isinstance(event, Mapping) else (None, None)
+        thing = (str(event.get("kind")), str(event.get("flight_id"))) if isinstance(event, Mapping) else (None, None)
         before, now = came.get(thing, (event, datetime.now(UTC)))
         came[thing] = event, now if event == before else now + timedelta(milliseconds=1)
         try:

@@ -98,7 +98,10 @@ _NOT_BESIDE_A_NAME = ("airline", "departure_time", "flight_number")  # said by a
 # %% ../../nbs/serving/900_query.ipynb #96cedbb9
 _DAY = date  # a field of the query has the same name
 _FLIGHT = "an airline's IATA code and a flight number, like UA1545; with date, in place of airline and departure_time"
-_EITHER: list[Any] = [{"required": ["flight", "date"]}, {"required": ["route", "airline", "departure_time"]}]
+_EITHER: list[Any] = [
+    {"required": names, "properties": {name: {"not": {"type": "null"}} for name in names}}
+    for names in (["flight", "date"], ["route", "airline", "departure_time"])
+]
 
 
 class _Named(_OneForm):

@@ -1221,3 +1221,23 @@ def test_what_became_known_at_one_instant_must_agree_and_the_same_again_changes_
             state.observe(event | other)
     state.index.latest.sort_in()
     assert state.index.latest.stamps.tolist() == entries
+
+
+@pytest.mark.data
+def test_a_snapshot_after_forty_days_of_announcements_holds_those_that_can_be_reached(storm, tmp_path):
+    start, day = datetime(2013, 7, 11, tzinfo=UTC), timedelta(days=1)
+    state, there = State.from_tables(storm, until=start), storm.flights.height
+    sizes = []
+    for days in range(80):
+        at = start + days * day
+        for number in (1, 2, 3):
+            times = {"scheduled_departure": at + 5 * AN_HOUR, "scheduled_arrival": at + 9 * AN_HOUR}
+            flight = {"carrier": "AA", "flight_number": 9000 + number, "origin": "JFK", "dest": "LAX", **times}
+            state.observe({"kind": "scheduled", "known_at": at, **flight})
+        if days % 10 == 9:
+            folder = tmp_path / str(days)
+            state.snapshot(folder)
+            state = State.restore(folder)
+            sizes.append(state.tables.flights.height - there)
+    assert sizes[:3] == [30, 60, 90] and sizes[4:] == [sizes[4]] * 4, sizes
+    assert 96 <= sizes[-1] <= 102

@@ -193,6 +193,18 @@ def test_a_question_and_a_board_have_the_same_now(live_home, serve):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_what_a_client_sends_is_never_the_servers_error_and_every_method_of_a_path_is_named(live_home, serve):
+    client = serve(live_home)
+    for kind in ({}, [], None, 7, "\ud800".encode("utf-8", "replace").decode(), "landed"):
+        refusal = client.post("/events", json={"kind": kind, "airport": "", "known_at": "2013-07-04T14:05:00Z"})
+        assert refusal.status_code == 400, refusal.text
+        assert client.post("/events", json=[{"kind": kind}]).json()["refused"] == 1
+    assert client.options("/alerts").headers["allow"] == "GET, POST"
+    assert set(client.post("/predict?fields=p_15,not_known", json=SEED).json()) == {"p_15"}
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_events_change_what_is_known_and_close_the_loop_to_the_outcome(live_home, serve):
     client = serve(live_home)
     flights = client.get("/flights/JFK-LAX/alternatives?date=2013-12-30").json()["flights"]

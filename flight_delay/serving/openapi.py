@@ -23,7 +23,7 @@ from .replies import Fault, Problem
 _REF = "#/components/schemas/{model}"
 
 # %% ../../nbs/serving/955_openapi.ipynb #1ddff8d4
-_DAY = r"(19[89][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_DAY = r"(198[1-9]|199[0-9]|20[0-8][0-9]|209[0-8])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _LOCAL = rf"^{_DAY}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?$"
 _INSTANT: dict[str, Any] = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": _LOCAL}]}
 _TAKEN: dict[str, dict[str, Any]] = {  # field of a query -> what is taken, and an example

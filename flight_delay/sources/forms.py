@@ -6,7 +6,7 @@
 __all__ = ['BTS_COLUMNS', 'NYC_COLUMNS', 'SAMPLE_COLUMNS', 'KAGGLE_COLUMNS', 'PAGE_COLUMNS', 'EXPO_HEADER', 'FORMS', 'plain_name',
            'Form', 'Recognised', 'recognise']
 
-# %% ../../nbs/sources/152_forms.ipynb #f7b117be
+# %% ../../nbs/sources/152_forms.ipynb #45d789a5
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import BadData, BadInput
 from .rows import SEPARATORS, _fields_of, _is_parquet, _parquet_header, head_lines
-from .tables import FLIGHTS
+from .tables import FLIGHTS, SCHEMAS
 
 # %% ../../nbs/sources/152_forms.ipynb #bf3ac1d4
 def plain_name(name: str) -> str:
@@ -85,7 +85,7 @@ class Form:
         ranked = {meaning: [name for name in known if name in names] for meaning, known in self.columns.items()}
         return {meaning: names.index(known[0]) for meaning, known in ranked.items() if known}
 
-# %% ../../nbs/sources/152_forms.ipynb #7bcb6a59
+# %% ../../nbs/sources/152_forms.ipynb #480f693c
 def _same(*names: str) -> dict[str, tuple[str, ...]]:
     "Meanings that have the names of their columns."
     return {name: (plain_name(name),) for name in names}
@@ -103,6 +103,8 @@ _FLIGHT_FORMS = (
     Form("detailed", "a page of Detailed Statistics Departures (BTS)", PAGE_COLUMNS, ("carriercode", "datemmddyyyy")),
     Form("canonical", "canonical flights", _same(*FLIGHTS.columns), ("flight_id", "scheduled_departure"), needs=8),
 )  # fmt: skip
+
+# %% ../../nbs/sources/152_forms.ipynb #387c9158
 _FORMS = (
     *_FLIGHT_FORMS,
     Form(
@@ -114,6 +116,11 @@ _FORMS = (
          ("manufacturer", "engines"), "aircraft"),
     Form("airports", "airports of the nycflights family", _same("faa", "name", "lat", "lon", "tzone"), ("faa",), "airports"),
     Form("airlines", "airlines of the nycflights family", _same("carrier", "name"), ("name",), "carriers", 2),
+    Form("codes", "a table of airports' numbers and codes",
+         {"origin_id": ("airportid", "originairportid", "destairportid"), "origin": ("airport", "origin", "dest")},
+         ("airportid", "originairportid", "destairportid"), "lookup", 2),
+    *(Form(f"canonical_{name}", f"canonical {name}", _same(*SCHEMAS[name].columns), (key,), name, 5)
+      for name, key in (("weather", "knownat"), ("aircraft", "tailnumber"), ("airports", "timezone"))),
     Form("lookup", "a look-up table of the BTS", _same("code", "description"), ("description",), "lookup", 2),
 )  # fmt: skip
 FORMS = {form.name: form for form in _FORMS}
@@ -180,7 +187,7 @@ def _doubled(seen: Recognised) -> None:
             file=seen.path.name,
         )
 
-# %% ../../nbs/sources/152_forms.ipynb #e1d67b71
+# %% ../../nbs/sources/152_forms.ipynb #ff09386d
 def recognise(
     path: Path,
     forced: str | None = None,  # the name of a form

@@ -29,7 +29,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..core.config import Settings, settings
 from ..core.errors import BadData, BadInput
 from ..core.files import write_atomically
-from ..core.kinds import EMBEDDED, Mark, NotBelow, kind_parts, kind_rule
+from ..core.kinds import EMBEDDED, LISTED, Mark, NotBelow, kind_parts, kind_rule
 from ..core.labels import figure_text, label_of
 from ..core.pages import Table, truncate_middle
 from ..core.secrets import mask_secrets, secret_values, is_secret_name
@@ -412,13 +412,18 @@ def _check_order(values: Mapping[str, Any], takes: Mapping[str, Parameter]) -> N
                     parameter=name,
                 )
 
+# %% ../../nbs/runs/800_parameters.ipynb #729c0f1a
+def _needs_no_folder(source: Any) -> bool:
+    "Whether a source is known by its name alone."
+    return source == EMBEDDED or str(source).startswith(LISTED)
+
 # %% ../../nbs/runs/800_parameters.ipynb #044b63f6
 def absolute_paths(given: Mapping[str, Any], takes: Mapping[str, Parameter]) -> dict[str, Any]:
     "The parameters, with relative paths as they read in the current folder."
 
     def is_path(name: str, value: Any) -> bool:
-        embedded = value == EMBEDDED and Mark.SOURCE in kind_parts(takes[name].kind)
-        return takes[name].is_path and isinstance(value, str) and value != "" and not embedded
+        named = _needs_no_folder(value) and Mark.SOURCE in kind_parts(takes[name].kind)
+        return takes[name].is_path and isinstance(value, str) and value != "" and not named
 
     return {
         name: str(Path(value).absolute()) if name in takes and is_path(name, value) else value for name, value in given.items()
@@ -433,7 +438,7 @@ def check_paths(
     "Refuse a path to read from that does not exist."
     for name, parameter in takes.items():
         value, marks = values.get(name), [part for part in kind_parts(parameter.kind) if isinstance(part, Mark)]
-        if not isinstance(value, str) or (Mark.SOURCE in marks and value == EMBEDDED):
+        if not isinstance(value, str) or (Mark.SOURCE in marks and _needs_no_folder(value)):
             continue
         if Mark.SOURCE in marks and not (folder / value).is_dir():
             raise _refusal(parameter, value, ", where there is no folder")

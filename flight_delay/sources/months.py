@@ -202,7 +202,14 @@ def _read_span(months: Sequence[Month], config: Settings) -> dict[str, pl.DataFr
         frames[name] = pl.concat([pl.read_parquet(path) for path in _version_files(months, name, config)])
     return frames
 
-# %% ../../nbs/sources/188_months.ipynb #f0f95133
+# %% ../../nbs/sources/188_months.ipynb #6e9fcbf8
+def _span_digest(months: Sequence[Month], config: Settings) -> str:
+    "A digest of what kept months are made of."
+    manifests = {str(month): _month_folder(month, config) / MANIFEST for month in months}
+    digests = {month: json.loads(path.read_text(encoding="utf-8"))["digest"] for month, path in manifests.items()}
+    return files.combined_digest({month: digest.encode() for month, digest in digests.items()})
+
+# %% ../../nbs/sources/188_months.ipynb #39c84710
 def load_months(source: str, config: Settings | None = None) -> Tables:
     "The canonical tables of a span of months."
     config, months = config or settings(), span_months(source)
@@ -217,10 +224,9 @@ def load_months(source: str, config: Settings | None = None) -> Tables:
         raise BadData(
             f"kept months must stand still for a moment; those of {source} are replaced all the time; try again later."
         )
-    digests = [json.loads((_month_folder(month, config) / MANIFEST).read_text(encoding="utf-8"))["digest"] for month in months]
     keys = {"aircraft": "tail_number", "airports": "airport", "carriers": "carrier"}
     once = {name: frames[name].unique(key, keep="last", maintain_order=True) for name, key in keys.items()}
     flights = frames["flights"].unique("flight_id", keep="first", maintain_order=True).sort(FLIGHT_ORDER)
     weather = frames["weather"].unique(["airport", "observed_at"], maintain_order=True).sort("airport", "observed_at")
-    digest = files.combined_digest({str(month): one.encode() for month, one in zip(months, digests, strict=True)})
-    return Tables(flights, weather, **once, set_aside=frames["set_aside"], source=_span_name(source), digest=digest)
+    aside, digest = frames["set_aside"], _span_digest(months, config)
+    return Tables(flights, weather, **once, set_aside=aside, source=_span_name(source), digest=digest)

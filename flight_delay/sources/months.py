@@ -5,12 +5,10 @@
 # %% auto #0
 __all__ = ['ABOUT', 'kept_months', 'add_month', 'scan_months', 'load_months']
 
-# %% ../../nbs/sources/188_months.ipynb #94b5eaa1
+# %% ../../nbs/sources/188_months.ipynb #b00244e8
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,40 +22,11 @@ from . import files
 from .airports import airports, carriers
 from .asos import fetch_weather
 from .bts import Month, _is_address, fetch_month, file_name, span_months
-from .clocks import _by_zone, local_to_utc
 from .download import Fetched, Show, _read_fetched, _sha256
+from .flights import read_flights
 from .kept import MANIFEST, version_folder, write_tables
 from .registry import kept_registry, read_registry
-from .tables import FLIGHT_ORDER, SCHEMAS, SET_ASIDE, SOURCE_LINE, Tables, actual_times, check, flight_id
-
-# %% ../../nbs/sources/188_months.ipynb #4aba1fcf
-_RAW = {
-    "Reporting_Airline": "carrier", "Flight_Number_Reporting_Airline": "flight_number", "Tail_Number": "tail_number",
-    "Origin": "origin", "Dest": "dest", "FlightDate": "date", "CRSDepTime": "clock", "CRSElapsedTime": "elapsed",
-    "Distance": "distance_mi", "DepDelay": "departure_delay", "ArrDelay": "arrival_delay", "TaxiOut": "taxi_out",
-    "Cancelled": "cancelled", "Diverted": "diverted",
-}  # fmt: skip
-
-# %% ../../nbs/sources/188_months.ipynb #0066e11c
-def _read_month(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:  # canonical flights with SOURCE_LINE; (table, row, rule)
-    "The flights of a monthly zip."
-    with zipfile.ZipFile(path) as archive:
-        member = max(archive.infolist(), key=lambda one: one.file_size)
-        texts = pl.read_csv(archive.read(member), columns=list(_RAW), infer_schema=False, null_values=[""]).rename(_RAW)
-    numbers = [name for name in _RAW.values() if name not in ("carrier", "tail_number", "origin", "dest", "date")]
-    raw = texts.with_columns(pl.col(numbers).cast(pl.Float64, strict=False))
-    zones = airports().select(origin="airport", zone="timezone")
-    raw = raw.join(zones, on="origin", how="left", maintain_order="left").with_columns(pl.col("zone").fill_null("UTC"))
-    minutes = (pl.col("clock") // 100) * 60 + pl.col("clock") % 100
-    local = pl.col("date").str.to_datetime("%Y-%m-%d", time_unit="ms", strict=False) + pl.duration(minutes=minutes)
-    landed = pl.when(pl.col("cancelled") == 0).then("arrival_delay")
-    raw = raw.with_columns(local=local, flight_number=pl.col("flight_number").cast(pl.Int64), arrival_delay=landed)
-    departure = _by_zone(raw, "zone", lambda zone: local_to_utc(pl.col("local"), zone))
-    flights = raw.with_columns(scheduled_departure=departure, **{name: pl.col(name) == 1 for name in ("cancelled", "diverted")})
-    flights = flights.with_columns(scheduled_arrival=pl.col("scheduled_departure") + pl.duration(minutes=pl.col("elapsed")))
-    flights = flights.with_columns(flight_id=flight_id()).with_columns(actual_times())
-    line = pl.format("{} line {}", pl.lit(path.stem), pl.int_range(2, pl.len() + 2)).alias(SOURCE_LINE)
-    return flights.with_columns(line).select([*SCHEMAS["flights"].columns, SOURCE_LINE]), pl.DataFrame(schema=SET_ASIDE)
+from .tables import FLIGHT_ORDER, SCHEMAS, Tables, check
 
 # %% ../../nbs/sources/188_months.ipynb #e907ec37
 _NOT_CONVERTING = ("__init__", "download", "kept", "months", "store")
@@ -68,22 +37,21 @@ def _conversion_code() -> str:
     modules = sorted(path for path in Path(files.__file__).parent.glob("*.py") if path.stem not in _NOT_CONVERTING)
     return files.combined_digest({path.stem: path.read_bytes() for path in modules})
 
-# %% ../../nbs/sources/188_months.ipynb #6b0d95a3
+# %% ../../nbs/sources/188_months.ipynb #3bb60c30
 def _convert(month: Month, zipped: Path, made_of: dict[str, Any], config: Settings, show: Show) -> Tables:
     "The checked tables of a month, weather and aircraft among them where they were asked for."
-    flights, aside = _read_month(zipped)
+    read = read_flights(zipped)
+    flights, set_aside = read.flights, [read.set_aside]
     tails = flights.select(pl.col("tail_number").drop_nulls().unique())
     used = pl.concat([flights["origin"], flights["dest"]]).unique().implode()
     aircraft, weather = (pl.DataFrame(schema=SCHEMAS[name].dtypes) for name in ("aircraft", "weather"))
-    set_aside = [aside]
     if made_of["registry"] and (registry := kept_registry(config)):
         aircraft = read_registry(registry)[0].join(tails, on="tail_number", how="semi")
     if made_of["weather"]:
         weather, lost = fetch_weather(month, airports().filter(pl.col("airport").is_in(used)), config, show)
         set_aside.append(lost)
-    tables = Tables(flights, weather, aircraft, airports(), carriers(), pl.concat(set_aside), f"bts-{month}")
-    checked = check(replace(tables, digest=files.combined_digest({"made of": json.dumps(made_of, sort_keys=True).encode()})))
-    return replace(checked, flights=checked.flights.sort(FLIGHT_ORDER))
+    digest = files.combined_digest({"made of": json.dumps(made_of, sort_keys=True).encode()})
+    return check(Tables(flights, weather, aircraft, airports(), carriers(), pl.concat(set_aside), f"bts-{month}", digest))
 
 # %% ../../nbs/sources/188_months.ipynb #ba2b3acb
 ABOUT = "month.json"
@@ -209,7 +177,7 @@ def _span_digest(months: Sequence[Month], config: Settings) -> str:
     digests = {month: json.loads(path.read_text(encoding="utf-8"))["digest"] for month, path in manifests.items()}
     return files.combined_digest({month: digest.encode() for month, digest in digests.items()})
 
-# %% ../../nbs/sources/188_months.ipynb #39c84710
+# %% ../../nbs/sources/188_months.ipynb #47c29290
 def load_months(source: str, config: Settings | None = None) -> Tables:
     "The canonical tables of a span of months."
     config, months = config or settings(), span_months(source)

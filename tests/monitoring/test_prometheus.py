@@ -111,9 +111,10 @@ def test_every_rule_is_tested_both_ways(alert_rules):
 
 def test_rules_name_only_figures_that_there_are(alert_rules, looked):
     from flight_delay.monitoring.prometheus import _Gauges
-    from flight_delay.serving.metrics import _Figures
+    from flight_delay.serving.metrics import FeedAges, _Figures
 
     families = [family for registry in (_Gauges().registry, _Figures().own) for family in registry.collect()]
+    families += FeedAges(None).describe()
     known = {"up", *(family.name for family in families)}
     known |= {f"{family.name}_{end}" for family in families for end in ("total", "bucket")}
     for name, rule in alert_rules.items():
@@ -131,5 +132,9 @@ def test_the_thresholds_of_the_rules_are_those_of_the_monitor(alert_rules):
         "FlightDelayFactsStale": limits.max_stale_hours,
         "FlightDelayNulls": limits.max_null_growth,
     }
+    stale = f'{{feed="weather"}} > {limits.max_stale_hours:.0f} * 3600'
+    assert (
+        stale in alert_rules["FlightDelayFeedSilent"]["expr"] and alert_rules["FlightDelayPsi"]["labels"]["severity"] == "info"
+    )
     for name, limit in expected.items():
         assert float(re.search(r"[<>] ([\d.]+)", alert_rules[name]["expr"])[1]) == limit, name

@@ -2,6 +2,23 @@
 
 from flight_delay.serving.metrics import *
 
+def test_the_age_of_each_feed_is_that_of_its_newest_event_and_a_feed_without_one_has_none(home):
+    from datetime import UTC, datetime
+    from types import SimpleNamespace
+
+    from flight_delay.serving.store import Store
+
+    at = datetime(2013, 4, 15, 12, tzinfo=UTC)
+    with Store(home) as store:
+        ages = lambda: {one.labels["feed"]: one.value for one in next(FeedAges(service).collect()).samples}  # noqa: E731
+        service = SimpleNamespace(store=store)
+        assert ages() == {}
+        store.add_events([{"kind": "weather", "airport": "JFK", "observed_at": at, "known_at": at}])
+        assert list(ages()) == ["weather"] and 0 <= ages()["weather"] < 60
+        service.store = None
+        assert ages() == {}
+
+
 import os
 import re
 import signal

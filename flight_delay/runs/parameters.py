@@ -15,6 +15,7 @@ import json
 import logging
 import math
 import os
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -417,6 +418,12 @@ def _needs_no_folder(source: Any) -> bool:
     "Whether a source is known by its name alone."
     return source == EMBEDDED or str(source).startswith(LISTED)
 
+
+def _source_parts(source: str) -> tuple[str, str]:  # the prefix with its colon, or nothing; the path
+    "A source of one's own: a path, or the form of its files and a path (`transtats:/data/x.csv`)."
+    form = re.match(r"^[a-z][a-z0-9_]+:(?=.)", source)
+    return (form[0], source[form.end() :]) if form else ("", source)
+
 # %% ../../nbs/runs/800_parameters.ipynb #044b63f6
 def absolute_paths(given: Mapping[str, Any], takes: Mapping[str, Parameter]) -> dict[str, Any]:
     "The parameters, with relative paths as they read in the current folder."
@@ -425,9 +432,11 @@ def absolute_paths(given: Mapping[str, Any], takes: Mapping[str, Parameter]) -> 
         named = _needs_no_folder(value) and Mark.SOURCE in kind_parts(takes[name].kind)
         return takes[name].is_path and isinstance(value, str) and value != "" and not named
 
-    return {
-        name: str(Path(value).absolute()) if name in takes and is_path(name, value) else value for name, value in given.items()
-    }
+    def absolute(name: str, value: str) -> str:
+        form, path = _source_parts(value) if Mark.SOURCE in kind_parts(takes[name].kind) else ("", value)
+        return form + str(Path(path).absolute())
+
+    return {name: absolute(name, value) if name in takes and is_path(name, value) else value for name, value in given.items()}
 
 # %% ../../nbs/runs/800_parameters.ipynb #5f7f4cc0
 def check_paths(
@@ -440,9 +449,8 @@ def check_paths(
         value, marks = values.get(name), [part for part in kind_parts(parameter.kind) if isinstance(part, Mark)]
         if not isinstance(value, str) or (Mark.SOURCE in marks and _needs_no_folder(value)):
             continue
-        if Mark.SOURCE in marks and not (folder / value).is_dir():
-            raise _refusal(parameter, value, ", where there is no folder")
-        if Mark.INPUT in marks and not (folder / value).exists():
+        path = folder / (_source_parts(value)[1] if Mark.SOURCE in marks else value)
+        if (Mark.SOURCE in marks or Mark.INPUT in marks) and not path.exists():
             raise _refusal(parameter, value, ", where there is nothing")
 
 # %% ../../nbs/runs/800_parameters.ipynb #134ed466

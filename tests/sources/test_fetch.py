@@ -8,10 +8,10 @@ from datetime import date
 import polars as pl
 import pytest
 from flight_delay.core.config import settings
-from flight_delay.core.errors import BadInput
+from flight_delay.core.errors import BadInput, NotReady
 from flight_delay.sources import download
 from flight_delay.sources.bts import Month, file_name, months_text, newest_month
-from flight_delay.sources.fetch import catch_up, fetch_source, months_table, sources_table
+from flight_delay.sources.fetch import catch_up, fetch_source, months_table, sources_table, update
 from flight_delay.sources.months import kept_months, load_months
 
 
@@ -100,3 +100,17 @@ def test_weather_comes_with_a_month_where_it_is_asked_for_and_stays(place, bts_z
         weather = load_months("bts:2021-12", config).weather
         assert weather["airport"].to_list() == ["HNL", "JFK", "LAX", "ORD"]  # destinations as well
     assert (weather["known_at"] - weather["observed_at"]).dt.total_minutes().to_list() == [5] * 4
+
+
+def test_the_monthly_job_waits_for_its_month_and_tells_of_one_that_is_missing(place, bts_zip):
+    server, config = place
+    for month in (Month(2022, 1), Month(2022, 3)):
+        server.files[f"/{file_name(month)}"] = bts_zip(*month)
+    wanted, caught, reasons = update("2022-01-01", config=config)
+    assert (wanted, caught.added, reasons) == (Month(2022, 1), [Month(2022, 1)], [])
+    with pytest.raises(NotReady, match="2022-02 is not at"):
+        update("2022-02-01", config=config)
+    wanted, caught, reasons = update("2022-03-01", config=config)
+    assert caught.added == [Month(2022, 3)] and reasons == [
+        "2022-02 is not out though 2022-03 is; it is asked for again next time"
+    ]

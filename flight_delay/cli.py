@@ -518,9 +518,14 @@ def _diff(
     from flight_delay.runs import changes
     from flight_delay.runs import history
 
+    from flight_delay.core.labels import label_of
+
     old, new = history.find_run(before), history.find_run(now)
     marks = {True: "larger than its interval", False: "within its interval", None: ""}
-    rows = [(c.kind, c.name, str(c.before), str(c.now), c.arrow, marks[c.beyond]) for c in changes.compare_runs(old, new)]
+    rows = [
+        (c.kind, label_of(c.name).text, *(c.words[:2] or (str(c.before), str(c.now))), c.arrow, marks[c.beyond])
+        for c in changes.compare_runs(old, new)
+    ]
     _show(pl.DataFrame(rows, schema=["kind", "name", "before", "now", "change", "size"], orient="row"))
     typer.echo(changes.write_diff(old, new))
 

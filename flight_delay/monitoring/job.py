@@ -141,8 +141,8 @@ class Monitored:
         return self.tables["performance"]
 
 # %% ../../nbs/monitoring/765_job.ipynb #8ac59c71
-def _check_span(start: datetime, end: datetime, learned_until: datetime) -> None:
-    "A monitor needs a span, and flights that the model has not learned from."
+def _check_span(start: datetime, end: datetime, learned_until: datetime, at: datetime | None = None) -> None:
+    "A monitor needs a span that has begun, and flights that the model has not learned from."
     if start >= end:
         raise BadInput(f"span_start must lie before span_end; got {start} and {end}; change one of them.")
     if start < learned_until:
@@ -150,6 +150,8 @@ def _check_span(start: datetime, end: datetime, learned_until: datetime) -> None
             f"span_start must not lie before {learned_until:%Y-%m-%dT%H:%M}, until when the model has learned; got "
             f"{start:%Y-%m-%dT%H:%M}; choose a later span or an older model."
         )
+    if at is not None and at <= start:
+        raise BadInput(f"as_seen_at must lie after span_start; got {at} and {start}; nothing of the span was known by then.")
 
 # %% ../../nbs/monitoring/765_job.ipynb #602f4f8d
 def _data_tables(
@@ -191,7 +193,7 @@ def monitor(
     "Measure a span of later flights, compare it with the model's past, and decide."
     limits, look, learned_until = limits or Limits(), look or Look(), parse_instant(model.card["learned_until"])
     start, end, at = parse_instant(span_start), parse_instant(span_end), look.as_seen_at
-    _check_span(start, end, learned_until)
+    _check_span(start, end, learned_until, at)
     tables = tables if at is None else quality.as_seen(tables, at)
     predicted = look.predicted
     if predicted is None:

@@ -64,10 +64,12 @@ def quality(tables: Tables, start: datetime, end: datetime) -> dict[str, Any]:
 OVERDUE_HOURS = 12
 
 
-def overdue_share(tables: Tables, start: datetime, end: datetime) -> float:  # tables: as they were seen at the end, or later
-    "The share of a span's flights whose outcome should have come long before its end and has not."
+def overdue_share(tables: Tables, start: datetime, end: datetime) -> float:
+    "The share of a span's flights whose outcome should have come long before its end, or the newest fact, and has not."
+    facts = tables.flights["actual_departure"].max(), tables.flights["actual_arrival"].max(), tables.weather["known_at"].max()
+    now = min(end, max((fact for fact in facts if isinstance(fact, datetime)), default=end))
     due = pl.col("scheduled_departure").is_between(start, end, closed="left") & (
-        pl.col("scheduled_arrival") <= end - timedelta(hours=OVERDUE_HOURS)
+        pl.col("scheduled_arrival") <= now - timedelta(hours=OVERDUE_HOURS)
     )
     flights = tables.flights.filter(due, ~pl.col("cancelled"), ~pl.col("diverted"))
     return float(flights["arrival_delay"].is_null().mean() or 0)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
@@ -141,7 +141,9 @@ def read_record(path: Path) -> Run:
 # %% ../../nbs/runs/810_history.ipynb #a5c0de11
 def _damaged(path: Path, error: Exception) -> Run:
     "What stands for a run whose record cannot be read."
-    log.warning("%s cannot be read: %s", path, error)
+    if isinstance(error, ValidationError):  # of several lines
+        error = ValueError("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3]))
+    log.warning("%s cannot be read: %s", path, one_line(str(error), 300))
     job, run_id = map(writable, path.parent.parts[-2:])
     try:
         at = datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()

@@ -200,7 +200,9 @@ def monitor_as_asked(
     look = Look(predicted, until, previous, asked.reference, asked.drift_by_bands, prices, service)
     found = monitor(tables, model, start, end, limits, look, config)
     about = dict(found.decision.about) | {"alias": asked.alias, "predictions": asked.predictions}
-    return replace(found, decision=replace(found.decision, about=about))
+    none_kept = f"the store keeps no answer of {model.version} about these flights; let an API answer, or use predictions=model"
+    reasons = [none_kept] * (predicted == {}) + found.decision.reasons
+    return replace(found, decision=replace(found.decision, about=about, reasons=reasons))
 
 # %% ../../nbs/serving/988_feedback.ipynb #38dd479d
 def _may_act(decision: MonitorDecision, config: Settings) -> str:  # empty: it may

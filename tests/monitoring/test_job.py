@@ -14,6 +14,8 @@ def test_a_span_must_have_a_length_and_lie_after_what_the_model_has_learned():
     for start, end, reason in ((april, march, "must lie before"), (march, april, "has learned")):
         with pytest.raises(BadInput, match=reason):
             _check_span(start, end, april)
+    with pytest.raises(BadInput, match="as_seen_at must lie after"):
+        _check_span(march, april, march, march)
 
 
 from dataclasses import asdict, replace

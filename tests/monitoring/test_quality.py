@@ -134,3 +134,8 @@ def test_a_span_with_no_flight_or_one_has_figures_and_no_exception(nyc, flights)
     nothing = changed(nyc, nyc.flights.clear(), nyc.weather.clear())
     assert alarms(nothing) <= {"missing_weather_share"} and volume(nothing, MAY, JUNE).is_empty()
     assert feed_ages(pl.DataFrame())["median_hours"].is_nan().all()
+
+
+@pytest.mark.data
+def test_flights_that_are_still_to_come_are_not_overdue(nyc):
+    assert overdue_share(as_seen(nyc, MAY + timedelta(days=9)), MAY, JUNE) == 0

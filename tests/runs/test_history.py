@@ -2,6 +2,26 @@
 
 from flight_delay.runs.history import *
 
+def test_whatever_a_record_holds_is_told_in_one_line(home, caplog):
+    import json
+
+    from flight_delay.runs.history import runs
+
+    records = [
+        '{"job": "mon',
+        "[]",
+        json.dumps({"job": "m", "run_id": "3", "started_at": "", "tiles": 7, "metrics": {"mae": "x"}}),
+    ]
+    for number, record in enumerate(records):
+        folder = home.reports / "m" / f"2026010{number}T000000Z-aaaaaa"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(record)
+    found = [run for run in runs(home) if run.job == "m"]
+    assert [run.standing for run in found] == ["damaged"] * 3 and "tiles: Input should be a valid list" in found[0].reasons[0]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3 and not any("\n" in text or "errors.pydantic.dev" in text for text in said)
+
+
 def test_a_reason_that_is_cut_says_so():
     assert one_line("short", 5) == "short" and one_line("a b\n c", 9) == "a b c"
     assert one_line("x" * 300, 240) == "x" * 239 + "…"

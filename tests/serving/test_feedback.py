@@ -90,6 +90,7 @@ def test_a_store_that_holds_nothing_about_a_span_gives_nothing_to_judge(nyc, mod
     found = monitor_as_asked(nyc, model, asked, Limits(), config=settings(home=tmp_path))
     assert (found.decision.rule, found.decision.verdict) == ("nothing to judge", "fail")
     assert found.decision.about["predictions"] == "store" and found.performance.is_empty()
+    assert found.decision.reasons[0].startswith("the store keeps no answer of v1 about these flights; let an API answer")
 
 
 def worse(**about):

@@ -363,6 +363,11 @@ def read_settings(path: str | Path | None, config: Settings | None = None) -> di
     blend_weights(decisions)  # refuses what could not be used
     return given
 
+# %% ../../nbs/training/660_tuning.ipynb #62923674
+def _family_text(family: str) -> str:
+    "A family's name on a page."
+    return label_of(family.replace(" ", "_")).text
+
 # %% ../../nbs/training/660_tuning.ipynb #27529d47
 @mpl.rc_context(PLOT_STYLE)
 def plot_history(studies: Mapping[str, optuna.Study]) -> Picture:
@@ -378,17 +383,19 @@ def plot_history(studies: Mapping[str, optuna.Study]) -> Picture:
     for (family, study), (colour, dash) in zip(studies.items(), lines, strict=False):
         number, cost = zip(*((trial.number, trial.value or np.inf) for trial in _finished(study)), strict=True)
         axes.plot(number, cost, ".", color=colour, alpha=0.4)
-        axes.step(number, np.minimum.accumulate(cost), where="post", color=colour, linestyle=dash, label=family)
-    axes.set(xlabel="candidate", ylabel="CRPS, both horizons (min)")
+        best = np.minimum.accumulate(cost)
+        axes.step(number, best, where="post", color=colour, linestyle=dash, label=_family_text(family))
+    axes.set(xlabel="candidate, in the order of the search", ylabel="CRPS, both horizons (min)")
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     axes.legend(**ABOVE)
     costs = {
         family: min(trial.value or np.inf for trial in done) for family, study in studies.items() if (done := _finished(study))
     }
-    best = min(costs, key=costs.__getitem__)
+    lowest = min(costs, key=costs.__getitem__)
     return Picture(
         figure,
         "Tuning: the error of the whole forecast of each candidate on the validation block, and the best so far by family: "
-        f"{best} ends lowest, at {costs[best]:.2f} minutes.",
+        f"{_family_text(lowest)} ends lowest, at {costs[lowest]:.2f} minutes.",
     )
 
 # %% ../../nbs/training/660_tuning.ipynb #daef0c0e
@@ -407,5 +414,6 @@ def plot_settings(study: optuna.Study, family: str) -> Picture:
         axes.set_ylabel("CRPS (min)")
     figure.tight_layout()
     return Picture(
-        figure, f"Error of each candidate of {family} against each setting: a flat cloud is a setting that does not matter."
+        figure,
+        f"Error of each candidate ({_family_text(family)}) by setting: a flat cloud is a setting that does not matter.",
     )

@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
-           'STALE_HOURS', 'STALE_SHARE', 'Split', 'parse_instant', 'landed_flights', 'known_by', 'past_flights',
-           'split', 'band_at', 'at_lead', 'at_leads', 'with_outcomes', 'outcomes_by_name', 'outcomes_between',
-           'TrainingSet', 'training_set']
+           'SLICE_QUERIES', 'STALE_HOURS', 'STALE_SHARE', 'MOST_FLIGHTS', 'Split', 'parse_instant', 'landed_flights',
+           'known_by', 'past_flights', 'split', 'band_at', 'answerable', 'at_lead', 'at_leads', 'with_outcomes',
+           'outcomes_by_name', 'outcomes_between', 'TrainingSet', 'whole_days', 'training_set']
 
 # %% ../../nbs/training/600_blocks.ipynb #2937fd8d
 from collections.abc import Callable, Mapping, Sequence
@@ -113,6 +113,14 @@ def _leads_of(horizon: str) -> tuple[float, float]:  # minutes, from and until
     own = leads[calibration.band_of(np.zeros(len(leads), dtype=bool), leads) == band_at(horizon)]
     return own.min(), own.max()
 
+# %% ../../nbs/training/600_blocks.ipynb #b8a6e37c
+def answerable(horizons: Sequence[str], flights: pl.DataFrame) -> list[str]:
+    "Those of some horizons at which a table's flights can be asked about."
+    has_taxi_out = flights["taxi_out"].count() > 0
+    return [
+        name for name in horizons if name not in queries.HORIZONS or queries.HORIZONS[name].stage != "airborne" or has_taxi_out
+    ]
+
 # %% ../../nbs/training/600_blocks.ipynb #4eee4e44
 def at_lead(flights: pl.DataFrame, minutes: pl.Expr) -> pl.DataFrame:  # flight_id, as_of, stage
     "A query per flight, so many minutes before its scheduled departure; none for a flight that has left by then."
@@ -169,6 +177,16 @@ def outcomes_between(
     flights = tables.flights.filter(pl.col("scheduled_departure") >= start, pl.col("scheduled_departure") < end)
     return outcomes_by_name(tables, {name: queries.at_horizon(flights, name) for name in horizons}, cancelled)
 
+# %% ../../nbs/training/600_blocks.ipynb #75978aa7
+SLICE_QUERIES = 1 << 19  # queries of which features are built at a time
+
+
+def _compact_outcomes(tables: Tables, ask: pl.DataFrame, lags: Mapping[str, float] | None = None) -> Outcomes:
+    "As `with_outcomes`, cancelled flights too; features in 32 bits."
+    slices = list(ask.iter_slices(SLICE_QUERIES)) or [ask]
+    parts = [with_outcomes(tables, some, cancelled=True, lags=lags) for some in slices]
+    return Outcomes(pl.concat(part.X.cast(pl.Float32) for part in parts), pl.concat(part.flights for part in parts))
+
 # %% ../../nbs/training/600_blocks.ipynb #15fba072
 STALE_HOURS = (3, 12, 48, 24 * 400)  # the last: no live facts at all
 STALE_SHARE = 0.02  # of the questions, for each of these
@@ -181,7 +199,7 @@ def _with_stale_feeds(tables: Tables, ask: pl.DataFrame, seed: int) -> Outcomes:
     which, parts = np.searchsorted(edges, drawn), []
     for i, hours in enumerate([0, *STALE_HOURS]):
         lags = dict.fromkeys(declarations.FEEDS, 60.0 * hours) if hours else None
-        parts.append(with_outcomes(tables, ask.filter(pl.Series(which == i)), cancelled=True, lags=lags))
+        parts.append(_compact_outcomes(tables, ask.filter(pl.Series(which == i)), lags))
     return Outcomes(pl.concat(part.X for part in parts), pl.concat(part.flights for part in parts))
 
 # %% ../../nbs/training/600_blocks.ipynb #191406b8
@@ -192,6 +210,19 @@ class TrainingSet:
     seen: Outcomes
     held_out: Outcomes
 
+# %% ../../nbs/training/600_blocks.ipynb #123ee622
+MOST_FLIGHTS = 400_000  # that a model learns from unless more are asked for
+
+
+def whole_days(flights: pl.DataFrame, most: int) -> pl.DataFrame:
+    "The flights, or those of so many days (one at least), evenly spread, that about `most` are left."
+    if flights.height <= most:
+        return flights
+    day = flights["scheduled_departure"].dt.date()
+    days = day.unique().sort()
+    n = max(1, round(len(days) * most / flights.height))
+    return flights.filter(day.is_in(days.gather([int((i + 0.5) * len(days) / n) for i in range(n)]).implode()))
+
 # %% ../../nbs/training/600_blocks.ipynb #5371651d
 def training_set(
     tables: Tables,
@@ -200,11 +231,15 @@ def training_set(
     seed: int = 0,
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,  # flights, horizon, seed -> questions
     every: int = 1,  # one flight in so many
+    most: int = MOST_FLIGHTS,  # flights; whole days are left out where there are more
 ) -> TrainingSet:
-    "The queries about all flights whose outcome was known before an instant."
+    "The queries about the flights whose outcome was known before an instant."
     past = known_by(tables, until).gather_every(every)
+    share = most / max(past.height, 1)
     seen, kept_back = (
-        pl.concat(ask(part, horizon, seed) for horizon in dict.fromkeys((*horizons, "pushback")))
+        pl.concat(
+            ask(whole_days(part, int(share * part.height)), name, seed) for name in dict.fromkeys((*horizons, "pushback"))
+        )
         for part in (past.filter(~_held_out()), past.filter(_held_out()))
     )
-    return TrainingSet(_with_stale_feeds(tables, seen, seed), with_outcomes(tables, kept_back, cancelled=True))
+    return TrainingSet(_with_stale_feeds(tables, seen, seed), _compact_outcomes(tables, kept_back))

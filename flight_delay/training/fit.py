@@ -12,7 +12,14 @@ import polars as pl
 
 from ..models import delay_model, fit
 from ..sources.tables import Tables
-from .blocks import at_leads, training_set
+from .blocks import MOST_FLIGHTS, at_leads, training_set
+
+# %% ../../nbs/training/610_fit.ipynb #f2c75025
+def _informative(X: pl.DataFrame) -> list[str]:
+    "The columns that hold more than one value, unknown among them."
+    least, largest, nulls = X.min().row(0), X.max().row(0), X.null_count().row(0)
+    varied = zip(X.columns, least, largest, nulls, strict=True)
+    return [name for name, low, high, unknown in varied if low != high or 0 < unknown < X.height]
 
 # %% ../../nbs/training/610_fit.ipynb #e0c27d2a
 def fit_until(
@@ -23,9 +30,11 @@ def fit_until(
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,
     shares: Mapping[str, Sequence[float]] | None = None,  # band -> share of the network in late and in minutes
+    most: int = MOST_FLIGHTS,  # flights to learn from; whole days are left out where there are more
 ) -> delay_model.DelayModel:
-    "A model of all flights whose outcome was known before an instant."
-    learned = training_set(tables, until, horizons, seed, ask)
-    return fit.fit(
-        learned.seen.X, learned.seen.delay, learned.held_out.X, learned.held_out.delay, seed=seed, params=params, shares=shares
-    )
+    "A model of the flights whose outcome was known before an instant."
+    learned = training_set(tables, until, horizons, seed, ask, most=most)
+    names = _informative(learned.seen.X)
+    (X, delay), (X_held_out, delay_held_out) = ((part.X.select(names), part.delay) for part in (learned.seen, learned.held_out))
+    del learned  # what else it holds of millions of queries
+    return fit.fit(X, delay, X_held_out, delay_held_out, seed=seed, params=params, shares=shares)

@@ -26,7 +26,7 @@ from ..models import calibration, delay_model, network, registry, trees
 from ..models.explanation import importance
 from ..sources.tables import Tables
 from .blend import DECISION, blend_weights
-from .blocks import STALE_HOURS, Split, at_lead, known_by, landed_flights, outcomes_between
+from .blocks import MOST_FLIGHTS, STALE_HOURS, Split, at_lead, known_by, landed_flights, outcomes_between
 from .blocks import outcomes_by_name, past_flights
 from .fit import fit_until
 from .leaks import probes
@@ -66,11 +66,12 @@ def _cancellations(
     return pl.DataFrame(rows)
 
 # %% ../../nbs/training/640_train.ipynb #583379d8
-def _check_horizons(names: Sequence[str]) -> None:
-    "Refuse a horizon that is not a named one."
+def _checked_horizons(names: Sequence[str]) -> Sequence[str]:
+    "The same names; refuse a horizon that is not a named one."
     if unknown := [name for name in names if name not in queries.HORIZONS]:
         named = ", ".join(queries.HORIZONS)
         raise queries.UnknownHorizon(f"horizons must be among {named}; got {unknown[0]!r}; correct it.", horizon=unknown[0])
+    return names
 
 # %% ../../nbs/training/640_train.ipynb #00ac7c29
 EXPLAINED_FLIGHTS = 200  # of each horizon; a sample is enough for a mean
@@ -114,12 +115,12 @@ def train(
     refit: bool = False,  # register a model that has also learned from the test block
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default; blend weights
     champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
+    most: int = MOST_FLIGHTS,  # flights to learn from; whole days are left out where there are more
 ) -> Trained:
     "Learn, measure, explain."
-    _check_horizons(horizons)
     shares = blend_weights(decisions := (params or {}).get("blend", ()))
-    measured = fit_until(tables, blocks.validate_until, horizons, seed, params, shares=shares)
-    model = fit_until(tables, blocks.test_until, horizons, seed, params, shares=shares) if refit else measured
+    measured = fit_until(tables, blocks.validate_until, _checked_horizons(horizons), seed, params, shares=shares, most=most)
+    model = fit_until(tables, blocks.test_until, horizons, seed, params, shares=shares, most=most) if refit else measured
     block = outcomes_between(tables, blocks.validate_until, blocks.test_until, horizons, cancelled=True)
     landed = _landed_outcomes(block)
     answers = {name: score_rows(measured, asked.X, asked.delay) for name, asked in landed.items()}

@@ -38,3 +38,19 @@ def test_blocks_in_the_wrong_order_or_without_flights_are_refused(nyc):
         split(nyc.flights, test_until="2013-10-20")
     with pytest.raises(BadInput, match="ISO 8601.*'yesterday'"):
         split(nyc.flights, train_until="yesterday")
+
+
+def test_take_off_is_asked_about_only_where_a_source_has_taxi_out_times():
+    without = pl.DataFrame({"taxi_out": [None, None]}, schema={"taxi_out": pl.Float64})
+    assert answerable(["day", "pushback", "takeoff"], without) == ["day", "pushback"]
+    assert answerable(["day", "takeoff"], pl.DataFrame({"taxi_out": [12.0, None]})) == ["day", "takeoff"]
+
+
+def test_a_sample_keeps_days_whole_and_is_spread_evenly():
+    hours = pl.datetime_range(datetime(2021, 12, 1), datetime(2021, 12, 30, 23), "1h", eager=True, time_zone="UTC")
+    flights = pl.DataFrame({"scheduled_departure": hours})
+    assert whole_days(flights, 720).equals(flights)
+    assert whole_days(flights, 1).height == 24
+    counts = whole_days(flights, 240).group_by(pl.col("scheduled_departure").dt.date()).len().sort("scheduled_departure")
+    assert counts["len"].to_list() == [24] * 10
+    assert counts["scheduled_departure"].diff().drop_nulls().dt.total_days().to_list() == [3] * 9

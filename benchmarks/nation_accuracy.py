@@ -1,0 +1,113 @@
+"""What knowing a nation is worth: beside the baselines, beside models of one airport, and without the inbound aircraft.
+
+    .venv/bin/python benchmarks/nation_accuracy.py SOURCE --until 2021-12-19 [--flights 120000] [--test-share 0.25]
+        [--origins JFK,LGA,EWR,DEN,BNA] [parts: whole inbound alone days ...]
+
+SOURCE is what `sources.load` takes, or a folder of kept tables. A model learns from whole days before `--until` and is asked about a
+sample of the flights after it, at every horizon that the source allows: `whole` beside its baselines; `inbound` with and
+without what the aircraft flies before (and all that its tail tells); `alone` beside models that see the flights from one airport
+only, as the embedded year does; `days` day by day. Figures of one run are comparable with each other.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from flight_delay import sources
+from flight_delay.evaluation.baselines import Outcomes, evaluate
+from flight_delay.features.declarations import LEDGER, LEGS_BEFORE
+from flight_delay.features.queries import HORIZONS, at_horizon
+from flight_delay.models import fit
+from flight_delay.models.delay_model import DelayModel
+from flight_delay.sources.store import MANIFEST, read_tables
+from flight_delay.sources.tables import Tables
+from flight_delay.training.blocks import answerable, outcomes_by_name, parse_instant, past_flights, training_set
+from flight_delay.training.fit import fit_until
+
+INBOUND = {f.name for f in LEDGER if f.statistic in LEGS_BEFORE} | {"expected_turnaround"}
+BY_TAIL = INBOUND | {f.name for f in LEDGER if f.group == "aircraft" or f.key == "tail"}
+SHOWN = ("horizon", "flights", "mae", "baseline_mae", "rule_mae", "mae_skill", "auc_15", "brier_15", "baseline_brier_15")
+
+
+def asked_after(tables: Tables, until: datetime, horizons: list[str], share: float) -> dict[str, Outcomes]:
+    "Queries about a sample of the flights after an instant, by horizon."
+    later = tables.flights.filter(pl.col("scheduled_departure") >= until)
+    later = later.sample(fraction=share, seed=1).sort("scheduled_departure", "flight_id")
+    return outcomes_by_name(tables, {name: at_horizon(later, name) for name in horizons})
+
+
+def show(title: str, model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) -> pl.DataFrame:
+    "Print the figures at each horizon, and give them."
+    table = evaluate(model, asked, past)
+    print(f"\n{title}", flush=True)
+    print(table.select(name for name in SHOWN if name in table.columns), flush=True)
+    return table
+
+
+def inbound(tables: Tables, until: datetime, horizons: list[str], most: int, asked: dict, past: pl.DataFrame) -> None:
+    "The same queries, learned from with and without some features."
+    learned = training_set(tables, until, horizons, most=most)
+    for title, hidden in (("all", set()), ("without the flights before", INBOUND), ("without the tail", BY_TAIL)):
+        names = [name for name in learned.seen.X.columns if name not in hidden]
+        seen, held_out = learned.seen, learned.held_out
+        model = fit.fit(seen.X.select(names), seen.delay, held_out.X.select(names), held_out.delay)
+        show(f"features: {title} ({len(names)})", model, asked, past)
+
+
+def alone(model: DelayModel, tables: Tables, until: datetime, horizons: list[str], asked: dict, origins: list[str]) -> None:
+    "The flights from some airports, by a model of all and by one that sees these flights alone."
+    for group in origins:
+        own = pl.col("origin").is_in(group.split("+"))
+        ours = {name: one.where(one.flights.select(own).to_series()) for name, one in asked.items()}
+        known = replace(tables, flights=tables.flights.filter(own))
+        small = fit_until(known, until, horizons)
+        keys = {name: one.flights["flight_id"].implode() for name, one in ours.items()}
+        asks = {name: at_horizon(known.flights, name).filter(pl.col("flight_id").is_in(ids)) for name, ids in keys.items()}
+        past = past_flights(known, until)
+        show(f"{group}: the nation's model", model, ours, past)
+        show(f"{group}: a model of {group} alone", small, outcomes_by_name(known, asks), past)
+
+
+def by_day(model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) -> None:
+    "Each day after the model has learned."
+    rows = []
+    for day in sorted(set(next(iter(asked.values())).day)):
+        own = {name: one.where(pl.Series(one.day) == day) for name, one in asked.items() if name in ("day", "two_hours", "takeoff")}
+        rows.append(evaluate(model, own, past).select(pl.lit(day).alias("day"), *(n for n in SHOWN if n != "rule_mae")))
+    with pl.Config(tbl_rows=-1):
+        print(pl.concat(rows, how="diagonal"), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source")
+    parser.add_argument("parts", nargs="*", default=["whole", "inbound", "alone", "days"])
+    parser.add_argument("--until", required=True)
+    parser.add_argument("--flights", type=int, default=120_000)
+    parser.add_argument("--test-share", type=float, default=0.25)
+    parser.add_argument("--origins", default="JFK+LGA+EWR,DEN,BNA")
+    given, started = parser.parse_args(), time.perf_counter()
+    folder, until = Path(given.source), parse_instant(given.until)
+    tables = read_tables(folder) if (folder / MANIFEST).exists() else sources.load(given.source)
+    horizons = answerable(list(HORIZONS), tables.flights)
+    pl.Config.set_tbl_cols(-1).set_tbl_width_chars(160)
+    asked, past = asked_after(tables, until, horizons, given.test_share), past_flights(tables, until)
+    whole = {"whole", "alone", "days"} & set(given.parts)
+    model = fit_until(tables, until, horizons, most=given.flights) if whole else None
+    if "whole" in given.parts:
+        show(f"{tables.flights.height:,} flights, learned until {until:%Y-%m-%d}", model, asked, past)
+    if "days" in given.parts:
+        by_day(model, asked, past)
+    if "inbound" in given.parts:
+        inbound(tables, until, horizons, given.flights, asked, past)
+    if "alone" in given.parts:
+        alone(model, tables, until, horizons, asked, given.origins.split(","))
+    print(f"\n{timedelta(seconds=round(time.perf_counter() - started))}")
+
+
+if __name__ == "__main__":
+    main()

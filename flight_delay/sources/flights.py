@@ -103,19 +103,22 @@ NEEDS = {  # what -> the ways to have it, the first of which is what is asked fo
     "the departure delay": (("dep_delay",),),
 }
 
-# %% ../../nbs/sources/154_flights.ipynb #4c431f2e
+# %% ../../nbs/sources/154_flights.ipynb #ed717b59
 SPELLED = {  # the columns to ask for, as the files of the BTS call them
     "date": "FL_DATE", "carrier": "OP_UNIQUE_CARRIER", "flight": "OP_CARRIER_FL_NUM", "origin": "ORIGIN", "dest": "DEST",
     "sched_dep_time": "CRS_DEP_TIME", "sched_elapsed": "CRS_ELAPSED_TIME", "dep_delay": "DEP_DELAY", "arr_delay": "ARR_DELAY",
     "tailnum": "TAIL_NUM", "taxi_out": "TAXI_OUT", "cancelled": "CANCELLED", "diverted": "DIVERTED",
-    "sched_arr_time": "CRS_ARR_TIME",
+    "sched_arr_time": "CRS_ARR_TIME", "dep_time": "DEP_TIME", "elapsed": "ACTUAL_ELAPSED_TIME",
 }  # fmt: skip
 
-# %% ../../nbs/sources/154_flights.ipynb #90497882
+# %% ../../nbs/sources/154_flights.ipynb #d08f1419
 def missing_columns(seen: Recognised) -> dict[str, str]:  # what is missing -> the column that would give it
     "What a file lacks without which there are no flights."
     has = set(seen.places) | ({"origin"} if seen.page_origin else set())
     lacking = {what: ways[0][0] for what, ways in NEEDS.items() if not any(has.issuperset(way) for way in ways)}
+    if seen.form.name == "detailed":  # zeros in these say what did not happen
+        zeros = {"the departure clock": "dep_time", "the flown minutes": "elapsed"}
+        lacking |= {what: meaning for what, meaning in zeros.items() if meaning not in has}
     return {what: _spelled(seen.form, meaning) for what, meaning in lacking.items()}
 
 # %% ../../nbs/sources/154_flights.ipynb #49451e41
@@ -141,9 +144,11 @@ def _refuse_missing(seen: Recognised) -> None:
             columns=list(lacking.values()),
         )
 
-# %% ../../nbs/sources/154_flights.ipynb #3885d4d7
+# %% ../../nbs/sources/154_flights.ipynb #d7d33946
 def _pages(raw: pl.DataFrame, origin: str | None) -> pl.DataFrame:
     "Rows of a page of departures, with its zeros for what did not happen taken away."
+    if "taxi_out" not in raw.columns:
+        raw = raw.with_columns(taxi_out=pl.lit(None, pl.Float64))
     none = (pl.col("elapsed") == 0).fill_null(True)
     stayed = none & (pl.col("dep_time") == 0) & (pl.col("taxi_out") == 0).fill_null(True)
     off = {name: pl.when(~stayed).then(name).alias(name) for name in ("dep_time", "dep_delay", "taxi_out")}

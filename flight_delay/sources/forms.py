@@ -166,15 +166,14 @@ def _page_origin(lines: Sequence[str]) -> str | None:
     codes = [match[1] for line in lines if (match := re.match(r'^"?Origin Airport:.*\(([A-Z]{3})\)', line.strip()))]
     return codes[0] if codes else None
 
-# %% ../../nbs/sources/152_forms.ipynb #500a87d3
+# %% ../../nbs/sources/152_forms.ipynb #947b9718
 def _candidates(path: Path) -> list[tuple[list[str], int, str]]:  # header, lines before the first row, separator
     "What may be the header of a file."
     if _is_parquet(path):
         return [(_parquet_header(path), 0, ",")]
     lines = head_lines(path)
     found = [(_fields_of(line, mark), at, mark) for at, line in enumerate(lines[:20], 1) for mark in SEPARATORS if mark in line]
-    if lines and _expo_row(_fields_of(lines[0])):
-        found.append((EXPO_HEADER, 0, ","))
+    found += [(EXPO_HEADER, 0, mark) for mark in SEPARATORS if lines and _expo_row(_fields_of(lines[0], mark))]
     return found
 
 # %% ../../nbs/sources/152_forms.ipynb #38ac4576
@@ -188,7 +187,7 @@ def _doubled(seen: Recognised) -> None:
             file=seen.path.name,
         )
 
-# %% ../../nbs/sources/152_forms.ipynb #f128ac80
+# %% ../../nbs/sources/152_forms.ipynb #02fd7561
 def recognise(
     path: Path,
     forced: str | None = None,  # the name of a form

@@ -209,7 +209,7 @@ class _Rows:
     set_aside: pl.DataFrame  # table, row, rule
     rows_in: int
 
-# %% ../../nbs/sources/150_rows.ipynb #67adcad4
+# %% ../../nbs/sources/150_rows.ipynb #d276b1e7
 def read_texts(
     path: Path,
     header: list[str],
@@ -223,11 +223,11 @@ def read_texts(
     start = 0
     for _ in range(skip):
         start = content.find(b"\n", start) + 1 or len(content)
-    body = content[start:].rstrip()
+    body = content[start:].rstrip(b" \n\x1a")  # not tabs, which separate fields; DOS ended files with Ctrl-Z
     del content
     last = body[body.rfind(b"\n") + 1 :]
     if last.lstrip().startswith(b"SOURCE:"):  # what the pages of the BTS end with
-        body = body.removesuffix(last).rstrip()
+        body = body.removesuffix(last).rstrip(b" \n")
     if not body:
         raise BadData(f"Source file {path.name} must hold rows; it holds none; fill it and run again.", file=path.name)
     parts = list(_blocks(body + b"\n", skip + 1, _row_width(header, body, separator), columns, separator))

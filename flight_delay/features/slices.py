@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['LONGEST_SUM_MS', 'READS_BACK_MS', 'READS_AHEAD_MS', 'Ask', 'ROW_ORDER', 'QUERY_COLUMNS', 'MANIFEST', 'newest_rows',
            'queries_about', 'Span', 'rows_between', 'spans', 'span_tables', 'build_span', 'features_code',
-           'manifest_of', 'new_table_folder', 'finish_folder', 'build_to', 'read_manifest', 'read_features']
+           'manifest_of', 'new_table_folder', 'finish_folder', 'build_to', 'read_manifest', 'read_features',
+           'take_features']
 
 # %% ../../nbs/features/250_slices.ipynb #3ba792e7
 import hashlib
@@ -31,7 +32,7 @@ from flight_delay.features.asof import (
     known_at_ms,
 )
 from .declarations import HOUR_MS, KEYS, LEDGER, MINUTE_MS, STREAMS
-from .offline import rows_of_queries
+from .offline import BUILT, rows_of_queries
 from .queries import HORIZONS, at_horizon, resolve_queries
 from .timetable import STREAM_COLUMNS, float_columns
 from ..sources.tables import DELAY_MINUTES, FLIGHT_ORDER, INSTANT, YEARS, Tables
@@ -122,6 +123,7 @@ def spans(
 ) -> Iterator[Span]:
     "The slices of a span, in order, each with the rows of long ago that it needs."
     flights: Any = tables.flights.lazy()
+    queries_about(ask, flights.limit(0).collect())  # refuses an unknown horizon
     bounds = flights.select(first=pl.min("scheduled_departure"), last=pl.max("scheduled_departure")).collect().row(0)
     if days < 1 or bounds[0] is None:
         raise BadInput(f"slices must have 1 day or more and flights; got {days} days and {bounds[0]} as first flight.")
@@ -226,14 +228,17 @@ def build_to(
     "Write what was known about each queried flight at each queried instant, a file per slice."
     folder, rows = Path(folder), 0
     unfinished = new_table_folder(folder)
-    for span in spans(tables, ask, days, lags):
-        features = build_span(tables, ask, span, lags)
-        rows += features.height
-        if features.height:
-            part = unfinished / f"first_day={span.start:%Y-%m-%d}" / "part.parquet"
-            part.parent.mkdir()
-            features.write_parquet(part, compression="zstd", compression_level=1)
-    return finish_folder(unfinished, folder, manifest_of(tables, ask, days, lags) | {"rows": rows})
+    try:
+        for span in spans(tables, ask, days, lags):
+            features = build_span(tables, ask, span, lags)
+            rows += features.height
+            if features.height:
+                part = unfinished / f"first_day={span.start:%Y-%m-%d}" / "part.parquet"
+                part.parent.mkdir()
+                features.write_parquet(part, compression="zstd", compression_level=1)
+        return finish_folder(unfinished, folder, manifest_of(tables, ask, days, lags) | {"rows": rows})
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 # %% ../../nbs/features/250_slices.ipynb #34d5a070
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -261,3 +266,15 @@ def read_features(folder: str | Path) -> pl.LazyFrame:  # flight_id, as_of, stag
         .select(pl.col("flight_id", "stage"), pl.col("as_of").cast(INSTANT), *(feature.name for feature in LEDGER))
         .select(*QUERY_COLUMNS, *(feature.name for feature in LEDGER))
     )
+
+# %% ../../nbs/features/250_slices.ipynb #786b5729
+def take_features(tables: Tables, folder: str | Path) -> None:
+    "Let `build` read what a feature table of these tables holds."
+    manifest = read_manifest(folder)
+    if manifest["source_digest"] != tables.digest or manifest["lags"]:
+        raise BadInput(
+            f"a feature table must be of the tables at hand, whose digest is {tables.digest[:16]}, without late feeds; that in "
+            f"{folder} is of {manifest['source']} with {manifest['source_digest'][:16]}; build it again with "
+            "`flight-delay features build`."
+        )
+    BUILT[tables] = read_features(folder)

@@ -11,7 +11,16 @@ import pytest
 from flight_delay.core.errors import BadData, BadInput
 from flight_delay.features.offline import build
 from flight_delay.features.queries import at_horizon
-from flight_delay.features.slices import MANIFEST, QUERY_COLUMNS, build_to, newest_rows, read_features, spans, new_table_folder
+from flight_delay.features.slices import (
+    MANIFEST,
+    QUERY_COLUMNS,
+    build_to,
+    newest_rows,
+    read_features,
+    spans,
+    new_table_folder,
+    take_features,
+)
 from flight_delay.sources.tables import INSTANT, actual_times, flight_id
 
 
@@ -107,6 +116,29 @@ def test_a_table_that_is_not_whole_or_of_other_code_is_refused(seasons, tmp_path
     manifest.write_text(manifest.read_text().replace('"features_digest": "', '"features_digest": "0'))
     with pytest.raises(BadInput, match="must be made by this code.* build it again with `flight-delay features build`"):
         read_features(built)
+
+
+@pytest.mark.data
+def test_features_that_were_built_before_are_taken_and_others_built(seasons, tmp_path):
+    tables = replace(seasons, digest="1")
+    ask = pl.concat(at_horizon(tables.flights.gather_every(40), name) for name in ("day", "two_hours")).sample(
+        fraction=1.0, shuffle=True, seed=1
+    )
+    truth = build(tables, ask)
+    built = build_to(tables, "two_hours", tmp_path / "features", 60)
+    part = next(built.glob("*/part.parquet"))
+    rows = pl.read_parquet(part, memory_map=False)
+    rows.with_columns(distance_mi=pl.lit(-1.0)).write_parquet(part)  # a mark that the rows are read
+    take_features(tables, built)
+    marked = build(tables, ask)["distance_mi"] == -1.0
+    held = ask.join(rows.select(QUERY_COLUMNS), on=QUERY_COLUMNS, how="semi").height
+    assert 0 < held == marked.sum() < ask.height
+    rows.write_parquet(part)
+    take_features(tables, built)
+    assert build(tables, ask).equals(truth)
+    assert build(tables, ask, lags={"arrivals": 30}).equals(build(replace(tables), ask, lags={"arrivals": 30}))
+    with pytest.raises(BadInput, match="a feature table must be of the tables at hand.* build it again"):
+        take_features(replace(tables, digest="2"), built)
 
 
 @pytest.mark.parametrize("days", [0, -3])

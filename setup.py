@@ -8,7 +8,9 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=["="], interpolation=None)
 config.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
 project = config["DEFAULT"]
-extras = {group: project[f"{group}_requirements"].split() for group in ("train", "postgres", "redis", "spark", "otlp", "lab", "dev")}
+extras = {
+    group: project[f"{group}_requirements"].split() for group in ("train", "postgres", "redis", "spark", "otlp", "lab", "dev")
+}
 
 setup(
     name=project["lib_name"],

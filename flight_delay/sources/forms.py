@@ -105,6 +105,8 @@ _FLIGHT_FORMS = (
 )  # fmt: skip
 
 # %% ../../nbs/sources/152_forms.ipynb #91cad037
+_LCD = ("hourlydrybulbtemperature", "hourlydewpointtemperature", "hourlywindspeed")
+_ISD = ("wnd", "vis", "tmp", "dew", "slp")
 _FORMS = (
     *_FLIGHT_FORMS,
     Form(
@@ -112,6 +114,10 @@ _FORMS = (
         _same("origin", "time_hour", "temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "visib"),
         ("temp", "dewp", "winddir"), "weather", 6,
     ),
+    Form("asos", "station reports of IEM", _same("station", "valid", "tmpf", "dwpf", "sknt", "vsby"), ("valid", "tmpf"),
+         "weather", 3),
+    Form("lcd", "Local Climatological Data of NOAA", _same("station", "date", *_LCD), _LCD, "weather", 3),
+    Form("isd", "Integrated Surface Data of NOAA", _same("station", "date", *_ISD), ("wnd", "tmp", "slp"), "weather", 4),
     Form("planes", "aircraft of the nycflights family", _same("tailnum", "manufacturer", "model", "seats"),
          ("manufacturer", "engines"), "aircraft"),
     Form("airports", "airports of the nycflights family", _same("faa", "name", "lat", "lon", "tzone"), ("faa",), "airports"),

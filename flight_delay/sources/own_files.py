@@ -8,6 +8,7 @@ __all__ = ['TABLE_SUFFIXES', 'split_source', 'source_files', 'Own', 'read_own', 
 # %% ../../nbs/sources/156_own_files.ipynb #76277e7a
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,10 @@ import polars as pl
 from ..core.errors import BadData, BadInput
 from .airports import airports as built_in_airports
 from .airports import carriers as built_in_carriers
+from .asos import read_asos
 from .flights import NO_SCHEDULE, Flights, read_flights
 from .forms import FLIGHT_FORMS, FORMS, Recognised, recognise
+from .noaa import read_noaa
 from .nycflights13 import _read_aircraft, _read_airports, _read_carriers, _read_weather
 from .rows import _is_parquet, _read_parquet_texts, file_digest, open_bytes, read_texts
 from .tables import SCHEMAS, SOURCE_LINE, Tables, _refuse_broken_source, check_table
@@ -86,13 +89,21 @@ def _airport_codes(files: Sequence[Recognised]) -> dict[str, str]:
 # %% ../../nbs/sources/156_own_files.ipynb #6bf5951a
 _READERS: dict[str, Callable[[bytes], tuple[pl.DataFrame, pl.DataFrame]]] = {
     "weather": _read_weather,
+    "asos": partial(read_asos, "weather.csv"),
+    "lcd": partial(read_noaa, "weather.csv"),
+    "isd": partial(read_noaa, "weather.csv"),
     "planes": _read_aircraft,
     "airports": _read_airports,
     "airlines": _read_carriers,
 }
-_NAMES = {"weather": "weather.csv", "planes": "planes.csv", "airports": "airports.csv", "airlines": "airlines.csv"}
+_NAMES = {
+    **dict.fromkeys(("weather", "asos", "lcd", "isd"), "weather.csv"),
+    "planes": "planes.csv",
+    "airports": "airports.csv",
+    "airlines": "airlines.csv",
+}
 
-
+# %% ../../nbs/sources/156_own_files.ipynb #b15b528f
 def _read_table(seen: Recognised) -> tuple[pl.DataFrame, pl.DataFrame]:
     "A file's rows as a canonical table, and those set aside."
     name, columns = seen.form.table, list(SCHEMAS[seen.form.table].columns)

@@ -2,6 +2,25 @@
 
 from flight_delay.sources.own_files import *
 
+def test_weather_of_stations_beside_flights_is_recognised_and_joined(tmp_path, bts_zip):
+    from flight_delay.sources.own_files import read_own
+
+    (tmp_path / "2021_12.zip").write_bytes(bts_zip(2021, 12))
+    (tmp_path / "iem.csv").write_text(
+        "station,valid,tmpf,dwpf,sknt,vsby\nJFK,2021-12-01 00:51,50,41,10,10\nXXX,2021-12-01 00:51,50,41,10,10\n"
+    )
+    lcd = "STATION,DATE,HourlyDryBulbTemperature,HourlyDewPointTemperature\n72295023174,2021-12-01T00:53:00,59,50\n"
+    (tmp_path / "lcd.csv").write_text(lcd)
+    isd = '"STATION","DATE","CALL_SIGN","WND","VIS","TMP","DEW","SLP"\n"72530094846","2021-12-01T00:51:00","KORD ",'
+    (tmp_path / "isd.csv").write_text(isd + '"310,5,N,0093,5","016093,5,N,5","+0128,5","+0028,5","10121,5"\n')
+    tables = read_own(str(tmp_path)).tables
+    assert tables.flights.height == 124 and tables.weather["airport"].to_list() == ["JFK", "LAX", "ORD"]
+    assert tables.weather["observed_at"].dt.hour().to_list() == [0, 8, 0] and tables.weather["temperature_c"].round(
+        1
+    ).to_list() == [10.0, 15.0, 12.8]
+    assert tables.set_aside.select("table", "row").rows() == [("weather", "iem.csv line 3")]
+
+
 from pathlib import Path
 
 import polars as pl

@@ -7,7 +7,7 @@ __all__ = ['EARLIEST_YEAR', 'LATEST_YEAR', 'LIMITS', 'EVENTS', 'RESCHEDULED', 'M
 # %% ../../nbs/online/300_events.ipynb #66a6ed84
 import json
 from collections.abc import Container, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError, create_model
@@ -27,9 +27,10 @@ def _instant(value: datetime | None) -> datetime | None:
     "An instant as the tables keep it: UTC, whole milliseconds."
     if value is None:
         return None
-    if not EARLIEST_YEAR <= value.astimezone(UTC).year < LATEST_YEAR:
+    utc = value.astimezone(UTC) if MINYEAR < value.year < MAXYEAR else value  # at these an offset may lead out of all years
+    if not EARLIEST_YEAR <= utc.year < LATEST_YEAR:
         raise ValueError("out of range")
-    return value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+    return utc.replace(microsecond=value.microsecond // 1000 * 1000)
 
 # %% ../../nbs/online/300_events.ipynb #e7f722d8
 def _number(table: str, column: str) -> Any:

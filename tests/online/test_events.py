@@ -2,6 +2,8 @@
 
 from flight_delay.online.events import *
 
+from datetime import datetime
+
 import pytest
 from flight_delay.core.errors import BadInput
 from flight_delay.online.events import checked_event
@@ -20,3 +22,12 @@ def test_every_fault_of_an_event_is_named_in_plain_words():
     assert [fault["field"] for fault in faults] == ["flight_id", "known_at", "arrival_delay", "colour"]
     assert [fault["value"] for fault in faults] == ["null", '{"a": [1, null]}', "true", "'colour' as well"]
     assert str(refusal.value).count(".") == 4 and "True" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "known_at", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "1979-12-31T23:59Z", "2100-01-01T00:00Z"]
+)
+def test_an_instant_outside_the_years_that_count_is_refused_even_where_its_offset_leads_out_of_all_years(known_at):
+    event = {"kind": "cancelled", "flight_id": "20131226T1900_AA133_JFK-LAX", "known_at": datetime.fromisoformat(known_at)}
+    with pytest.raises(BadInput, match="known_at .* 1980 to 2099"):
+        checked_event(event)

@@ -9,7 +9,7 @@ __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS',
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from ..online.forgetting import state_now
 from ..online.live_facts import counts_from, flight_as_known, flight_id_of, flight_of, planned_flight, row_named
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
+from ..online.told import TOLD
 from .limits import errors_of
 from .prediction import PredictionService, answers, with_warning
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
@@ -277,6 +278,12 @@ def _landing(content: Mapping[str, Any]) -> dict[str, datetime]:  # flight_id ->
     "The flight that an event announces."
     return {content["flight_id"]: content["scheduled_arrival"]} if content["kind"] == "scheduled" else {}
 
+# %% ../../nbs/serving/970_live.ipynb #42987c54
+def _said_last(state: State, row: int, columns: Container[str]) -> datetime:  # EPOCH where nothing was
+    "When something was last said of some columns of a flight."
+    said = (instant for column, instant, _ in state.told.get(row, ()) if column in columns)
+    return EPOCH + timedelta(milliseconds=max(said, default=0))
+
 # %% ../../nbs/serving/970_live.ipynb #41033430
 CLOCKS_DIFFER = timedelta(minutes=5)  # so far a sender's clock may be ahead
 
@@ -298,6 +305,7 @@ def _received(
             flight_of(state, row)["scheduled_arrival"] if row >= 0 else {**announced, **_landing(content)}[content["flight_id"]]
         )
         over = lands + LATEST_AS_OF < now
+        now = max(now, _said_last(state, row, content) + timedelta(milliseconds=1))
         return state.check(content | {"known_at": now}, announced) if not over else content | {RECEIVED_AT: now}
     if content["known_at"] > now + CLOCKS_DIFFER:
         raise BadInput(
@@ -313,9 +321,10 @@ def _refused(fault: BadInput) -> dict[str, Any]:
 
 # %% ../../nbs/serving/970_live.ipynb #spl01747
 def _outcomes(state: State, flight_ids: Collection[str]) -> list[dict[str, Any]]:
-    "How some flights ended, where that is known by now; a clock may be a little ahead."
+    "How some flights ended, where that is known by now; a clock may be a little ahead, or set back."
     now = datetime.now(UTC)
-    fates = {name: known_fate(state, name, now + CLOCKS_DIFFER) for name in flight_ids}
+    said = {name: _said_last(state, row_named(state, name), TOLD) for name in flight_ids}
+    fates = {name: known_fate(state, name, max(now + CLOCKS_DIFFER, said[name])) for name in flight_ids}
     return [
         {"flight_id": name, "kind": fate.stage, "arrival_delay": fate.arrival_delay, "known_at": now}
         for name, fate in fates.items()
@@ -333,10 +342,12 @@ def _contents(state: State, given: Sequence[Any]) -> list[dict[str, Any] | BadIn
         event = event_of_json(one, state.zone_of)
         thing = (str(event.get("kind")), str(event.get("flight_id"))) if isinstance(event, Mapping) else (None, None)
         before, now = came.get(thing, (event, datetime.now(UTC)))
-        came[thing] = event, now if event == before else now + timedelta(milliseconds=1)
+        now = now if event == before else now + timedelta(milliseconds=1)
+        came[thing] = event, now
         try:
             check_repeated(one)
-            contents.append(content := _received(state, event, came[thing][1], thing not in changed, announced))
+            contents.append(content := _received(state, event, now, thing not in changed, announced))
+            came[thing] = event, max(now, (content or {}).get("known_at", now))
             changed |= {thing} if content else set()
             announced |= _landing(content) if content else {}
         except BadInput as error:

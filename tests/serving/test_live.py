@@ -375,6 +375,41 @@ def test_an_event_counts_once_however_it_is_written_and_its_correction_and_the_w
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_corrections_count_in_the_order_in_which_they_came_though_the_clock_was_set_back(live_home, monkeypatch):
+    import flight_delay.serving.live as module
+    from flight_delay.online.live_facts import row_named
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=1)
+
+    async def story():
+        live = LiveService(live_home)
+        await live.start()
+        departs = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=6)
+        times = {"scheduled_departure": departs, "scheduled_arrival": departs + timedelta(hours=2)}
+        assert [one["status"] for one in await live.ingest([EXTRA | times])] == ["accepted"]
+        name = f"{departs:%Y%m%dT%H%M}_B69001_JFK-BOS"
+        left = {"kind": "departed", "flight_id": name, "departure_delay": 5}
+        event = {"kind": "arrived", "flight_id": name}
+        assert [one["status"] for one in await live.ingest([left, event | {"arrival_delay": 20}])] == ["accepted"] * 2
+        written, add_outcomes = [], live.store.add_outcomes
+        monkeypatch.setattr(live.store, "add_outcomes", lambda rows: written.extend(rows) or add_outcomes(rows))
+        monkeypatch.setattr(module, "datetime", SetBack)
+        alone = await live.ingest([event | {"arrival_delay": 25}])
+        together = await live.ingest([event | {"arrival_delay": delay} for delay in (30, 35, 35)])
+        delay = live.state.columns["flights"]["arrival_delay"][row_named(live.state, name)]
+        await live.stop()
+        return [one["status"] for one in alone + together], delay, [one["arrival_delay"] for one in written]
+
+    statuses, delay, outcomes = asyncio.run(story())
+    assert statuses == ["accepted", "accepted", "accepted", "known"]
+    assert delay == 35 and outcomes == [25, 35]
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_a_list_may_say_something_and_take_it_back_and_an_outcome_that_failed_is_written_the_next_time(live_home, monkeypatch):
     async def story():
         live = LiveService(live_home)

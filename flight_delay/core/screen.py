@@ -149,6 +149,9 @@ def first_screen(
 def legend_html(body: str) -> str:
     "What the figures of a page mean: those whose heads have a sentence."
     found = re.findall(r'<(?:th|p)[^>]* title="([^"]+)"[^>]*>([^<]+)<', body)
-    meanings = dict(sorted({text: meaning for meaning, text in found}.items()))
-    rows = "".join(f"<div><dt>{text}</dt><dd>{meaning}</dd></div>" for text, meaning in meanings.items())
+    shortest = {}  # a figure stands once, however many horizons and columns show it
+    for meaning, text in sorted(found, key=lambda one: -len(one[1])):
+        shortest[re.split(r"[,(]", text)[0].strip(), meaning] = text
+    meanings = sorted((text, meaning) for (_, meaning), text in shortest.items())
+    rows = "".join(f"<div><dt>{text}</dt><dd>{meaning}</dd></div>" for text, meaning in meanings)
     return f'<h2 id="meanings">What the figures mean</h2><dl>{rows}</dl>' if rows else ""

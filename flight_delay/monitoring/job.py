@@ -294,7 +294,8 @@ def _draw_check(axes, row: int, check: Check) -> str:  # its label
         axes.plot(np.clip(ends, -MOST_BEYOND, 1 + MOST_BEYOND), [row, row], color=colour, alpha=0.6)
     place = np.clip(np.nan_to_num(_place(check, check.value), nan=1 + MOST_BEYOND), -MOST_BEYOND, 1 + MOST_BEYOND)
     axes.plot(place, row, "o" if check.holds else "D", color=colour, markersize=5 if check.holds else 7)
-    words = f"{subject_text(check).rstrip(':')}: {value_text(check).split(' (')[0]}, allowed {allowed_text(check)}"
+    subject = subject_text(check).removesuffix(" is").rstrip(":")
+    words = f"{subject}: {value_text(check).split(' (')[0]}, allowed {allowed_text(check)}"
     return "\n".join(wrap(words, LABEL_WIDTH, max_lines=LABEL_LINES, placeholder=" …"))
 
 # %% ../../nbs/monitoring/765_job.ipynb #abce27a3

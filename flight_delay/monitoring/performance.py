@@ -85,7 +85,7 @@ def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
     until = parse_instant(model.card["learned_until"])
     if not (past := past_flights(tables, until)).height:
         reach = f"the source must reach back before {until:%Y-%m-%d}, to what {model.version} learned from"
-        raise BadInput(f"{reach}; {tables.source} does not; use one that holds both.")
+        raise BadInput(f"{reach}; {tables.source} does not; use one that holds both, or train a model on it.")
     return past
 
 # %% ../../nbs/monitoring/740_performance.ipynb #9257e02e
@@ -129,7 +129,7 @@ def performance_checks(table: pl.DataFrame, limits: Limits) -> list[Check]:  # t
             ("close_15", "flights within 15 minutes of the forecast", limits.min_close_15, math.inf, "percent"),
         ]
         if then is not None:
-            skill = f"the skill, {then:.3f} when tested, is"
+            skill = f"the skill ({then:.3f} when tested) is"
             rules.insert(0, ("mae_skill", skill, then - limits.max_skill_loss, math.inf, "skill"))
         for name, meaning, low, high, style in rules:
             if row.get(name) is not None:

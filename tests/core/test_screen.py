@@ -38,8 +38,10 @@ from flight_delay.core.pages import DARK, LIGHT, Table, html_page
 def test_the_legend_lists_each_figure_of_tables_and_tiles_once():
     body = tiles_html([Tile("mae", 18.7)]) + Table(pl.DataFrame({"mae": [1.0], "skill": [0.1], "odd": [1.0]}))._repr_html_()
     legend = legend_html(body)
-    assert legend.count("<dt>") == 3 and "By how many minutes" in legend and "odd" not in legend
+    assert legend.count("<dt>") == 2 and "By how many minutes" in legend and "odd" not in legend
     assert legend_html("<p>nothing</p>") == ""
+    twice = '<th title="How far.">error (min)</th><p title="How far.">error, a day before</p><p title="Of all.">error, all</p>'
+    assert legend_html(twice).count("<dt>") == 2 and "<dt>error (min)</dt><dd>How far.</dd>" in legend_html(twice)
 
 
 def test_what_a_screen_is_told_cannot_break_it():

@@ -20,7 +20,7 @@ def measured(skill=0.2, then=0.2, coverage=0.8, bias=0.0, close=0.6, width=0.0):
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        (measured(skill=0.1), "a day before: the skill, 0.200 when tested, is 0.100 (0.100 to 0.100), allowed from 0.150"),
+        (measured(skill=0.1), "a day before: the skill (0.200 when tested) is 0.100 (0.100 to 0.100), allowed from 0.150"),
         (measured(coverage=0.5), "a day before: the 80 % interval held 50.0 % (50.0 to 50.0), allowed 72 to 88 %"),
         (measured(coverage=math.nan), "a day before: the 80 % interval held unknown, allowed 72 to 88 %"),
         (

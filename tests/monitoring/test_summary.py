@@ -57,3 +57,10 @@ def test_every_value_that_decides_stands_beside_its_limit_and_every_figure_has_a
     ):
         assert label_of(name, strict=True).text
     assert decision_table(shown.decision)["answer"][0] == "warn"
+
+
+def test_the_hours_of_the_volume_are_whole_and_white_cells_are_explained():
+    table = pl.DataFrame({"airline": ["AA"] * 18, "hour": list(range(5, 23))}).with_columns(expected=pl.lit(9.0), observed=9)
+    picture = plot_volume(table, {})
+    assert all(f">{hour}</text>" in picture.svg for hour in (5, 8, 11, 14, 17, 20)) and ".5</text>" not in picture.svg
+    assert "white where fewer than 5 were expected" in picture.sentence

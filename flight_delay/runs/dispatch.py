@@ -305,6 +305,7 @@ def fire(
         names = [*entry.then, *(entry.on_retrain if record.decision == RETRAIN else [])]
         for follower in (find_entry(name, entries) for name in names):
             if not follower.enabled:
+                log.warning("%s does not follow %s: it is a template; enable it in schedule.toml", follower.name, entry.name)
                 continue
             late = follower.model_copy(update={"missed": "run"})  # late because its leader took its time
             records += fire(late, entries, slot, config, redo, True, stop)

@@ -255,9 +255,10 @@ def test_a_slot_that_is_due_when_a_crontab_first_calls_is_run(cheap):
     assert [record.state for record in fire_newest(entry, [entry], cheap)] == ["ok"]
 
 
-def test_a_template_is_not_run_by_an_engine_nor_by_what_it_follows(cheap):
+def test_a_template_is_not_run_by_an_engine_nor_by_what_it_follows(cheap, caplog):
     first, template = daily(then=["second"]), Entry(name="second", enabled=False)
     assert [record.entry for record in fire(first, [first, template], SLOT, cheap)] == ["daily"]
+    assert "second does not follow daily: it is a template; enable it" in caplog.text
     off = minutely(enabled=False)
     assert fire_newest(off, [off], cheap) == []
     with pytest.raises(BadInput, match="enabled.*minutely"):

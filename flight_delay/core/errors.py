@@ -67,6 +67,7 @@ REMEDIES = {  # name of the class -> what a person can do
     "TooManyRequests": "wait as long as Retry-After says",
     "Overloaded": "wait as long as Retry-After says, or run more workers",
     "ServiceError": "do as the sentence of the API says, or name the address at which one runs",
+    "NotOut": "wait until the month is published, or name an earlier one",
     "NoModel": "train a model, or name a version that `flight-delay models list` shows",
 }
 

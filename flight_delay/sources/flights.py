@@ -125,7 +125,7 @@ def missing_columns(seen: Recognised) -> dict[str, str]:  # what is missing -> t
 def _spelled(form: Form, meaning: str) -> str:
     "What a form calls a meaning."
     if form.name == "nycflights":
-        return "year, month, day" if meaning == "date" else "sched_arr_time" if meaning == "sched_elapsed" else meaning
+        return {"date": "year, month, day", "sched_elapsed": "sched_arr_time"}.get(meaning, meaning)
     if form.name == "prezip":
         camel = SPELLED[meaning].title().replace("_", "").replace("Crs", "CRS")
         return {"date": "FlightDate", "carrier": "Reporting_Airline", "tailnum": "Tail_Number",
@@ -280,7 +280,7 @@ _SUPPORT = {
     "diverted": ("Diversions are said by the file.",
                  "Diversions are inferred: a flight that left and did not land; the column {} would say them."),
     "planned_minutes": ("Scheduled arrivals are departures plus planned minutes.",
-                        "Scheduled arrivals are read from clocks at the destination; the column {} would be surer."),
+                        "Scheduled arrivals are read from clocks there; where one comes twice, the distance decides."),
 }  # fmt: skip
 
 

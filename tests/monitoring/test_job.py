@@ -181,7 +181,7 @@ def test_a_constant_feature_one_without_a_value_and_an_unknown_airline_have_a_cl
 @pytest.mark.slow
 def test_a_version_that_is_worse_than_the_one_before_is_rolled_back(watched, model):
     tables, good = watched
-    model.card = good.card | {"test": []}
+    model = replace(model, card=good.card | {"test": []})
     bad = monitor(tables, model, "2013-03-12", "2013-04-01", look=Look(previous=good)).decision
     assert (bad.action, bad.rule) == ("roll back", "the version before is better") and "which served before" in bad.reasons[0]
     kept = monitor(tables, good, "2013-03-12", "2013-04-01", look=Look(previous=model)).decision

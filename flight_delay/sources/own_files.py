@@ -17,6 +17,7 @@ from ..core.errors import BadData, BadInput
 from .airports import airports as built_in_airports
 from .airports import carriers as built_in_carriers
 from .asos import read_asos
+from .files import combined_digest
 from .flights import NO_SCHEDULE, Flights, read_flights
 from .forms import FLIGHT_FORMS, FORMS, Recognised, recognise
 from .noaa import read_noaa
@@ -168,7 +169,7 @@ def read_own(
         carriers=_completed(carriers, unnamed),
         set_aside=pl.concat([read.set_aside, *(lost for _, lost in of.values())]),
         source=name or source,
-        digest=read.digest,
+        digest=combined_digest({name: digest.encode() for name, digest in own_digests(files).items()}),
     )
     _refuse_broken_source(replace(tables, set_aside=tables.set_aside.filter(pl.col("rule") != NO_SCHEDULE)))
     return Own(tables, read)

@@ -28,7 +28,19 @@ from .tables import Tables
 # %% ../../nbs/sources/190_store.ipynb #ab57dd5a
 _CONVERSION_MODULES = tuple(
     f"sources.{name}"
-    for name in ("tables", "files", "clocks", "airports", "nycflights13", "rows", "forms", "flights", "own_files")
+    for name in (
+        "tables",
+        "files",
+        "clocks",
+        "airports",
+        "nycflights13",
+        "rows",
+        "forms",
+        "flights",
+        "asos",
+        "noaa",
+        "own_files",
+    )
 )
 
 

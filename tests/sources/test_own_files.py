@@ -14,6 +14,8 @@ def test_weather_of_stations_beside_flights_is_recognised_and_joined(tmp_path, b
     isd = '"STATION","DATE","CALL_SIGN","WND","VIS","TMP","DEW","SLP"\n"72530094846","2021-12-01T00:51:00","KORD ",'
     (tmp_path / "isd.csv").write_text(isd + '"310,5,N,0093,5","016093,5,N,5","+0128,5","+0028,5","10121,5"\n')
     tables = read_own(str(tmp_path)).tables
+    (tmp_path / "lcd.csv").write_text(lcd.replace("59", "60"))
+    assert read_own(str(tmp_path)).tables.digest != tables.digest
     assert tables.flights.height == 124 and tables.weather["airport"].to_list() == ["JFK", "LAX", "ORD"]
     assert tables.weather["observed_at"].dt.hour().to_list() == [0, 8, 0] and tables.weather["temperature_c"].round(
         1

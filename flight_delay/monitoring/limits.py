@@ -40,7 +40,7 @@ class Limits:
     max_unseen: float = _limit(0.05, "share of the flights at values that the reference never held", "convention")
     max_drifted: int = _limit(0, "features that have drifted lastingly and move the predictions", "each is worth a look")
     max_psi: float = _limit(0.25, "population stability index, where the bands decide", "customary; Siddiqi 2006")
-    max_null_growth: float = _limit(0.01, "unknown values above what the reference lets expect", "customary")
+    max_null_growth: float = _limit(0.01, "more unknown values of a feature than in the reference", "customary")
     max_stale_hours: float = _limit(2.0, "median age of the newest fact of a live group", "customary; the API warns there, too")
     max_missing_weather_share: float = _limit(0.1, "share of an hourly weather report that is missing", "convention")
     max_silent_hours: float = _limit(6.0, "longest pause of a weather station", "a second city: 5, but for 3 failures")

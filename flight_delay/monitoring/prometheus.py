@@ -39,7 +39,9 @@ class _Gauges:
         self.psi = gauge(f"{PREFIX}_psi", "population stability index of a feature", ["feature", "group"])
         about = "1 where a feature has drifted lastingly and moves the predictions"
         self.drifted = gauge(f"{PREFIX}_drift_lasts", about, ["feature", "group"])
-        self.nulls = gauge(f"{PREFIX}_null_growth", "share of unknown values above what the reference lets expect", ["feature"])
+        self.nulls = gauge(
+            f"{PREFIX}_null_growth", "share of unknown values of a feature, more than in the reference", ["feature"]
+        )
         self.age = gauge(f"{PREFIX}_age_hours", "median age of the newest fact of a live group", ["group"])
         self.error = gauge(f"{PREFIX}_error_minutes", "mean absolute error", ["horizon"])
         self.close = gauge(f"{PREFIX}_close_share", "flights within 15 minutes of the forecast", ["horizon"])

@@ -288,7 +288,7 @@ def _feature_checks(features: pl.DataFrame, nulls: pl.DataFrame, limits: Limits)
     "Nulls of the worst feature, and the age of each live group."
     checks = []
     if worst := _worst(nulls, "growth"):
-        meaning = f"unknown: {feature_text(worst['feature'])}, above what the reference lets expect:"
+        meaning = f"unknown more often than in the reference ({feature_text(worst['feature'])}):"
         checks.append(Check("null_growth", meaning, worst["growth"], high=limits.max_null_growth, kind="quality"))
     for group, median, _, unknown in feed_ages(features).iter_rows():
         if unknown < 1:  # a group that is missing altogether shows among the nulls

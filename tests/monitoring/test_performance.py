@@ -84,9 +84,11 @@ def test_the_estimate_without_outcomes_is_right_for_a_distribution_that_is():
 @pytest.fixture(scope="module")
 def asked(nyc, model):
     "Queries of two March days, answered by a tiny model of made-up flights."
+    from copy import copy
     from datetime import UTC, datetime
 
     march, until = datetime(2013, 3, 5, tzinfo=UTC), datetime(2013, 3, 7, tzinfo=UTC)
+    model = copy(model)
     model.card = {"learned_until": "2013-02-01T00:00:00+00:00", "test": [], "horizons": ["two_hours"]}
     return model, march, until
 

@@ -4,6 +4,7 @@ from flight_delay.serving.feedback import *
 
 import json
 import math
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -19,6 +20,12 @@ from flight_delay.serving.store import Store
 from flight_delay.serving.traffic_pairs import SHADOW
 
 MARCH, LATER = datetime(2013, 3, 5, tzinfo=UTC), datetime(2013, 3, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def model(model):
+    "A tiny model of this test's own, to be given a version and a card."
+    return copy(model)
 
 
 @pytest.fixture

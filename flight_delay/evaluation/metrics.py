@@ -34,15 +34,20 @@ def crps(
     return (below + above) @ width / 3 + np.abs(delay - bounded)
 
 # %% ../../nbs/evaluation/500_metrics.ipynb #29ba1ae1
-def score_rows(model: DelayModel, X: pl.DataFrame, delay: np.ndarray) -> pl.DataFrame:
+def score_rows(
+    model: DelayModel,
+    X: pl.DataFrame,  # features (n)
+    delay: np.ndarray,  # (n,) what came, minutes
+    levels: np.ndarray | None = None,  # (n, LEVELS + 1): how to recalibrate each; None: the static forecast
+) -> pl.DataFrame:  # (n), without p_cancelled
     "The model's answers about the rows of X, as `predict` gives them, and the `crps` of each."
 
     def score_block(block: pl.DataFrame) -> pl.DataFrame:
         x = feature_matrix(model.features, block)
-        exceedance = exceedances(model, x)
+        exceedance = exceedances(model, x, None if levels is None else levels[block["row"]])
         return pl.DataFrame(answer_columns(model, x, exceedance, crps=crps(exceedance, block["delay"].to_numpy())))
 
-    return pl.concat(map_rows(score_block, X.with_columns(delay=pl.Series(delay, dtype=pl.Float64))))
+    return pl.concat(map_rows(score_block, X.with_columns(delay=pl.Series(delay, dtype=pl.Float64)).with_row_index("row")))
 
 # %% ../../nbs/evaluation/500_metrics.ipynb #f1a4a7d6
 def event_losses(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,7 +15,8 @@ import polars as pl
 from ..core import files
 from ..core.config import Settings
 from ..core.errors import FlightDelayError
-from ..evaluation.metrics import day_block_interval, score_rows
+from ..evaluation.as_served import score_as_served
+from ..evaluation.metrics import day_block_interval
 from ..evaluation.names import horizon_text
 from ..evaluation.segments import LEAST_FLIGHTS, SEGMENTS
 from ..features.queries import HORIZONS
@@ -144,7 +145,7 @@ def decide(trained: Trained, rival: Incumbent) -> Decision:
     return _decide_by_costs(_paired_costs(rival.model, trained, horizons), rival.version, cancellations)
 
 # %% ../../nbs/training/670_promotion.ipynb #9d6cae8d
-COMPARED_KINDS = ("airline", "origin", "destination")  # of SEGMENTS
+COMPARED_KINDS = ("airline", "origin", "destination", "month")  # of SEGMENTS
 
 
 def _paired_costs(
@@ -152,17 +153,17 @@ def _paired_costs(
     trained: Trained,
     horizons: Sequence[str] | None = None,  # None: all that were measured
 ) -> pl.DataFrame:  # horizon, day, champion, challenger (CRPS in minutes), + a column per kind of segment: a row per answer
-    "What each answer of the test block costs under the champion and under the new model."
+    "What each answer of the test block costs as the champion and as the new model would have served it."
+    block = {horizon: trained.outcomes[horizon] for horizon in horizons or trained.outcomes}
+    old, new = (score_as_served(model, block) for model in (champion, trained.measured))
     parts = []
-    for horizon in horizons or trained.outcomes:
-        tested = trained.outcomes[horizon]
-        costs = [score_rows(champion, tested.X, tested.delay)["crps"], trained.answers[horizon]["crps"]]
+    for horizon, tested in block.items():
         kinds = {kind: SEGMENTS[kind].cast(pl.String) for kind in COMPARED_KINDS}
         costs_of_flight = {
             "horizon": pl.lit(horizon),
             "day": pl.Series(tested.day),
-            "champion": costs[0],
-            "challenger": costs[1],
+            "champion": old[horizon]["crps"],
+            "challenger": new[horizon]["crps"],
         }
         parts.append(tested.flights.select(**costs_of_flight, **kinds))
     return pl.concat(parts)

@@ -34,14 +34,15 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
     outcomes = {}
     for horizon in horizons:
         noise = np.repeat(random.normal(0, 0.05, days), daily) + random.normal(0, 1, days * daily)
-        asked = flights.select("carrier", "origin", "dest", horizon=pl.lit(horizon), noise=pl.Series(noise))
+        asked = flights.select(
+            "carrier", "origin", "dest", "scheduled_departure", horizon=pl.lit(horizon), noise=pl.Series(noise)
+        )
         extra = pl.lit(0.0) if worse is None else pl.when(worse).then(more).otherwise(0.0)
         outcomes[horizon] = Outcomes(asked.with_columns(cost=costs + pl.col("noise") + extra), flights)
     test = pl.DataFrame({"horizon": list(horizons), "mae_skill": 0.1, "brier_skill": 0.1})
     no_cancellations = pl.DataFrame(schema={"horizon": pl.String, "brier_skill": pl.Float64, "brier_skill_high": pl.Float64})
     return SimpleNamespace(
         outcomes=outcomes,
-        answers={name: asked.X.select(crps="cost") for name, asked in outcomes.items()},
         test=test,
         timetable_auc=0.5,
         source=source,
@@ -54,7 +55,12 @@ def challenger(costs=9.5, worse=None, more=0.0, days=20, horizons=BOTH, seed=0, 
 @pytest.fixture
 def verdict(monkeypatch):
     "Decides about a challenger."
-    monkeypatch.setattr(promotion, "score_rows", lambda model, X, delay: X.select(crps=pl.repeat(10.0, pl.len())))
+
+    def costs(model, outcomes):
+        cost = pl.lit(10.0) if model is CHAMPION else pl.col("cost")
+        return {horizon: asked.X.with_columns(crps=cost) for horizon, asked in outcomes.items()}
+
+    monkeypatch.setattr(promotion, "score_as_served", costs)
     monkeypatch.setattr(promotion, "leak_reasons", lambda trained: [])
 
     def decided(trained, model=CHAMPION, version="v1", **card):
@@ -100,6 +106,11 @@ def test_no_horizon_as_a_whole_may_pay_for_the_others(verdict, pushback, promote
 def test_no_segment_may_pay_for_the_others_be_it_small(verdict, worse, who):
     decision = verdict(challenger(costs=8.0, worse=worse, more=4.0))
     assert not decision.promoted and f"{who} at " in decision.reason, decision.reason
+
+
+def test_no_month_may_pay_for_the_others(verdict):
+    decision = verdict(challenger(costs=8.0, worse=pl.col("scheduled_departure").dt.month() == 12, more=2.6, days=40))
+    assert not decision.promoted and "month 2013-12 at " in decision.reason, decision.reason
 
 
 def test_a_model_of_another_source_is_refused(verdict):

@@ -102,7 +102,7 @@ def empty_arrays() -> dict[str, np.ndarray]:
         "table": np.zeros((bands, knots, len(NEAR_LATE))),
         "centres": np.zeros((bands, CLASSES)),
         "residuals": np.zeros((bands, CLASSES, knots)),
-        "cancelled": np.zeros((2, knots)),  # log-odds of its trees, and the probability
+        "cancelled": np.zeros((bands, 4)),  # base rate; share of the trees; intercept and slope of their log-odds
     }
 
 # %% ../../nbs/models/440_delay_model.ipynb #bff038a6
@@ -259,13 +259,12 @@ def cancellation_probability(
     levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
 ) -> np.ndarray:  # (n,)
     "The probability that a flight does not go; 0 for one that has left."
-    not_departed = np.isnan(x[:, model.features.index("departure_delay")])
-    knots, shares = model.arrays["cancelled"]
-    if CANCELLED in model.sessions and not_departed.any():
-        p = np.where(not_departed, np.interp(run_graph(model, CANCELLED, x)[:, 0], knots, shares), 0.0)
-    else:
-        p = np.where(not_departed, shares[0], 0.0)
-    minutes = minutes_overdue(model, x)
+    departure_delay, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
+    departed = ~np.isnan(departure_delay)
+    p, share, intercept, slope = model.arrays["cancelled"][band_of(departed, lead)].T
+    if CANCELLED in model.sessions and not departed.all():
+        p = p + share * (1 / (1 + np.exp(-intercept - slope * run_graph(model, CANCELLED, x)[:, 0])) - p)
+    p, minutes = np.where(departed, 0.0, p), minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
         waiting = exceedances_before_waiting(model, x[overdue], None if levels is None else levels[overdue])
         there = _still_there(waiting, minutes[overdue])

@@ -34,7 +34,7 @@ def fit_until(
 ) -> delay_model.DelayModel:
     "A model of the flights whose outcome was known before an instant."
     learned = training_set(tables, until, horizons, seed, ask, most=most)
-    names = _informative(learned.seen.X)
+    names, day = _informative(learned.seen.X), learned.held_out.day
     (X, delay), (X_held_out, delay_held_out) = ((part.X.select(names), part.delay) for part in (learned.seen, learned.held_out))
     del learned  # what else it holds of millions of queries
-    return fit.fit(X, delay, X_held_out, delay_held_out, seed=seed, params=params, shares=shares)
+    return fit.fit(X, delay, X_held_out, delay_held_out, seed=seed, params=params, shares=shares, day_held_out=day)

@@ -2,6 +2,20 @@
 
 from flight_delay.models.fit import *
 
+def test_the_share_of_the_trees_is_what_days_prove():
+    from flight_delay.models.fit import _trusted_share
+
+    random, base = np.random.default_rng(0), 0.02
+    day = np.repeat(np.arange(100), 200)
+    known = np.where(random.random(20_000) < 0.1, 0.15, 0.006)
+    cancelled = (random.random(20_000) < known).astype(float)
+    assert _trusted_share(known, cancelled, base, day) > 0.8
+    assert _trusted_share(random.permutation(known), cancelled, base, day) == 0
+    one_storm = np.where(day == 50, 0.5, base)  # right on one day, which alone proves nothing
+    came = (random.random(20_000) < one_storm).astype(float)
+    assert _trusted_share(one_storm, came, base, day) == 0 < _trusted_share(one_storm, came, base, np.arange(20_000))
+
+
 import numpy as np
 import polars as pl
 import pytest

@@ -28,7 +28,8 @@ class Band:
 
 # %% ../../nbs/models/410_calibration.ipynb #c01fab00
 BANDS = (
-    Band("under_1h", "scheduled", -np.inf, network="near"),
+    Band("overdue", "scheduled", -np.inf),
+    Band("under_1h", "scheduled", 0, network="near"),
     Band("1h_to_4h", "scheduled", 60, network="near"),
     Band("4h_to_12h", "scheduled", 240, network="near"),
     Band("12h_to_3d", "scheduled", 720),

@@ -39,7 +39,7 @@ from flight_delay.models.distribution import (
     widened,
 )
 from .recalibration import recalibrated
-from .trees import SCORES, OFFSET_FEATURE, feature_matrix
+from .trees import OFFSETS, SCORES, feature_matrix
 
 # %% ../../nbs/models/440_delay_model.ipynb #35f61db9
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -50,7 +50,7 @@ GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{score}", "network_{network}", "cancel
 
 
 def _answering_bands(graphs: Container[str]) -> list[int]:  # a place in BANDS for each band
-    "The band that answers for each band: itself, or the nearest of its stage that has trees."
+    "The band that answers for each band: itself, or the nearest of its stage that has trees; flights that wait are no model of others."
     there = [i for i, band in enumerate(BANDS) if GRAPH.format(band=band.name, score="late") in graphs]
     answering = []
     for i, band in enumerate(BANDS):
@@ -59,7 +59,7 @@ def _answering_bands(graphs: Container[str]) -> list[int]:  # a place in BANDS f
             raise BadInput(
                 f"a model needs {MIN_FLIGHTS} or more flights at stage {band.stage}; there are fewer; ask at more horizons."
             )
-        answering.append(min(own, key=lambda j: abs(j - i)))
+        answering.append(min(own, key=lambda j: (BANDS[j].name == "overdue" and j != i, abs(j - i))))
     return answering
 
 # %% ../../nbs/models/440_delay_model.ipynb #fced256c
@@ -130,8 +130,8 @@ def network_scores(model: DelayModel, x: np.ndarray, offset: np.ndarray, band: i
 # %% ../../nbs/models/440_delay_model.ipynb #a459b228
 def raw_scores(model: DelayModel, x: np.ndarray, band: int) -> np.ndarray:  # (n, 3)
     "The blended scores of trees and network: log-odds of being late, minutes, and spread."
-    offset_feature, shares = OFFSET_FEATURE[BANDS[band].stage], model.arrays["shares"][band]
-    offset = np.zeros(len(x)) if offset_feature is None else x[:, model.features.index(offset_feature)].astype(float)
+    name, sign = OFFSETS.get(BANDS[band].name, ("lead_minutes", 0.0))
+    offset, shares = sign * x[:, model.features.index(name)].astype(float), model.arrays["shares"][band]
     scores = tree_scores(model, x, offset, band)
     if shares.any():
         scores[:, :2] += shares * (network_scores(model, x, offset, band) - scores[:, :2])
@@ -147,10 +147,12 @@ def exceedances_before_waiting(
     model: DelayModel,
     x: np.ndarray,
     levels: np.ndarray | None = None,  # (n, LEVELS + 1): how to recalibrate each; None: not at all
+    not_due: bool = False,  # answer a flight that is overdue by the band before its departure
 ) -> np.ndarray:  # (n, thresholds)
-    "The distribution of each query, as if no flight were overdue."
+    "The distribution of each query by the trees of its band; not yet given that it is overdue or under way."
     departure_delay, lead = (x[:, model.features.index(name)] for name in ("departure_delay", "lead_minutes"))
-    bands, exceedance = model.answers_for[band_of(~np.isnan(departure_delay), lead)], np.empty((len(x), len(THRESHOLDS)))
+    own = band_of(~np.isnan(departure_delay), np.maximum(lead, 0) if not_due else lead)
+    bands, exceedance = model.answers_for[own], np.empty((len(x), len(THRESHOLDS)))
     for band in np.unique(bands):
         rows = bands == band
         exceedance[rows] = calibrated_distributions(raw_scores(model, x[rows], band), band_calibration(model, band))
@@ -216,7 +218,7 @@ def exceedances(
 ) -> np.ndarray:  # (n, thresholds)
     "The distribution of each query, given how long it has been overdue."
     exceedance, minutes = exceedances_before_waiting(model, x, levels), minutes_overdue(model, x)
-    if (overdue := minutes > 0).any():
+    if BANDS[model.answers_for[0]].name != "overdue" and (overdue := minutes > 0).any():
         exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
     return _given_under_way(exceedance, least_delay(model, x))
 
@@ -266,7 +268,7 @@ def cancellation_probability(
         p = p + share * (1 / (1 + np.exp(-intercept - slope * run_graph(model, CANCELLED, x)[:, 0])) - p)
     p, minutes = np.where(departed, 0.0, p), minutes_overdue(model, x)
     if (overdue := minutes > 0).any():
-        waiting = exceedances_before_waiting(model, x[overdue], None if levels is None else levels[overdue])
+        waiting = exceedances_before_waiting(model, x[overdue], None if levels is None else levels[overdue], not_due=True)
         there = _still_there(waiting, minutes[overdue])
         p[overdue] = _cancelled_having_waited(p[overdue], there)
     return p

@@ -26,7 +26,7 @@ from flight_delay.models.delay_model import (
 from .distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
 from .phrases import PHRASES, THEMES, phrase, themes
 from .tree_shap import _model_paths, tree_shares
-from .trees import OFFSET_FEATURE, feature_matrix
+from .trees import OFFSETS, feature_matrix
 
 # %% ../../nbs/models/490_explanation.ipynb #c4170de9
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def explain(
     values, base = np.zeros((X.height, len(model.features))), np.zeros(X.height)
     for i, band in enumerate(bands):
         values[i], base[i] = tree_shares(_model_paths(model, band, score), x[i])
-        offset = OFFSET_FEATURE[BANDS[band].stage]
-        if score == "minutes" and offset is not None:
-            values[i, model.features.index(offset)] += x[i, model.features.index(offset)]
+        if score == "minutes" and BANDS[band].name in OFFSETS:
+            name, sign = OFFSETS[BANDS[band].name]
+            values[i, model.features.index(name)] += sign * x[i, model.features.index(name)]
     return _Explained(values, base)
 
 # %% ../../nbs/models/490_explanation.ipynb #c8f279d4

@@ -29,6 +29,11 @@ from flight_delay.models.trees import (
     hide_features,
 )
 
+# %% ../../nbs/models/450_fit.ipynb #9898ffd9
+def _not_yet_due(X: pl.DataFrame) -> np.ndarray:  # bool (n,)
+    "Which queries are about flights that are yet to leave and not overdue."
+    return (X["departure_delay"].is_null() & (X["lead_minutes"] >= 0)).to_numpy()
+
 # %% ../../nbs/models/450_fit.ipynb #7456e4b5
 LANDED_PER_SAMPLE = 4  # one landed flight in so many is shown to the trees of cancellation
 KNOWN_BY_TAIL = {feature.name for feature in LEDGER if feature.group == "aircraft"} | {"planned_turnaround"}
@@ -37,8 +42,7 @@ Fitted = tuple[dict[str, bytes], dict[str, np.ndarray]]  # ONNX graphs and, for 
 
 def _fit_cancelled(X: pl.DataFrame, cancelled: np.ndarray, seed: int, params: Mapping[str, Any] | None) -> Fitted:
     "Trees for the log-odds of a cancellation, at any lead."
-    not_departed = X["departure_delay"].is_null().to_numpy()
-    rows = not_departed & (cancelled | (np.arange(X.height) % LANDED_PER_SAMPLE == 0))
+    rows = _not_yet_due(X) & (cancelled | (np.arange(X.height) % LANDED_PER_SAMPLE == 0))
     matrices = quantile_matrices(feature_matrix(X.columns, hide_features(X.filter(rows), KNOWN_BY_TAIL)), params, seed)
     booster = fit_trees("late", matrices, cancelled[rows], seed, params, nthread=1)
     return {CANCELLED: to_onnx(booster, X.width)}, {}
@@ -66,8 +70,9 @@ def _fit_networks(
     for network in networks:
         rows = np.isin(bands, own := [i for i, band in enumerate(BANDS) if band.network == network])
         if rows.sum() >= MIN_FLIGHTS:
-            own_X, stage = X.filter(rows), BANDS[own[0]].stage
-            inputs = feature_matrix(X.columns, own_X), delay[rows], minutes_offset(stage, own_X), HUBER_SLOPE_MINUTES[stage]
+            own_X, band = X.filter(rows), BANDS[own[0]]
+            offset, slope = minutes_offset(band, own_X), HUBER_SLOPE_MINUTES[band.stage]
+            inputs = feature_matrix(X.columns, own_X), delay[rows], offset, slope
             graphs[NETWORK_GRAPH.format(network=network)] = fit_network(X.columns, *inputs, seed, params)
     return graphs, {}
 
@@ -91,7 +96,7 @@ def fit_scores(
         if (~landed).sum() >= MIN_FLIGHTS:
             tasks.append(threads.submit(_fit_cancelled, X, ~landed, seed, params))
     fitted, arrays = [task.result() for task in tasks], empty_arrays()
-    waits = X["departure_delay"].is_null().to_numpy()
+    waits = _not_yet_due(X)
     arrays["cancelled"][:, 0] = (waits & ~landed).sum() / max(waits.sum(), 1)  # the base rate
     graphs = {name: graph for graphs, _ in fitted for name, graph in graphs.items()}
     return DelayModel(X.columns, graphs, arrays, trees={name: nodes for _, trees in fitted for name, nodes in trees.items()})
@@ -137,7 +142,7 @@ def _calibrate_cancelled(model: DelayModel, X: pl.DataFrame, cancelled: np.ndarr
     "The share of the trees and the logistic regression of each band; a band with too few flights takes its neighbour's."
     if CANCELLED not in model.sessions:
         return
-    waits, bands = X["departure_delay"].is_null().to_numpy(), bands_of(X)
+    waits, bands = _not_yet_due(X), bands_of(X)
     odds, learned = run_graph(model, CANCELLED, feature_matrix(model.features, X))[:, 0], []
     for i in (i for i, band in enumerate(BANDS) if band.stage == "scheduled"):
         rows = waits & (bands == i)

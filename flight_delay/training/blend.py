@@ -58,7 +58,7 @@ def _member_scores(model: delay_model.DelayModel, asked: Outcomes, band: int) ->
     X = asked.X.filter(rows)
     x, offset = (
         models_trees.feature_matrix(model.features, X),
-        models_trees.minutes_offset(models_calibration.BANDS[band].stage, X),
+        models_trees.minutes_offset(models_calibration.BANDS[band], X),
     )
     return _MemberScores(
         delay_model.tree_scores(model, x, offset, band), delay_model.network_scores(model, x, offset, band), asked.delay[rows]

@@ -2,9 +2,10 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'MIN_BLOCK_FLIGHTS', 'HELD_OUT_WEEK', 'WEEKS_FROM_DAYS', 'SHORTEST_LEAD_MINUTES', 'LONGEST_LEAD_MINUTES',
-           'SLICE_QUERIES', 'STALE_HOURS', 'STALE_SHARE', 'MOST_FLIGHTS', 'Split', 'parse_instant', 'landed_flights',
-           'known_by', 'past_flights', 'split', 'band_at', 'answerable', 'at_lead', 'at_leads', 'with_outcomes',
-           'outcomes_by_name', 'outcomes_between', 'TrainingSet', 'whole_days', 'training_set']
+           'LONGEST_WAIT_MINUTES', 'SLICE_QUERIES', 'STALE_HOURS', 'STALE_SHARE', 'MOST_FLIGHTS', 'Split',
+           'parse_instant', 'landed_flights', 'known_by', 'past_flights', 'split', 'band_at', 'answerable', 'at_lead',
+           'at_leads', 'with_outcomes', 'outcomes_by_name', 'outcomes_between', 'TrainingSet', 'whole_days',
+           'training_set']
 
 # %% ../../nbs/training/600_blocks.ipynb #2937fd8d
 from collections.abc import Callable, Mapping, Sequence
@@ -129,9 +130,19 @@ def at_lead(flights: pl.DataFrame, minutes: pl.Expr) -> pl.DataFrame:  # flight_
     waiting = queried.filter((pl.col("actual_departure") > pl.col("as_of")).fill_null(True))
     return waiting.select("flight_id", "as_of", "stage")
 
+# %% ../../nbs/training/600_blocks.ipynb #d80d3d91
+LONGEST_WAIT_MINUTES = 8 * 60
+
+
+def _while_waiting(flights: pl.DataFrame, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
+    "Queries about flights that are overdue: each flight at two random waits (log-uniform), where it has not left by then."
+    drawn = np.exp(np.random.default_rng([seed, 1]).uniform(0, np.log(LONGEST_WAIT_MINUTES), (2, flights.height)))
+    asks = [flights.with_columns(lead=pl.Series(-minutes.astype(int))).filter(~pl.col("cancelled")) for minutes in drawn]
+    return pl.concat(at_lead(ask, pl.col("lead")) for ask in asks)
+
 # %% ../../nbs/training/600_blocks.ipynb #6f39d0be
 def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  # flight_id, as_of, stage
-    "One query per flight: half of them at a horizon, half at a random lead (log-uniform) of the horizon's band."
+    "One query per flight: half of them at a horizon, half at a random lead (log-uniform) of its band; and while they wait."
     if queries.HORIZONS[horizon].stage != "scheduled":
         return queries.at_horizon(flights, horizon)
     random = np.random.default_rng(seed)
@@ -139,7 +150,10 @@ def at_leads(flights: pl.DataFrame, horizon: str, seed: int) -> pl.DataFrame:  #
     leads = pl.Series(np.exp(random.uniform(shortest, longest, flights.height)).astype(int))
     named = pl.Series(random.random(flights.height) < 0.5)
     at_random_leads = at_lead(flights.with_columns(lead=leads).filter(~named), pl.col("lead"))
-    return pl.concat([queries.at_horizon(flights.filter(named), horizon), at_random_leads])
+    waiting = (
+        [_while_waiting(flights, seed)] if band_at(horizon) == calibration.band_of(np.array([False]), np.zeros(1))[0] else []
+    )
+    return pl.concat([queries.at_horizon(flights.filter(named), horizon), at_random_leads, *waiting])
 
 # %% ../../nbs/training/600_blocks.ipynb #bb970caa
 def with_outcomes(

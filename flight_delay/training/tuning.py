@@ -216,7 +216,7 @@ def _candidate_cost(contest: _TuningData, family: _Family, settings: Mapping[str
     def part(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = (calibration.bands_of(outcomes.X) == band) & ~np.isnan(outcomes.delay)
         X = outcomes.X.filter(rows)
-        return trees.feature_matrix(names, X), outcomes.delay[rows], trees.minutes_offset(stage, X)
+        return trees.feature_matrix(names, X), outcomes.delay[rows], trees.minutes_offset(calibration.BANDS[band], X)
 
     x, delay, offset = part(seen)
     scores_of = family.fit(names, x, delay, offset, stage, contest.seed, settings)

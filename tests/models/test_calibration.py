@@ -50,5 +50,5 @@ def test_every_query_has_its_band():
     leads = np.array([-30.0, 30, 60, 120, 360, 1440, 10080, 0])
     departed = np.array([False] * 7 + [True])
     assert [BANDS[i].name for i in band_of(departed, leads)] == [
-        *("under_1h", "under_1h", "1h_to_4h", "1h_to_4h", "4h_to_12h", "12h_to_3d", "over_3d", "departed"),
+        *("overdue", "under_1h", "1h_to_4h", "1h_to_4h", "4h_to_12h", "12h_to_3d", "over_3d", "departed"),
     ]

@@ -77,18 +77,18 @@ from flight_delay.models.distribution import THRESHOLDS, summarize_distribution
 @pytest.mark.model
 def test_the_network_counts_where_it_has_a_weight(made_up):
     model, X, _ = made_up
-    rows = X.filter(bands_of(X) == 1)
+    rows = X.filter(bands_of(X) == 2)
     x = feature_matrix(model.features, rows)
-    trees, network = tree_scores(model, x, np.zeros(len(x)), 1), network_scores(model, x, np.zeros(len(x)), 1)
+    trees, network = tree_scores(model, x, np.zeros(len(x)), 2), network_scores(model, x, np.zeros(len(x)), 2)
     assert (
         np.abs(
-            raw_scores(model, feature_matrix(model.features, rows), 1)[:, :2]
+            raw_scores(model, feature_matrix(model.features, rows), 2)[:, :2]
             - (trees[:, :2] + [0.3, 0.5] * (network - trees[:, :2]))
         ).max()
         < 1e-9
     )
     assert set(model.graphs) >= {"network_near", "network_departed"}
-    assert not model.arrays["shares"][4].any()
+    assert not model.arrays["shares"][5].any()
 
 
 def test_a_flight_that_has_waited_an_hour_is_not_predicted_early():
@@ -119,6 +119,7 @@ def test_cancellations_have_their_own_probability(made_up):
 from types import SimpleNamespace
 
 from flight_delay.models import delay_model
+from flight_delay.models.calibration import BANDS
 
 
 @pytest.fixture
@@ -127,7 +128,10 @@ def under_way(monkeypatch):
     spread = np.clip(1 - (THRESHOLDS + 20) / 60, 0, 1)
     monkeypatch.setattr(delay_model, "exceedances_before_waiting", lambda model, x, levels=None: np.tile(spread, (len(x), 1)))
     model = SimpleNamespace(
-        features=["lead_minutes", "departure_delay", "planned_minutes"], sessions={}, arrays=delay_model.empty_arrays()
+        features=["lead_minutes", "departure_delay", "planned_minutes"],
+        sessions={},
+        arrays=delay_model.empty_arrays(),
+        answers_for=np.arange(len(BANDS)),
     )
 
     def answers(minutes):
@@ -201,6 +205,44 @@ def test_every_departure_delay_that_may_be_asked_is_answered_with_a_width(made_u
     assert answer["delay_p10"].min() > THRESHOLDS[0] and answer["delay_p90"].max() < THRESHOLDS[-1]
 
 
+@pytest.fixture(scope="module")
+def waiting():
+    "Flights that leave as late as others did when they still wait, an hour or so after; a model that has learned from them."
+    random, n = np.random.default_rng(7), 8_000
+    asked = np.where(random.random(n) < 0.5, 60.0, -random.integers(1, 240, n).astype(float))  # leads
+    others = random.uniform(0, 60, n)
+    left = np.where(asked < 0, -asked + others + random.exponential(10, n), random.exponential(10, n))
+    departed = random.random(n) < 0.2
+    X = {
+        "lead_minutes": np.where(departed, 0, asked),
+        "departure_delay": np.where(departed, left, np.nan),
+        "avg_delay_7d": others,
+    }
+    delay = np.where((asked > 0) & ~departed & (random.random(n) < 0.1), np.nan, np.round(left - 25))  # most make up much
+    X = pl.DataFrame(X, nan_to_null=True)
+    return fit(X[:3000], delay[:3000], X[3000:6000], delay[3000:6000], params={"rounds": 60}), X[6000:], delay[6000:]
+
+
+@pytest.mark.model
+def test_flights_that_wait_are_answered_by_what_became_of_others_that_waited(waiting):
+    model, X, delay = waiting
+    overdue = X["departure_delay"].is_null() & (X["lead_minutes"] < 0)
+    answer, came = model.predict(X.filter(overdue)), pl.Series(delay).filter(overdue)
+    assert came.is_between(answer["delay_p10"], answer["delay_p90"]).mean() == pytest.approx(0.8, abs=0.07)
+    assert (came - answer["delay_minutes"]).abs().mean() < 12
+    assert answer["p_60"].mean() == pytest.approx((came >= 60).mean(), abs=0.03)
+
+
+@pytest.mark.model
+def test_the_longer_a_flight_has_waited_the_later_it_is_and_the_likelier_it_stays(waiting):
+    model, X, _ = waiting
+    one = X.filter(pl.col("departure_delay").is_null() & (pl.col("lead_minutes") > 0))[:1]
+    waits = pl.concat(one.with_columns(lead_minutes=pl.lit(-minutes)) for minutes in (0.0, 30.0, 120.0, 230.0, 1440.0))
+    answer = model.predict(waits)
+    assert (answer["delay_minutes"].diff().drop_nulls() > 0).all() and (answer["delay_p10"][-1:] > 1300).all()
+    assert (answer["p_cancelled"].diff().drop_nulls() >= 0).all() and answer["p_cancelled"][-1] > 0.9
+
+
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_million_random_questions_get_answers_that_agree_with_themselves(made_up):
@@ -234,7 +276,7 @@ def test_a_band_without_flights_is_answered_by_its_neighbour(made_up):
     near = (X["lead_minutes"].to_numpy() < 1000) & ~np.isnan(delay)
     half = np.arange(X.height) % 2 == 0
     model = fit(X.filter(near & half), delay[near & half], X.filter(near & ~half), delay[near & ~half], params={"rounds": 5})
-    assert [BANDS[i].name for i in model.answers_for][2:5] == ["4h_to_12h"] * 3
+    assert [BANDS[i].name for i in model.answers_for][3:6] == ["4h_to_12h"] * 3
     assert model.predict(X).height == X.height
     left = X["departure_delay"].is_not_null().to_numpy()
     with pytest.raises(BadInput, match="128 or more flights at stage departed"):

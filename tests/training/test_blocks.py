@@ -46,6 +46,16 @@ def test_take_off_is_asked_about_only_where_a_source_has_taxi_out_times():
     assert answerable(["day", "takeoff"], pl.DataFrame({"taxi_out": [12.0, None]})) == ["day", "takeoff"]
 
 
+@pytest.mark.data
+def test_learning_asks_about_flights_that_wait_and_about_no_other_past_its_schedule(nyc):
+    day = nyc.flights.filter(pl.col("scheduled_departure").dt.date() == datetime(2013, 3, 8).date())
+    asked = {name: at_leads(day, name, seed=0).join(day, on="flight_id") for name in ("half_hour", "two_hours")}
+    overdue = asked["half_hour"].filter(pl.col("as_of") > pl.col("scheduled_departure"))
+    assert overdue.height > 100 and not overdue["cancelled"].any() and day["cancelled"].any()
+    assert (overdue["actual_departure"] > overdue["as_of"]).all()
+    assert (asked["two_hours"]["as_of"] < asked["two_hours"]["scheduled_departure"]).all()
+
+
 def test_a_sample_keeps_days_whole_and_is_spread_evenly():
     hours = pl.datetime_range(datetime(2021, 12, 1), datetime(2021, 12, 30, 23), "1h", eager=True, time_zone="UTC")
     flights = pl.DataFrame({"scheduled_departure": hours})

@@ -50,7 +50,7 @@ GRAPH, NETWORK_GRAPH, CANCELLED = "{band}_{score}", "network_{network}", "cancel
 
 
 def _answering_bands(graphs: Container[str]) -> list[int]:  # a place in BANDS for each band
-    "The band that answers for each band: itself, or the nearest of its stage that has trees; flights that wait are no model of others."
+    "The band that answers for each band: itself, or the nearest of its stage; not flights that wait for others."
     there = [i for i, band in enumerate(BANDS) if GRAPH.format(band=band.name, score="late") in graphs]
     answering = []
     for i, band in enumerate(BANDS):

@@ -287,11 +287,11 @@ def _build_features(
 ) -> None:
     "Write the features of every flight at some horizons as partitioned parquet."
     from flight_delay.features import queries, slices, spark
-    from flight_delay.sources import store
+    from flight_delay.sources import scans
 
     if engine not in ("local", "spark") or (master and engine == "local"):
         raise BadInput(f"engine must be local or spark, and only Spark has a master; got {engine} and {master}; correct one.")
-    tables, horizons = store.load(source or _settings().source), horizon or [*queries.HORIZONS]
+    tables, horizons = scans.scan(source or _settings().source), horizon or [*queries.HORIZONS]
     if engine == "spark":
         built = spark.write_on_spark(spark.spark_session(master), tables, horizons, out, days)
     else:

@@ -104,15 +104,16 @@ def rows_between(tables: Tables, table: str, start: datetime, end: datetime) -> 
     frame: Any = getattr(tables, table)
     at = pl.col(ROW_TIME[table])
     rows = frame.lazy().filter(at >= start, at < end).collect()
-    return rows if isinstance(frame, pl.DataFrame) else rows.sort(ROW_ORDER[table])
+    order = ROW_ORDER[table]
+    return rows if isinstance(frame, pl.DataFrame) else rows.unique(order, keep="first", maintain_order=True).sort(order)
+
+# %% ../../nbs/features/250_slices.ipynb #1d764e4b
+ROW_ORDER = {"flights": FLIGHT_ORDER, "weather": ["airport", "observed_at"]}
 
 
 def _reads_from(since: datetime, lags: Mapping[str, float] | None) -> datetime:
     "From where on all rows are read for queries that are no earlier than an instant."
     return since - timedelta(milliseconds=READS_BACK_MS + max((lags or {}).values(), default=0.0) * MINUTE_MS)
-
-
-ROW_ORDER = {"flights": FLIGHT_ORDER, "weather": ["airport", "observed_at"]}
 
 # %% ../../nbs/features/250_slices.ipynb #9b6616ae
 def spans(

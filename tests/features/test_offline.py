@@ -42,7 +42,7 @@ def spoiled(tables, as_of, how, own=()):
         nonsense = {
             "nonsense": pl.lit(2880.0),
             "deleted": pl.lit(None, pl.Float64),
-            "shuffled": pl.col(name).shuffle(seed=1).abs().fill_null(0) + 1500,  # long enough to stay in the future
+            "shuffled": pl.max_horizontal(name, pl.col(name).shuffle(seed=1).abs().fill_null(0) + 1500),  # stays in the future
         }
         return pl.when(later[name]).then(nonsense[how]).otherwise(name).alias(name)
 

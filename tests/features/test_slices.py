@@ -91,6 +91,7 @@ def test_scans_of_files_give_the_same_bits_as_tables_in_memory(seasons, tmp_path
         at = "scheduled_departure" if table == "flights" else "known_at"
         for month, part in frame.group_by(pl.col(at).dt.month()):
             part.write_parquet(tmp_path / f"{table}-{month[0]}.parquet")
+            part.head(part.height // 2).write_parquet(tmp_path / f"{table}-{month[0]}-again.parquet")  # months that overlap
     scans = {table: pl.scan_parquet(tmp_path / f"{table}-*.parquet") for table in ("flights", "weather")}
     built = build_to(replace(seasons, **scans), "half_hour", tmp_path / "features", 20)
     assert same_bits(built, seasons, at_horizon(seasons.flights, "half_hour"))

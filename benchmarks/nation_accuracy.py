@@ -1,31 +1,32 @@
 """What knowing a nation is worth: beside the baselines, beside models of one airport, and without the inbound aircraft.
 
     .venv/bin/python benchmarks/nation_accuracy.py SOURCE --until 2021-12-19 [--flights 120000] [--test-share 0.25]
-        [--origins JFK,LGA,EWR,DEN,BNA] [parts: whole inbound alone days ...]
+        [--origins JFK+LGA+EWR,DEN,BNA] [--json FILE] [parts: whole inbound alone days ...]
 
-SOURCE is what `sources.load` takes, or a folder of kept tables. A model learns from whole days before `--until` and is asked about a
+SOURCE is what `sources.load` takes, or a folder of canonical parquet files. Without `--until` it is where the last fifth of the landed flights
+begins (the test block of the chronological 60/20/20). A model learns from whole days before that and is asked about a
 sample of the flights after it, at every horizon that the source allows: `whole` beside its baselines; `inbound` with and
 without what the aircraft flies before (and all that its tail tells); `alone` beside models that see the flights from one airport
 only, as the embedded year does; `days` day by day. Figures of one run are comparable with each other.
 """
 
 import argparse
+import json
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from nation import month_of
 
-from flight_delay import sources
 from flight_delay.evaluation.baselines import Outcomes, evaluate
 from flight_delay.features.declarations import LEDGER, LEGS_BEFORE
 from flight_delay.features.queries import HORIZONS, at_horizon
 from flight_delay.models import fit
 from flight_delay.models.delay_model import DelayModel
-from flight_delay.sources.store import MANIFEST, read_tables
 from flight_delay.sources.tables import Tables
-from flight_delay.training.blocks import answerable, outcomes_by_name, parse_instant, past_flights, training_set
+from flight_delay.training.blocks import answerable, outcomes_by_name, parse_instant, past_flights, split, training_set
 from flight_delay.training.fit import fit_until
 
 INBOUND = {f.name for f in LEDGER if f.statistic in LEGS_BEFORE} | {"expected_turnaround"}
@@ -40,12 +41,21 @@ def asked_after(tables: Tables, until: datetime, horizons: list[str], share: flo
     return outcomes_by_name(tables, {name: at_horizon(later, name) for name in horizons})
 
 
-def show(title: str, model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) -> pl.DataFrame:
-    "Print the figures at each horizon, and give them."
-    table = evaluate(model, asked, past)
+SHOWN_TABLES: dict[str, list[dict]] = {}  # title -> rows
+
+
+def show_table(title: str, table: pl.DataFrame) -> None:
+    "Print figures, and keep them for `--json`."
+    table = table.select(name for name in ("day", *SHOWN) if name in table.columns)
     print(f"\n{title}", flush=True)
-    print(table.select(name for name in SHOWN if name in table.columns), flush=True)
-    return table
+    with pl.Config(tbl_rows=-1):
+        print(table, flush=True)
+    SHOWN_TABLES[title] = table.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+
+
+def show(title: str, model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) -> None:
+    "Print the figures at each horizon."
+    show_table(title, evaluate(model, asked, past))
 
 
 def inbound(tables: Tables, until: datetime, horizons: list[str], most: int, asked: dict, past: pl.DataFrame) -> None:
@@ -77,28 +87,26 @@ def by_day(model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) ->
     rows = []
     for day in sorted(set(next(iter(asked.values())).day)):
         own = {
-            name: one.where(pl.Series(one.day) == day) for name, one in asked.items() if name in ("day", "two_hours", "takeoff")
+            name: one.where(pl.Series(one.day) == day)
+            for name, one in asked.items()
+            if name in ("day", "two_hours", "half_hour", "takeoff")
         }
-        rows.append(
-            evaluate(model, own, past).select(
-                pl.lit(int(day)).cast(pl.Date).alias("day"), *(n for n in SHOWN if n != "rule_mae")
-            )
-        )
-    with pl.Config(tbl_rows=-1):
-        print(pl.concat(rows, how="diagonal"), flush=True)
+        rows.append(evaluate(model, own, past).with_columns(pl.lit(int(day)).cast(pl.Date).alias("day")))
+    show_table("day by day", pl.concat(rows, how="diagonal"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source")
     parser.add_argument("parts", nargs="*", default=["whole", "inbound", "alone", "days"])
-    parser.add_argument("--until", required=True)
+    parser.add_argument("--until")
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--flights", type=int, default=120_000)
     parser.add_argument("--test-share", type=float, default=0.25)
     parser.add_argument("--origins", default="JFK+LGA+EWR,DEN,BNA")
     given, started = parser.parse_args(), time.perf_counter()
-    folder, until = Path(given.source), parse_instant(given.until)
-    tables = read_tables(folder) if (folder / MANIFEST).exists() else sources.load(given.source)
+    tables = month_of(given.source)
+    until = parse_instant(given.until) if given.until else split(tables.flights).validate_until
     horizons = answerable(list(HORIZONS), tables.flights)
     pl.Config.set_tbl_cols(-1).set_tbl_width_chars(160)
     asked, past = asked_after(tables, until, horizons, given.test_share), past_flights(tables, until)
@@ -112,6 +120,8 @@ def main() -> None:
         inbound(tables, until, horizons, given.flights, asked, past)
     if "alone" in given.parts:
         alone(model, tables, until, horizons, asked, given.origins.split(","))
+    if given.json:
+        given.json.write_text(json.dumps(SHOWN_TABLES, indent=1))
     print(f"\n{timedelta(seconds=round(time.perf_counter() - started))}")
 
 

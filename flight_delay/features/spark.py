@@ -95,10 +95,12 @@ def answered(
 def spark_session(master: str | None = None) -> "SparkSession":  # None: as spark-submit says
     "A Spark session whose workers run this Python."
     try:
+        import pyarrow  # noqa: F401
         from pyspark.errors import PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise NotReady("Spark needs PySpark, which is not installed; run `pip install flight-delay[spark]`.") from error
+        rule = "Spark needs PySpark and PyArrow"
+        raise NotReady(f"{rule}; {error.name} is not installed; run `pip install flight-delay[spark]`.") from error
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("flight-delay features")
     if master:

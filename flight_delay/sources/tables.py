@@ -9,9 +9,11 @@ __all__ = ['INSTANT', 'LATE_MINUTES', 'DELAY_MINUTES', 'YEARS', 'CONDITIONS', 'F
            'check_order']
 
 # %% ../../nbs/sources/100_tables.ipynb #715dc8b6
+import os
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -233,12 +235,22 @@ class Tables:
     source: str = "unnamed"
     digest: str = ""
 
+# %% ../../nbs/sources/100_tables.ipynb #74c16049
+def _pandera() -> Any:
+    "pandera for polars, without what its import does for Spark: it binds Spark to this machine, and PySpark warns of pandas."
+    before = set(os.environ)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        import pandera.polars as pa
+    for name in {"SPARK_LOCAL_IP", "PYARROW_IGNORE_TIMEZONE"} - before:
+        os.environ.pop(name, None)
+    return pa
+
 # %% ../../nbs/sources/100_tables.ipynb #04352373
 @cache
 def _pandera_schema(name: str) -> "pa.DataFrameSchema":  # name: a key of SCHEMAS
     "A table's columns and rules in pandera's terms."
-    import pandera.polars as pa
-
+    pa = _pandera()
     checks = [
         pa.Check(lambda data, holds=rule.holds: data.lazyframe.select(holds.fill_null(True)), error=rule.sentence)
         for rule in SCHEMAS[name].rules
@@ -276,10 +288,11 @@ def check_table(
     table: pl.DataFrame,  # with SOURCE_LINE, which is kept, or without
 ) -> tuple[pl.DataFrame, pl.DataFrame]:  # the good rows, and (table, row, rule) for each rule that a row broke
     "Hold a table against its rules."
+    schema = _pandera_schema(name)
     from pandera.errors import SchemaErrors
 
     try:
-        _pandera_schema(name).validate(table.drop(SOURCE_LINE, strict=False), lazy=True)
+        schema.validate(table.drop(SOURCE_LINE, strict=False), lazy=True)
         return table, pl.DataFrame(schema=SET_ASIDE)
     except SchemaErrors as error:
         broken = error.failure_cases.select("column", "check", "index", "failure_case")

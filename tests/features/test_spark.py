@@ -55,9 +55,10 @@ def test_what_a_task_gives_is_what_one_piece_gives(months, given):
     assert features.select(expected.columns).sort(QUERY_COLUMNS).equals(expected)
 
 
-def test_without_pyspark_the_remedy_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
-    with pytest.raises(NotReady, match=r"Spark needs PySpark, which is not installed; run `pip install flight-delay\[spark\]`"):
+@pytest.mark.parametrize("missing", ["pyspark.errors", "pyarrow"])
+def test_without_pyspark_or_pyarrow_the_remedy_is_told(monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(NotReady, match=r"Spark needs .*; py.* is not installed; run `pip install flight-delay\[spark\]`"):
         spark.spark_session("local[1]")
 
 

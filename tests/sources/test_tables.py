@@ -16,6 +16,10 @@ def test_check_keeps_the_good_rows_and_names_the_broken_one():
     assert checked.set_aside.rows() == [("carriers", "AA", "carrier must be unique")]
 
 
+import os
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 from flight_delay.core.errors import BadData
@@ -58,3 +62,13 @@ def test_rows_with_a_source_line_are_named_by_it():
     carriers = pl.DataFrame({"carrier": ["AA", "UA", "AA", "AA"], "name": ["x"] * 4, SOURCE_LINE: lines})
     good, aside = check_table("carriers", carriers)
     assert good.height == 2 and aside["row"].to_list() == lines[2:]
+
+
+def test_checking_tables_warns_of_nothing_and_leaves_sparks_settings_alone():
+    check = (
+        "import os, polars; from flight_delay.sources.tables import check_table; before = set(os.environ);"
+        "check_table('carriers', polars.DataFrame({'carrier': ['AA'], 'name': ['American']}));"
+        "assert 'SPARK_LOCAL_IP' not in set(os.environ) - before"
+    )
+    settings = {name: value for name, value in os.environ.items() if name != "SPARK_LOCAL_IP"}
+    subprocess.run([sys.executable, "-W", "error", "-c", check], check=True, env=settings)

@@ -128,10 +128,12 @@ def on_spark(work: Path, days: int) -> None:
     taken, done, began = {}, Event(), time.perf_counter()
     watcher = Thread(target=watch, args=(taken, done))
     watcher.start()
-    built = spark.write_on_spark(spark.spark_session("local[2]"), scans(work, 1), "two_hours", work / f"spark-{days}", days)
+    try:
+        built = spark.write_on_spark(spark.spark_session("local[2]"), scans(work, 1), "two_hours", work / f"spark-{days}", days)
+    finally:
+        done.set()
+        watcher.join()
     seconds = time.perf_counter() - began
-    done.set()
-    watcher.join()
     own = used()
     peaks = {
         kind: max((peak for program, _, peak in taken.values() if kind in program), default=0) for kind in ("python", "java")

@@ -1,12 +1,12 @@
 """What knowing a nation is worth: beside the baselines, beside models of one airport, and without the inbound aircraft.
 
     .venv/bin/python benchmarks/nation_accuracy.py SOURCE --until 2021-12-19 [--flights 120000] [--test-share 0.25]
-        [--origins JFK+LGA+EWR,DEN,BNA] [--json FILE] [parts: whole inbound alone days ...]
+        [--origins JFK+LGA+EWR,DEN,BNA] [--json FILE] [parts: whole days inbound tail alone ...]
 
 SOURCE is what `sources.load` takes, or a folder of canonical parquet files. Without `--until` it is where the last fifth of the landed flights
 begins (the test block of the chronological 60/20/20). A model learns from whole days before that and is asked about a
-sample of the flights after it, at every horizon that the source allows: `whole` beside its baselines; `inbound` with and
-without what the aircraft flies before (and all that its tail tells); `alone` beside models that see the flights from one airport
+sample of the flights after it, at every horizon that the source allows: `whole` beside its baselines; `inbound` and `tail`
+without what the aircraft flies before, and without all that its tail tells; `alone` beside models that see the flights from one airport
 only, as the embedded year does; `days` day by day. Figures of one run are comparable with each other.
 """
 
@@ -30,7 +30,7 @@ from flight_delay.training.blocks import answerable, outcomes_by_name, parse_ins
 from flight_delay.training.fit import fit_until
 
 INBOUND = {f.name for f in LEDGER if f.statistic in LEGS_BEFORE} | {"expected_turnaround"}
-BY_TAIL = INBOUND | {f.name for f in LEDGER if f.group == "aircraft" or f.key == "tail"}
+HIDDEN = {"inbound": INBOUND, "tail": INBOUND | {f.name for f in LEDGER if f.group == "aircraft" or f.key == "tail"}}
 SHOWN = ("horizon", "flights", "mae", "baseline_mae", "rule_mae", "mae_skill", "auc_15", "brier_15", "baseline_brier_15")
 
 
@@ -41,6 +41,7 @@ def asked_after(tables: Tables, until: datetime, horizons: list[str], share: flo
     return outcomes_by_name(tables, {name: at_horizon(later, name) for name in horizons})
 
 
+KEPT_IN: list[Path] = []
 SHOWN_TABLES: dict[str, list[dict]] = {}  # title -> rows
 
 
@@ -51,6 +52,8 @@ def show_table(title: str, table: pl.DataFrame) -> None:
     with pl.Config(tbl_rows=-1):
         print(table, flush=True)
     SHOWN_TABLES[title] = table.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+    if KEPT_IN:
+        KEPT_IN[0].write_text(json.dumps(SHOWN_TABLES, indent=1))
 
 
 def show(title: str, model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) -> None:
@@ -58,14 +61,15 @@ def show(title: str, model: DelayModel, asked: dict[str, Outcomes], past: pl.Dat
     show_table(title, evaluate(model, asked, past))
 
 
-def inbound(tables: Tables, until: datetime, horizons: list[str], most: int, asked: dict, past: pl.DataFrame) -> None:
-    "The same queries, learned from with and without some features."
+def without(
+    kind: str, tables: Tables, until: datetime, horizons: list[str], most: int, asked: dict, past: pl.DataFrame
+) -> None:
+    "The same queries, by a model that has learned from them without some features."
     learned = training_set(tables, until, horizons, most=most)
-    for title, hidden in (("all", set()), ("without the flights before", INBOUND), ("without the tail", BY_TAIL)):
-        names = [name for name in learned.seen.X.columns if name not in hidden]
-        seen, held_out = learned.seen, learned.held_out
-        model = fit.fit(seen.X.select(names), seen.delay, held_out.X.select(names), held_out.delay)
-        show(f"features: {title} ({len(names)})", model, asked, past)
+    names = [name for name in learned.seen.X.columns if name not in HIDDEN[kind]]
+    seen, held_out = learned.seen, learned.held_out
+    model = fit.fit(seen.X.select(names), seen.delay, held_out.X.select(names), held_out.delay)
+    show(f"without {kind} ({len(names)} of {seen.X.width} features)", model, asked, past)
 
 
 def alone(model: DelayModel, tables: Tables, until: datetime, horizons: list[str], asked: dict, origins: list[str]) -> None:
@@ -98,13 +102,14 @@ def by_day(model: DelayModel, asked: dict[str, Outcomes], past: pl.DataFrame) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source")
-    parser.add_argument("parts", nargs="*", default=["whole", "inbound", "alone", "days"])
+    parser.add_argument("parts", nargs="*", default=["whole", "days", "inbound", "tail", "alone"])
     parser.add_argument("--until")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--flights", type=int, default=120_000)
     parser.add_argument("--test-share", type=float, default=0.25)
     parser.add_argument("--origins", default="JFK+LGA+EWR,DEN,BNA")
     given, started = parser.parse_args(), time.perf_counter()
+    KEPT_IN.extend([given.json] if given.json else [])
     tables = month_of(given.source)
     until = parse_instant(given.until) if given.until else split(tables.flights).validate_until
     horizons = answerable(list(HORIZONS), tables.flights)
@@ -116,12 +121,10 @@ def main() -> None:
         show(f"{tables.flights.height:,} flights, learned until {until:%Y-%m-%d}", model, asked, past)
     if "days" in given.parts:
         by_day(model, asked, past)
-    if "inbound" in given.parts:
-        inbound(tables, until, horizons, given.flights, asked, past)
+    for kind in [kind for kind in HIDDEN if kind in given.parts]:
+        without(kind, tables, until, horizons, given.flights, asked, past)
     if "alone" in given.parts:
         alone(model, tables, until, horizons, asked, given.origins.split(","))
-    if given.json:
-        given.json.write_text(json.dumps(SHOWN_TABLES, indent=1))
     print(f"\n{timedelta(seconds=round(time.perf_counter() - started))}")
 
 

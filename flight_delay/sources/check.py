@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from .forms import Recognised
-from .own_files import Own, read_own, source_files
+from .own_files import Own, left_alone, read_own, source_files
 from .tables import Tables
 
 # %% ../../nbs/sources/158_check.ipynb #1e8a072b
@@ -26,8 +26,14 @@ def check_source(source: str) -> list[str]:
     own = read_own(source, files=read)
     lines = [f"{one.path.name}: {one.form.title}" for one in seen[:20]]
     lines += [f"and {len(seen) - 20} files more"] if len(seen) > 20 else []
+    if ignored := left_alone(source):
+        lines.append(
+            f"Not read, since it is no CSV, gzip, zip or parquet file: {', '.join(ignored[:5])}{' ...' * (len(ignored) > 5)}."
+        )
     lines += [f"Of {len(seen)} files, these were read now: {', '.join(one.path.name for one in read)}."] if partly else []
-    return [*lines, "", *_extent(own.tables), *_account(own), "", *own.read.capabilities.sentences(), *_around(own.tables)]
+    can = own.read.capabilities
+    lines = [*lines, "", *_extent(own.tables), *_account(own), "", *can.sentences(), *_around(own)]
+    return [*lines, "", f"Train a model: flight-delay run train -p source={source}"] if can.arrival_delay else lines
 
 # %% ../../nbs/sources/158_check.ipynb #957b31fc
 def _few(seen: Sequence[Recognised]) -> tuple[list[Recognised], bool]:
@@ -69,13 +75,34 @@ def _account(own: Own) -> list[str]:
         lines.append(f"{read.left_and_cancelled:,} flights left the gate and were cancelled; they count as cancelled.")
     return lines
 
+# %% ../../nbs/sources/158_check.ipynb #b46c9bc9
+def _beside(own: Own, table: str, what: str) -> str:
+    "How many rows a table beside the flights has, and of how many; nothing where no file has any."
+    if table not in own.rows_in:
+        return ""
+    rows, rows_in = getattr(own.tables, table).height, own.rows_in[table]
+    lost = own.tables.set_aside.filter(pl.col("table") == table)["row"].n_unique()
+    rest = f" + {rows_in - rows - lost:,} without hourly values" if rows_in > rows + lost else ""
+    return f"{rows_in:,} rows in = {rows:,} {what} + {lost:,} set aside{rest}."
+
+# %% ../../nbs/sources/158_check.ipynb #d6092956
+def _covered(tables: Tables) -> str:
+    "At how many of the origins there is weather in the time of the flights."
+    departs = tables.flights["scheduled_departure"]
+    day = pl.duration(days=1)
+    during = tables.weather.filter(pl.col("observed_at").is_between(departs.min() - day, departs.max() + day))
+    origins = tables.flights["origin"].unique()
+    return (
+        f"Weather at {during['airport'].unique().is_in(origins.implode()).sum():,} of {len(origins):,} origins in these days."
+    )
+
 # %% ../../nbs/sources/158_check.ipynb #410692ba
-def _around(tables: Tables) -> list[str]:
+def _around(own: Own) -> list[str]:
     "What stands beside the flights."
-    weather = f"{tables.weather.height:,} weather reports." if tables.weather.height else (
+    weather = [_beside(own, "weather", "weather reports"), _covered(own.tables)] if own.tables.weather.height else [
         "No weather, so features of it are missing; put hourly reports beside the flights, or fetch them for months of the BTS."
-    )  # fmt: skip
-    aircraft = f"{tables.aircraft.height:,} aircraft." if tables.aircraft.height else (
+    ]  # fmt: skip
+    aircraft = _beside(own, "aircraft", "aircraft") or (
         "No register of aircraft, so their age and size are missing; put a planes.csv beside the flights."
-    )  # fmt: skip
-    return [weather, aircraft]
+    )
+    return [*weather, aircraft]

@@ -55,6 +55,7 @@ KAGGLE_COLUMNS = {
     "cancelled": ("cancelled",), "diverted": ("diverted",),
 }  # fmt: skip
 PAGE_COLUMNS = {
+    "origin": ("originairport", "origin"),
     "carrier": ("carriercode",), "date": ("datemmddyyyy",), "flight": ("flightnumber",), "tailnum": ("tailnumber",),
     "dest": ("destinationairport",), "sched_dep_time": ("scheduleddeparturetime",), "dep_time": ("actualdeparturetime",),
     "sched_elapsed": ("scheduledelapsedtimeminutes",), "elapsed": ("actualelapsedtimeminutes",),

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
-           'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN', 'GAP_DAYS',
-           'MIN_FLOWN', 'FATE_HOURS', 'DOUBTED_EVENTS', 'with_instants', 'with_fates', 'convert']
+           'VARIABLE_WIND', 'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN',
+           'GAP_DAYS', 'MIN_FLOWN', 'FATE_HOURS', 'DOUBTED_EVENTS', 'with_instants', 'with_fates', 'convert']
 
 # %% ../../nbs/sources/130_nycflights13.ipynb #f1e07c48
 from datetime import datetime, timedelta
@@ -85,6 +85,7 @@ GALE_KT = 34.0  # Beaufort 8, WMO-No. 8
 HEAVY_RAIN_MM = 7.6  # per hour, AMS Glossary of Meteorology: heavy rain
 HAZE_VISIBILITY_MI = 10.0  # the sensor's ceiling: anything less is obscured
 KT_PER_MPH, MM_PER_INCH = 0.868976, 25.4
+VARIABLE_WIND = 999.0  # as a direction: none
 
 
 def _condition() -> pl.Expr:  # needs precipitation_mm, wind_speed_kt, temperature_c, visibility_mi
@@ -126,13 +127,13 @@ def _read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     dated = pl.col("observed_at").dt.year().is_between(*YEARS).fill_null(False)
     raw, undated = _without_broken("weather.csv", raw, _first_broken(raw, {INSTANT_RULE: dated}))
     weather = raw.select(
-        airport="origin",
+        airport=pl.col("origin").str.to_uppercase(),
         observed_at="observed_at",
         known_at="observed_at",
         temperature_c=(pl.col("temp") - 32) / 1.8,
         dew_point_c=(pl.col("dewp") - 32) / 1.8,
         humidity_pct="humid",
-        wind_direction_deg="wind_dir",
+        wind_direction_deg=pl.when(pl.col("wind_dir") != VARIABLE_WIND).then("wind_dir"),
         wind_speed_kt=pl.col("wind_speed") * KT_PER_MPH,
         wind_gust_kt=pl.col("wind_gust") * KT_PER_MPH,
         visibility_mi="visib",

@@ -330,9 +330,10 @@ def _refuse_broken_source(tables: Tables) -> None:
         lost, kept = rows["row"].n_unique(), getattr(tables, str(name)).height
         if lost >= kept or lost > max(FEW_ROWS, MAX_SET_ASIDE_SHARE * (lost + kept)):
             commonest = rows["rule"].value_counts(sort=True)["rule"][0]
+            first = rows.filter(pl.col("rule") == commonest)["row"][0]
             raise BadData(
                 f"Table {name} may lose {MAX_SET_ASIDE_SHARE:.0%} of its rows to broken rules; {lost:,} of {lost + kept:,} "
-                f"break one, most often '{commonest}'; correct the source and run again.",
+                f"break one, most often '{commonest}', first {first}; correct the source and run again.",
                 table=name,
             )
 

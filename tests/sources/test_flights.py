@@ -235,6 +235,41 @@ def test_thousands_and_lost_zeros_are_read(tmp_path):
     assert read.flights.equals(accounted(form_file("transtats_80_excel")).flights)
 
 
+@pytest.mark.parametrize("nothing", ["NULL", "None", "N/A", "<NA>", "-", "  ", "\u00a0"])
+@pytest.mark.parametrize("name", ["prezip_109", "transtats_80_excel", "dataexpo_headerless"])
+def test_a_word_for_nothing_costs_no_cancelled_flight_and_names_no_aircraft(tmp_path, name, nothing):
+    above, header, rows = table_of(name)
+    rows = [[nothing if field in ("", "NA", "\\N") else field for field in row] for row in rows]
+    file = written(tmp_path / "words.csv", above, header, rows)
+    assert accounted(file).flights.equals(accounted(form_file(name)).flights)
+
+
+@pytest.mark.parametrize("kind", ["text", "comma", "minus"])
+def test_what_a_spreadsheet_makes_of_numbers_is_read(tmp_path, kind):
+    above, header, rows = table_of("prezip_109")
+    ways = {
+        "text": lambda field: f'="{field}"' if len(field) == 4 and field.isdigit() else field,
+        "comma": lambda field: field.replace(".", ",") if field.lstrip("-").replace(".", "").isdigit() else field,
+        "minus": lambda field: field.replace("-", "\u2212") if field[1:].replace(".", "").isdigit() else field,
+    }
+    rows = [[ways[kind](field) for field in row] for row in rows]
+    assert accounted(written(tmp_path / "x.csv", above, header, rows)).flights.equals(
+        accounted(form_file("prezip_109")).flights
+    )
+
+
+def test_days_in_another_order_are_read_where_nothing_else_can_be_meant(tmp_path):
+    def days(*texts):
+        names = "FL_DATE,OP_CARRIER,OP_CARRIER_FL_NUM,ORIGIN,DEST,CRS_DEP_TIME,DEP_DELAY,CRS_ELAPSED_TIME\n"
+        (tmp_path / "x.csv").write_text(names + "".join(f"{text},AA,1,JFK,LAX,0900,1,352\n" for text in texts))
+        return read_flights(tmp_path / "x.csv").flights["scheduled_departure"].dt.strftime("%m-%d").to_list()
+
+    month = [f"{day:02}/11/2021" for day in range(1, 31)]
+    assert days(*month) == [f"11-{day:02}" for day in range(1, 31)] == days(*(text.replace("/", ".") for text in month))
+    assert days(*(f"11/{day}/2021" for day in range(1, 31))) == days(*month)
+    assert days(*(f"1/{day}/2021" for day in range(1, 13)), "13/1/2021") == [f"01-{day:02}" for day in range(1, 13)]
+
+
 LINE = "2/{day}/2021,G4,{number},249NV,LAS,ABE,{crs},{dep},{delay},{arr},270,{late},{gone},{diverted}"
 NAMES = "FL_DATE,OP_CARRIER,OP_CARRIER_FL_NUM,TAIL_NUM,ORIGIN,DEST,CRS_DEP_TIME,DEP_TIME,DEP_DELAY,ARR_TIME,CRS_ELAPSED_TIME,"
 NAMES += "ARR_DELAY,CANCELLED,DIVERTED"

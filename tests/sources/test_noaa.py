@@ -6,9 +6,7 @@ import math
 from datetime import UTC, datetime
 
 import polars as pl
-import pytest
-from flight_delay.core.errors import BadData
-from flight_delay.sources.noaa import WBAN, is_weather, read_noaa, read_weather
+from flight_delay.sources.noaa import CORRECTED, WBAN, read_noaa
 from flight_delay.sources.airports import airports
 from flight_delay.sources.tables import check_table
 
@@ -77,11 +75,9 @@ def test_every_built_in_station_is_at_an_airport_that_is_known():
     assert set(WBAN.values()) <= set(airports()["airport"]) and all(len(number) == 5 for number in WBAN)
 
 
-def test_a_file_of_weather_is_recognised_by_its_first_line(tmp_path):
-    asos = "station,valid,tmpf\nJFK,2021-12-01 00:51,50.00\n"
-    for name, text, airport in (("lcd", LCD, "SEA"), ("isd", ISD, "ATL"), ("asos", asos, "JFK")):
-        (tmp_path / name).write_text("\ufeff" + text, encoding="utf-8")
-        assert is_weather(text.partition("\n")[0]) and read_weather(tmp_path / name)[0]["airport"][0] == airport
-    (tmp_path / "flights.csv").write_text("year,month\n2013,1\n")
-    with pytest.raises(BadData, match="IEM, LCD or ISD"):
-        read_weather(tmp_path / "flights.csv")
+def test_a_report_that_was_corrected_counts_once_and_the_first_is_set_aside():
+    first, second = ISD.splitlines()[2:]
+    corrected = first.replace("+0128,5", "+0133,5").replace("T00:52:00", " 00:52:00")
+    weather, aside = read_noaa("x.csv", "\n".join([ISD.splitlines()[0], first, corrected, second]).encode())
+    assert weather["temperature_c"].round(1).to_list() == [13.3, None]
+    assert aside.rows() == [("weather", "x.csv line 2", CORRECTED)]

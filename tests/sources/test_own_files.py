@@ -84,3 +84,48 @@ def test_canonical_parquet_is_a_source(tmp_path):
     pl.concat([flights, flights.head(1)]).write_parquet(tmp_path / "flights.parquet")
     twice = read_own(str(tmp_path / "flights.parquet")).read
     assert twice.rows_in == 81 == twice.flights.height + twice.set_aside.height
+
+
+WEATHER = "origin,time_hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib\n" + "".join(
+    f"{airport},2024-01-{day:02} 0{hour}:00:00,34.5,NA,66.4{day % 10},999,2.3,,0.0,1021.8,10\n"
+    for airport in ("PHX", "FLG") for day in range(1, 11) for hour in range(3)
+)  # fmt: skip
+LCD = "STATION,DATE,HourlyDryBulbTemperature,HourlyDewPointTemperature,HourlyVisibility,HourlyWindSpeed\n" + "".join(
+    f"72784524163,2025-04-{day:02}T0{hour}:53:00,4{hour},35,10,{day}\n" for day in range(1, 31) for hour in range(3)
+)
+
+
+def as_parquet(text):
+    "The same as parquet."
+    import io
+
+    table = io.BytesIO()
+    pl.read_csv(text.encode(), null_values="NA", try_parse_dates=True).write_parquet(table)
+    return table.getvalue()
+
+
+OTHER_WAYS = {
+    "Mac": lambda text: text.replace("\n", "\r").encode(),
+    "Excel's Unicode text": lambda text: text.replace(",", "\t").encode("utf-16"),
+    "without its mark": lambda text: text.encode("utf-16-be"),
+    "semicolons": lambda text: text.replace(",", ";").encode("utf-8-sig"),
+    "lower case": lambda text: text.lower().encode(),
+    "upper case": lambda text: text.upper().encode(),
+    "spaces": lambda text: text.replace(",", " , ").encode(),
+    "a line above": lambda text: ("# mine\n\n" + text).encode(),
+    "parquet": as_parquet,
+}
+
+
+@pytest.mark.parametrize("how", OTHER_WAYS)
+@pytest.mark.parametrize("text", [WEATHER, LCD], ids=["nycflights", "lcd"])
+def test_another_way_to_write_a_file_of_weather_changes_no_report(tmp_path, text, how):
+    from flight_delay.sources.own_files import read_own
+
+    (tmp_path / "a.csv").write_text(real("nycflights.csv"))
+    (tmp_path / "weather.csv").write_text(text)
+    plain = read_own(str(tmp_path)).tables
+    (tmp_path / "weather.csv").write_bytes(OTHER_WAYS[how](text))
+    other = read_own(str(tmp_path)).tables
+    assert other.weather.equals(plain.weather) and other.weather.height == text.count("\n") - 1
+    assert other.set_aside.is_empty() and other.weather["wind_direction_deg"].null_count() == other.weather.height

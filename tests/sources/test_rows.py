@@ -38,6 +38,8 @@ def test_every_line_that_is_not_blank_is_a_row_or_set_aside(tmp_path, seed):
         ("words.zip", b"FL_DATE,ORIGIN\n", "first bytes"),
         ("book.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel"),
         ("empty.csv", b"a,b\n\n\n", "must hold rows"),
+        ("a.csv.bz2", b"BZh91AY&SY", "bzip2"),
+        ("busy.csv", b'{"error": 503}', "JSON"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, name, content, sentence):
@@ -50,3 +52,28 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, name, content,
 def test_a_small_part_of_a_file_can_be_read(tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     assert open_bytes(tmp_path / "x.csv", 3) == b"a,b"
+
+
+@pytest.mark.parametrize("packed", ["zip", "gzip"])
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path, packed, monkeypatch):
+    import gzip
+    import zipfile
+
+    monkeypatch.setattr("flight_delay.sources.rows.SMALL_BYTES", 1000)
+    content = b"a,b\n" + b"1,2\n" * 200_000
+    if packed == "gzip":
+        (tmp_path / "bomb").write_bytes(gzip.compress(content))
+    else:
+        with zipfile.ZipFile(tmp_path / "bomb", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.csv", content)
+    with pytest.raises(BadData, match="grows beyond 100 times its size"):
+        read_texts(tmp_path / "bomb", ["a", "b"], {"a": 0})
+    assert open_bytes(tmp_path / "bomb", 3) == b"a,b"
+
+
+def test_a_zip_with_a_password_is_refused(tmp_path):
+    locked = bytearray(b"PK\x03\x04\x0a\0\x01\0" + bytes(18) + b"\x05\0\0\0a.csvPK\x01\x02\x0a\0\x0a\0\x01\0")
+    locked += bytes(18) + b"\x05\0" + bytes(16) + b"a.csvPK\x05\x06" + bytes(4) + b"\x01\0\x01\0\x33\0\0\0\x23\0\0\0\0\0"
+    (tmp_path / "x.zip").write_bytes(locked)
+    with pytest.raises(BadData, match="is encrypted; unpack it with its password"):
+        open_bytes(tmp_path / "x.zip")

@@ -8,3 +8,25 @@ from flight_delay.training.leaks import EVENTS_BEFORE
 def test_what_has_not_happened_yet_is_missing_rightly():
     assert {"inbound_departure_delay", "second_arrival_delay"} < EVENTS_BEFORE
     assert not EVENTS_BEFORE & {"planned_turnaround", "inbound_planned", "aircraft_last_delay"}
+
+
+import numpy as np
+import polars as pl
+from flight_delay.training.leaks import ARRIVALS_SEEN_AUC, PROBE_FLIGHTS, SUSPICIOUS_AUC, margin, sees_arrivals
+
+
+def test_the_embedded_year_keeps_the_narrow_limit_of_the_tail(nyc):
+    assert SUSPICIOUS_AUC["the tail"] == 0.8 < ARRIVALS_SEEN_AUC["the tail"] and not sees_arrivals(nyc.flights)
+    back = nyc.flights.select(origin="dest", dest="origin")
+    assert sees_arrivals(pl.concat([nyc.flights.select("origin", "dest"), back]))
+
+
+def test_few_flights_may_exceed_a_limit_by_chance_and_many_may_not():
+    late = np.arange(PROBE_FLIGHTS) % 4 == 0
+    rng = np.random.default_rng(0)
+    from sklearn.metrics import roc_auc_score
+
+    few = late[:1000]
+    chance = [roc_auc_score(few, rng.random(len(few))) for _ in range(400)]
+    assert 0.01 < np.mean(np.array(chance) > 0.5 + margin(0.5, few)) < 0.05
+    assert margin(0.5, late) == 0 < margin(0.5, late[:-1])

@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['ANCHORS', 'PAIR_NUMBER', 'KEY_OF_PAIR', 'WINDOWS', 'WINDOW_EDGES', 'STREAMS_OF', 'NEWEST', 'QUANTITIES', 'LAST_MS',
-           'FINDS_FLIGHTS', 'TABLES', 'LATER', 'LATEST', 'CORRECTIONS', 'FRESH_FACTS', 'newest_look_ups', 'LaterFacts',
-           'joined_facts', 'FactIndex', 'places_behind', 'stamp_of', 'later_facts', 'parts_of', 'facts_of_part',
-           'facts_between']
+           'FINDS_FLIGHTS', 'CODE_BITS', 'SPREAD', 'TABLES', 'LATER', 'LATEST', 'CORRECTIONS', 'FRESH_FACTS',
+           'newest_look_ups', 'LaterFacts', 'joined_facts', 'FactIndex', 'places_behind', 'stamp_of', 'later_facts',
+           'parts_of', 'facts_of_part', 'facts_between']
 
 # %% ../../nbs/online/310_fact_index.ipynb #1b3c9870
 from collections.abc import Iterator, Mapping, Sequence
@@ -161,14 +161,20 @@ _WITH_ROWS = sorted({FINDS_FLIGHTS, *(pair for plan in NEWEST.values() for pair 
 _TOTALS = [(i, j) for i, pair in enumerate(PAIRS) for j in range(len(totals_needed(*pair)))]
 
 # %% ../../nbs/online/310_fact_index.ipynb #923cad45
+CODE_BITS = 63 - STAMP_BITS  # what is left of a stamp for all keys of all pairs
+SPREAD = {"flight": 16, "tail": 4, "route": 4, "origin_hour": 4, "carrier_origin": 2, "carrier_into_origin": 2}  # others: 0.5
+
+
 def _starts(sizes: np.ndarray) -> np.ndarray:
     "Where each part begins in an array of all of them."
     return np.cumsum(sizes) - sizes
 
-
+# %% ../../nbs/online/310_fact_index.ipynb #94172d70
 def _code_space(keys: Mapping[str, int]) -> tuple[dict[str, int], np.ndarray]:  # codes that fit, by key; (p,) of code 0
     "Each pair's place among all keys, with room for those that are learned; the one before it is the unknown key's."
-    codes_end = {key: count + count // 4 + 4096 for key, count in keys.items()}
+    spreads = sum(SPREAD.get(key, 0.5) for _, key in PAIRS)
+    left = (1 << CODE_BITS) - sum(1 + keys[key] for _, key in PAIRS)
+    codes_end = {key: count + int(left * SPREAD.get(key, 0.5) / spreads) for key, count in keys.items()}
     room = np.array([1 + codes_end[key] for _, key in PAIRS])
     return codes_end, _starts(room) + 1
 

@@ -2,6 +2,21 @@
 
 from flight_delay.online.fact_index import *
 
+from flight_delay.features.asof import PAIRS, STAMP_BITS
+from flight_delay.features.declarations import KEYS
+from flight_delay.online.fact_index import LAST_MS, _code_space
+
+
+def test_every_code_that_there_is_room_for_has_stamps_of_its_own_and_an_empty_state_has_room_for_a_nation():
+    for known in (0, 12_345):
+        codes_end, first_code = _code_space(dict.fromkeys(KEYS, known))
+        last = [int(first) + codes_end[key] - 1 for first, (_, key) in zip(first_code, PAIRS, strict=True)]
+        unknown = [int(first) - 1 for first in first_code]
+        assert unknown[0] == 0 and all(end < following for end, following in zip(last, unknown[1:], strict=False))
+        assert last[-1] << STAMP_BITS | LAST_MS < 1 << 63
+        assert all(codes_end[key] - known > 5_000 for key in KEYS) and codes_end["flight"] - known > 250_000
+
+
 import numpy as np
 import pytest
 from flight_delay.online.fact_index import places_behind

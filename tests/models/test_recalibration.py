@@ -44,16 +44,17 @@ def test_a_landing_counts_from_the_hour_after_it_became_known():
 def test_forecasts_that_were_right_are_left_alone_and_wrong_ones_are_mended():
     import numpy as np
 
-    from flight_delay.models.distribution import THRESHOLDS
+    from flight_delay.models.distribution import THRESHOLDS, exceedance_at
     from flight_delay.models.recalibration import Experience, levels_of, recalibrated, transform
 
     random = np.random.default_rng(0)
     told = np.repeat(np.clip(1 - THRESHOLDS / 100, 0, 1)[None, :], 50_000, axis=0)  # 0 to 100 minutes
     known_at = (380_000 + random.integers(0, 24 * 7, 50_000)) * 3_600_000
-    for came, chance in ((random.uniform(0, 100, 50_000), 0.5), (random.uniform(0, 200, 50_000), 0.75)):
+    for came, chances in ((random.uniform(0, 100, 50_000), (0.5, 0.1)), (random.uniform(0, 200, 50_000), (0.625, 0.505))):
         experience = Experience.of(known_at, np.zeros(50_000, int), transform(told, came))
         mended = recalibrated(told[:1], levels_of(experience, np.array([(380_000 + 24 * 7) * 3_600_000]), np.array([0])))
-        assert abs(mended[0, np.searchsorted(THRESHOLDS, 50)] - chance) < 0.03
+        for minutes, chance in zip((50, 90), chances, strict=True):  # half of the way in the middle, nine tenths at 0.9
+            assert abs(exceedance_at(mended, np.array([minutes]))[0] - chance) < 0.03
         assert (np.diff(mended[0]) <= 1e-12).all()
 
 

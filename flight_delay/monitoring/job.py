@@ -24,6 +24,7 @@ from ..evaluation import plots
 from ..evaluation.alerts import Prices
 from ..evaluation.metrics import day_block_interval
 from ..evaluation.sketches import PREDICTED, Sketches, sketch, sketch_span
+from ..features.declarations import LEDGER
 from ..models.delay_model import DelayModel
 from . import cost, performance, quality
 from .drift import LASTING_WINDOWS, WINDOW_DAYS, DriftLimits, drift, lasting
@@ -123,6 +124,12 @@ def age_checks(learned_until: datetime, end: datetime, limits: Limits) -> list[C
         Check("age_days", "age of what the model has learned from:", days, high=limits.max_age_days, style="days", kind="model")
     ]
 
+# %% ../../nbs/monitoring/765_job.ipynb #60f03789
+def _limits_for(model: DelayModel, limits: Limits | None) -> Limits:
+    "The limits; reports of the weather may be missing where the model has learned without them."
+    limits, by_weather = limits or Limits(), {feature.name for feature in LEDGER if feature.group == "weather"}
+    return limits if by_weather & set(model.features) else replace(limits, max_missing_weather_share=1.0)
+
 # %% ../../nbs/monitoring/765_job.ipynb #a778e84e
 @dataclass(frozen=True)
 class Monitored:
@@ -191,7 +198,7 @@ def monitor(
     config: Settings | None = None,
 ) -> Monitored:
     "Measure a span of later flights, compare it with the model's past, and decide."
-    limits, look, learned_until = limits or Limits(), look or Look(), parse_instant(model.card["learned_until"])
+    limits, look, learned_until = _limits_for(model, limits), look or Look(), parse_instant(model.card["learned_until"])
     start, end, at = parse_instant(span_start), parse_instant(span_end), look.as_seen_at
     _check_span(start, end, learned_until, at)
     tables = tables if at is None else quality.as_seen(tables, at)

@@ -6,7 +6,7 @@ __all__ = ['QUANTILE_LEVELS', 'ANSWER_EXAMPLE', 'FEW_FLIGHTS', 'FAR', 'LIVE_GROU
            'status_and_support', 'distribution_width', 'unused_fields', 'given_fields']
 
 # %% ../../nbs/serving/950_answer.ipynb #4c3b7971
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ..features.declarations import TAIL_KNOWN_MINUTES
+from ..features.declarations import LEDGER, TAIL_KNOWN_MINUTES
 from ..models.calibration import Band
 from ..online.live_facts import PlannedFlight
 from .query import Query
@@ -216,11 +216,20 @@ def outside_training(
 
 _instant = lru_cache(datetime.fromisoformat)  # the edges of a training span, again and again
 
+# %% ../../nbs/serving/950_answer.ipynb #33191b91
+@lru_cache(maxsize=8)
+def _live_groups(features: tuple[str, ...]) -> tuple[str, ...]:
+    "The live groups that some features draw on: a source without weather reports makes a model without them."
+    used = {feature.group for feature in LEDGER if feature.name in features}
+    return tuple(group for group in LIVE_GROUPS if group in used)
+
 # %% ../../nbs/serving/950_answer.ipynb #791ff9b0
-def _missing_and_stale(rests_on: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    "A sentence for each group of live facts that is missing, and for each that is stale."
+def _missing_and_stale(
+    rests_on: Mapping[str, Mapping[str, Any]], features: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    "A sentence for each group of live facts that the features draw on and that is missing, and for each that is stale."
     missing, stale = [], []
-    for group in LIVE_GROUPS:
+    for group in LIVE_GROUPS if features is None else _live_groups(tuple(features)):
         if rests_on[group]["state"] == "missing":
             missing.append(f"No recent facts about the {group} are known.")
         elif rests_on[group]["state"] == "stale":
@@ -236,7 +245,7 @@ def status_and_support(
 ) -> dict[str, Any]:  # status, warnings, support
     "Whether to rest on a prediction, and why not."
     beyond, thin = outside_training(card, flight)
-    missing, stale = _missing_and_stale(rests_on)
+    missing, stale = _missing_and_stale(rests_on, card.get("features"))
     reasons = beyond + thin + missing
     return {
         "status": "out_of_scope" if beyond else "degraded" if reasons or stale else "ok",

@@ -2,6 +2,16 @@
 
 from flight_delay.monitoring.job import *
 
+def test_a_model_that_has_learned_without_weather_is_not_held_to_reports(model):
+    from types import SimpleNamespace
+
+    from flight_delay.monitoring.job import _limits_for
+
+    seen = SimpleNamespace(features=["lead_minutes", "wind_speed_kt"])
+    assert _limits_for(seen, None) == Limits() and _limits_for(model, None).max_missing_weather_share == 1.0
+    assert _limits_for(model, Limits(max_drifted=3)).max_drifted == 3
+
+
 def test_a_span_must_have_a_length_and_lie_after_what_the_model_has_learned():
     import pytest
     from datetime import UTC, datetime

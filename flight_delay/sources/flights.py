@@ -142,7 +142,7 @@ def missing_columns(seen: Recognised) -> dict[str, str]:  # what is missing -> t
 def _spelled(form: Form, meaning: str) -> str:
     "What a form calls a meaning."
     if form.name == "nycflights":
-        return {"date": "year, month, day", "sched_elapsed": "sched_arr_time"}.get(meaning, meaning)
+        return {"date": "date", "sched_elapsed": "sched_arr_time"}.get(meaning, meaning)
     if form.name == "prezip":
         camel = SPELLED[meaning].title().replace("_", "").replace("Crs", "CRS")
         return {"date": "FlightDate", "carrier": "Reporting_Airline", "tailnum": "Tail_Number",

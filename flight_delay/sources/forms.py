@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BTS_COLUMNS', 'NYC_COLUMNS', 'SAMPLE_COLUMNS', 'KAGGLE_COLUMNS', 'PAGE_COLUMNS', 'EXPO_HEADER', 'FORMS',
-           'FLIGHT_FORMS', 'plain_name', 'Form', 'Recognised', 'recognise']
+           'FLIGHT_FORMS', 'PLAIN_COLUMNS', 'plain_name', 'Form', 'Recognised', 'recognise']
 
 # %% ../../nbs/sources/152_forms.ipynb #45d789a5
 import re
@@ -39,8 +39,8 @@ BTS_COLUMNS = {
 NYC_COLUMNS = {
     name: (name.replace("_", ""),)
     for name in (
-        "year", "month", "day", "sched_dep_time", "dep_time", "sched_arr_time", "arr_time", "dep_delay", "arr_delay", "carrier",
-        "flight", "tailnum", "origin", "dest", "distance", "cancelled", "diverted", "taxi_out",
+        "date", "year", "month", "day", "sched_dep_time", "dep_time", "sched_arr_time", "arr_time", "dep_delay", "arr_delay",
+        "carrier", "flight", "tailnum", "origin", "dest", "distance", "cancelled", "diverted", "taxi_out",
     )
 }  # fmt: skip
 
@@ -224,12 +224,18 @@ def recognise(
     return seen
 
 # %% ../../nbs/sources/152_forms.ipynb #4fc8cf80
+PLAIN_COLUMNS = (
+    "date, carrier, flight, tailnum, origin, dest, sched_dep_time, dep_time, dep_delay, sched_arr_time, arr_time, arr_delay"
+)
+
+
 def _unknown(path: Path, candidates: Sequence[tuple[list[str], int, str]], forced: str | None) -> BadData:
     "The refusal of a file whose form is not known."
     columns = ", ".join(max((header for header, *_ in candidates), key=len, default=[])[:8]) or "none"
+    columns = columns if columns.isprintable() and "\ufffd" not in columns else "bytes that are no text"
     what = f"the columns of the form {forced}" if forced else "the columns of a form that is known"
     return BadData(
         f"Source file {path.name} must begin with {what} ({FLIGHT_FORMS}); it has {columns[:200]}; "
-        "rename them as one of these forms does, or take the file away.",
+        f"rename them, for instance to {PLAIN_COLUMNS}, or take the file away.",
         file=path.name,
     )

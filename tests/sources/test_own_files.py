@@ -86,6 +86,42 @@ def test_canonical_parquet_is_a_source(tmp_path):
     assert twice.rows_in == 81 == twice.flights.height + twice.set_aside.height
 
 
+def test_a_path_that_leads_nowhere_is_refused_and_one_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    import os
+
+    from flight_delay.sources import store
+    from flight_delay.sources.check import check_source
+
+    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    os.symlink(tmp_path / "gone", tmp_path / "dangling")
+    os.mkfifo(tmp_path / "pipe")
+    for where in ("", *(str(tmp_path / name) for name in ("loop", "dangling", "pipe", "gone"))):
+        for ask in (check_source, store.load):
+            with pytest.raises(BadInput, match="where there is nothing"):
+                ask(where)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.csv").write_text(real("nycflights.csv"))
+    assert [seen.path for seen in source_files("nycflights:~/mine")] == [tmp_path / "mine" / "a.csv"]
+    for known in ("nycflights13", "bts:2021-12"):
+        with pytest.raises(BadInput, match=f"data show {known}"):
+            check_source(known)
+
+
+def test_a_table_of_ones_own_columns_is_told_which_to_use_and_is_read_with_them(tmp_path):
+    from flight_delay.sources.forms import PLAIN_COLUMNS
+
+    row = "2024-01-03,WN,12,N8691A,PHX,DEN,900,905,5,1150,1200,10"
+    (tmp_path / "mine.csv").write_text("my_day,who,no,reg,a,b,c,d,e,f,g,h\n" + row)
+    with pytest.raises(BadData, match=f"rename them, for instance to {PLAIN_COLUMNS}"):
+        source_files(str(tmp_path))
+    (tmp_path / "mine.csv").write_text(f"{PLAIN_COLUMNS.replace(' ', '')}\n{row}")
+    assert read_own(str(tmp_path)).tables.flights["flight_id"].to_list() == ["20240103T1600_WN12_PHX-DEN"]
+    (tmp_path / "mine.csv").write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(BadData, match="it has (none|bytes that are no text)"):
+        source_files(str(tmp_path))
+
+
 WEATHER = "origin,time_hour,temp,dewp,humid,wind_dir,wind_speed,wind_gust,precip,pressure,visib\n" + "".join(
     f"{airport},2024-01-{day:02} 0{hour}:00:00,34.5,NA,66.4{day % 10},999,2.3,,0.0,1021.8,10\n"
     for airport in ("PHX", "FLG") for day in range(1, 11) for hour in range(3)

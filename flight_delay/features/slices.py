@@ -218,6 +218,14 @@ def finish_folder(unfinished: Path, folder: Path, manifest: Mapping[str, Any]) -
     os.rename(unfinished, folder)
     return folder
 
+# %% ../../nbs/features/250_slices.ipynb #aadc3ed1
+def _write_slice(features: pl.DataFrame, folder: Path) -> int:  # rows
+    "Write a slice's rows; no slice is held while the next one is built."
+    if features.height:
+        folder.mkdir()
+        features.write_parquet(folder / "part.parquet", compression="zstd", compression_level=1)
+    return features.height
+
 # %% ../../nbs/features/250_slices.ipynb #6a072280
 def build_to(
     tables: Tables,  # whose flights and weather may be lazy
@@ -231,12 +239,7 @@ def build_to(
     unfinished = new_table_folder(folder)
     try:
         for span in spans(tables, ask, days, lags):
-            features = build_span(tables, ask, span, lags)
-            rows += features.height
-            if features.height:
-                part = unfinished / f"first_day={span.start:%Y-%m-%d}" / "part.parquet"
-                part.parent.mkdir()
-                features.write_parquet(part, compression="zstd", compression_level=1)
+            rows += _write_slice(build_span(tables, ask, span, lags), unfinished / f"first_day={span.start:%Y-%m-%d}")
         return finish_folder(unfinished, folder, manifest_of(tables, ask, days, lags) | {"rows": rows})
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

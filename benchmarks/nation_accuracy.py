@@ -8,6 +8,22 @@ begins (the test block of the chronological 60/20/20). A model learns from whole
 sample of the flights after it, at every horizon that the source allows: `whole` beside its baselines; `inbound` and `tail`
 without what the aircraft flies before, and without all that its tail tells; `alone` beside models that see the flights from one airport
 only, as the embedded year does; `days` day by day. Figures of one run are comparable with each other.
+
+Measured on December 2021 (535,428 flights of 363 airports; the last ten days are a disruption), mean absolute error in minutes:
+
+    horizon          60/20/20: usual delay, forecast | until 18 December, 200,000 flights | New York: nation, alone | ATL: nation, alone | ORD
+    week                              34.37  32.71   |               28.44  27.17         |      26.73  26.98       |    21.18  21.61    | 24.95  24.97
+    day                               34.37  32.19   |               28.44  26.93         |      27.15  26.91       |    20.81  21.01    | 24.95  24.93
+    six hours                         34.37  31.57   |               28.44  26.31         |      26.41  26.07       |    20.23  20.33    | 24.44  24.07
+    two hours                         34.37  28.40   |               28.44  23.41         |      23.58  25.15       |    17.24  19.72    | 23.10  23.55
+    half an hour                      34.37  26.04   |               28.44  21.97         |      22.89  24.90       |    15.85  19.50    | 21.86  23.16
+    push-back (rule)                  11.97  10.33   |               11.18   9.83         |      11.65  11.69       |     7.46   7.69    | 11.08  10.48
+    take-off (rule)                   11.97   8.50   |               11.18   8.22         |       9.46   9.58       |     5.91   6.46    |  9.20   8.55
+
+60/20/20 are those of `flight-delay run train -p max_flights=80000` (104,239 flights asked about; AUC .670 .709 .730 .800 .834 .953 .971). The
+others come from one run of this script (15 % of the flights after 18 December). From two hours before departure on, the nation pays at every airport,
+since it sees the aircraft come in; once a flight has left, ORD's own model knows its taxiways better. With 45,000 flights (three whole days) to learn
+from, the nation's model is worse than New York's own at a week, a day and six hours: days count there, not flights.
 """
 
 import argparse

@@ -13,6 +13,9 @@ is done here with a nation's month, by the tests' own code (`tests/features/test
 - `parity`: each day event by event into the live state, which is asked on the way `--asked` times; every bit must be the offline row's.
 
 Ends with exit code 1 where something differs.
+
+Measured on December 2021, 9 and 22 December: 126,084 values with the future spoiled, none differs; 108 features of 2,100 queries by the database,
+174,071 known values, none differs; 106,561 events and 3,000 questions, none of 133 columns differs.
 """
 
 import argparse

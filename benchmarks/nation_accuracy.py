@@ -24,6 +24,16 @@ Measured on December 2021 (535,428 flights of 363 airports; the last ten days ar
 others come from one run of this script (15 % of the flights after 18 December). From two hours before departure on, the nation pays at every airport,
 since it sees the aircraft come in; once a flight has left, ORD's own model knows its taxiways better. With 45,000 flights (three whole days) to learn
 from, the nation's model is worse than New York's own at a week, a day and six hours: days count there, not flights.
+
+Without what the aircraft flies before, and without all that its tail tells (45,000 flights to learn from, mean absolute error and AUC):
+
+    horizon         all features   without inbound   without the tail
+    two hours       24.86  .785    24.98  .782       26.76  .727
+    half an hour    23.46  .820    23.53  .810       25.61  .773
+    push-back       10.02  .943    10.04  .943       10.02  .943
+
+A second city-year (five airports, 221,137 flights, 60/20/20, 60,000 flights to learn from; AUC): week 17.88 (usual delay 18.23; .610), day 17.57 (.625),
+six hours 17.23 (.660), two hours 16.89 (.699), half an hour 16.67 (.712), push-back 7.03 (rule 8.24; .956).
 """
 
 import argparse

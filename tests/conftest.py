@@ -344,8 +344,8 @@ class BreakingServer(BaseHTTPRequestHandler):
             return self.answer(int(fault or 404), b"busy", {"Retry-After": "0"})
         if fault == "page":
             return self.answer(200, b"<html><body>We are sorry.</body></html>", {"Content-Type": "text/html"})
-        if fault == "redirect":
-            return self.answer(302, b"", {"Location": path})
+        if fault == "redirect" or fault.startswith("to "):
+            return self.answer(302, b"", {"Location": fault.removeprefix("to ") if fault != "redirect" else path})
         etag = f'"{len(body)}-{body[:64].hex()[-8:]}-{box.edition}"'
         if self.headers.get("If-None-Match") == etag:
             return self.answer(304, b"", {"ETag": etag})

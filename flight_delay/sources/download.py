@@ -121,10 +121,12 @@ def _conditions(part: _Part, kept: Fetched | None) -> dict[str, str]:
 # %% ../../nbs/sources/141_download.ipynb #9f03bbb4
 def _stay_encrypted(response: httpx.Response) -> None:
     "Refuse to be led from https to http."
-    if response.next_request is not None and response.url.scheme == "https" != response.next_request.url.scheme:
+    if not response.has_redirect_location or response.url.scheme != "https":
+        return
+    target = response.url.join(response.headers["location"])
+    if target.scheme != "https":
         raise BadInput(
-            f"an encrypted address must lead to an encrypted one; {response.url.host} leads to "
-            f"{response.next_request.url}; name another address."
+            f"an encrypted address must lead to an encrypted one; {response.url.host} leads to {target}; name another address."
         )
 
 # %% ../../nbs/sources/141_download.ipynb #60d0553d

@@ -193,13 +193,18 @@ def certificate(folder):
     return folder / "ca.pem", folder / "key.pem"
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused_until_the_authority_is_named(served, tmp_path):
-    server, url, path = served
-    authority, key = certificate(tmp_path)
+def encrypted(server, folder):
+    "The certificate of a server that from now on speaks TLS."
+    authority, key = certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    url = url.replace("http://", "https://")
+    return authority
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_until_the_authority_is_named(served, tmp_path):
+    server, url, path = served
+    authority, url = encrypted(server, tmp_path), url.replace("http://", "https://")
     with pytest.raises(BadInput, match="FLIGHT_DELAY_CA_BUNDLE") as refused:
         fetch_file(url, path, settings())
     assert "self-signed" in str(refused.value) and not path.exists() and not server.requests
@@ -207,3 +212,35 @@ def test_a_certificate_of_an_unknown_authority_is_refused_until_the_authority_is
     assert path.read_bytes() == zipped()
     with pytest.raises(BadInput, match="must name a file of certificates"):
         fetch_file(url, path, settings(ca_bundle=path))
+
+
+def test_an_encrypted_address_that_leads_to_a_plain_one_is_refused_and_the_kept_file_stays(served, tmp_path):
+    server, plain, path = served
+    fetch_file(plain, path, settings())
+    before = path.read_bytes()
+    server.files["/month.zip"], server.edition = zipped(seed=1), 2
+    authority, asked = encrypted(server, tmp_path), len(server.requests)
+    url = plain.replace("http://", "https://")
+    server.faults = [f"to {plain}"]
+    with pytest.raises(BadInput, match="an encrypted address must lead to an encrypted one; 127.0.0.1 leads to http://"):
+        fetch_file(url, path, settings(ca_bundle=authority))
+    assert len(server.requests) == asked + 1 and path.read_bytes() == before
+    server.faults = [f"to {url}"]
+    assert fetch_file(url, path, settings(ca_bundle=authority)).changed and path.read_bytes() == zipped(seed=1)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_disk_that_fills_up_in_the_middle_leaves_the_kept_file_or_none(served, kept):
+    server, url, path = served
+    if kept:
+        fetch_file(url, path, settings())
+        server.files["/month.zip"], server.edition = zipped(seed=1), 2
+    code = (
+        "import pathlib, resource, sys; import flight_delay.sources.download as d; d.PAUSE_SECONDS = 0.01;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); d.fetch_file(sys.argv[1], pathlib.Path(sys.argv[2]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, url, str(path)], capture_output=True, text=True, check=False)
+    assert ended.returncode and "File too large" in ended.stderr
+    assert left_behind(path) == (["month.zip", "month.zip.json"] if kept else [])
+    assert not kept or path.read_bytes() == zipped()
+    assert fetch_file(url, path, settings()).changed and path.read_bytes() == server.files["/month.zip"]

@@ -21,13 +21,31 @@ from flight_delay.sources.kept import version_folder
 
 
 @pytest.mark.data
-def test_what_belongs_to_tables_appears_and_goes_with_their_version(nyc, tmp_path):
+def test_what_belongs_to_tables_appears_and_goes_with_their_version(nyc, tmp_path, monkeypatch):
+    monkeypatch.setattr("flight_delay.sources.kept.GRACE_SECONDS", -1)
     few = replace(nyc, flights=nyc.flights.head(3))
     for text in ("first", "second"):
         write_tables(few, tmp_path / "kept", lambda folder, text=text: (folder / "note.txt").write_text(text))
         assert (version_folder(tmp_path / "kept") / "note.txt").read_text() == text
     write_tables(few, tmp_path / "kept")
     assert not list((tmp_path / "kept").rglob("note.txt"))
+
+
+@pytest.mark.data
+def test_a_version_that_was_replaced_stays_for_its_readers_and_goes_later(nyc, tmp_path):
+    import os
+
+    import polars as pl
+
+    few, folder = replace(nyc, flights=nyc.flights.head(3)), tmp_path / "kept"
+    write_tables(few, folder)
+    first = version_folder(folder)
+    scan = pl.scan_parquet(first / "flights.parquet")
+    write_tables(replace(few, flights=nyc.flights.head(5)), folder)
+    assert scan.collect().height == 3 and read_tables(folder).flights.height == 5
+    os.utime(first, (0, 0))  # replaced long ago
+    write_tables(few, folder)
+    assert not first.exists() and len([path for path in folder.iterdir() if path.is_dir()]) == 2
 
 
 import multiprocessing
@@ -43,7 +61,8 @@ def small_tables(nyc, digest, rows=200):
 
 
 @pytest.mark.data
-def test_tables_kept_in_the_place_of_others_replace_them(nyc, tmp_path):
+def test_tables_kept_in_the_place_of_others_replace_them(nyc, tmp_path, monkeypatch):
+    monkeypatch.setattr("flight_delay.sources.kept.GRACE_SECONDS", -1)
     for rows in (200, 300, 100):
         write_tables(small_tables(nyc, f"of {rows}", rows), tmp_path / "kept")
         assert read_tables(tmp_path / "kept").flights.height == rows and read_tables(tmp_path / "kept").digest == f"of {rows}"
@@ -108,7 +127,8 @@ def write_forever(tables, folder):
 
 
 @pytest.mark.data
-def test_a_writer_that_is_killed_leaves_whole_tables_and_no_rubbish(nyc, tmp_path):
+def test_a_writer_that_is_killed_leaves_whole_tables_and_no_rubbish(nyc, tmp_path, monkeypatch):
+    monkeypatch.setattr("flight_delay.sources.kept.GRACE_SECONDS", -1)
     kept, context = small_tables(nyc, "100", 100), multiprocessing.get_context("spawn")
     writer = context.Process(target=write_forever, args=(kept, tmp_path / "kept"))
     writer.start()

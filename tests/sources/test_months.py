@@ -144,3 +144,39 @@ def test_two_processes_that_want_the_same_month_fetch_and_convert_it_once(mirror
     assert [process.communicate(timeout=120)[0].strip() for process in processes] == ["124", "124"]
     assert len([one for one in server.requests if "If-None-Match" not in one]) == 1
     assert json.loads((_month_folder(Month(2021, 12), config) / "tables.json").read_text())["source"] == "bts-2021-12"
+
+
+def test_a_lazy_scan_of_months_gives_the_editions_that_it_was_made_for(mirror, bts_zip):
+    server, config = mirror
+    for month in (11, 12):
+        server.files[f"/{file_name(Month(2021, month))}"] = bts_zip(2021, month, 1)
+    before = load_months("bts:2021-11..2021-12", config).flights
+    scan = months.scan_months("bts:2021-11..2021-12", config=config)
+    for edition in (2, 3):
+        server.files[f"/{file_name(Month(2021, 12))}"], server.edition = bts_zip(2021, 12, edition), edition
+        add_month(Month(2021, 12), config)
+    assert scan.collect().sort("flight_id").equals(before.sort("flight_id"))
+    after = months.scan_months("bts:2021-11..2021-12", config=config).collect()
+    assert after.height == before.height and not after.sort("flight_id").equals(before.sort("flight_id"))
+
+
+@pytest.mark.slow
+def test_two_writers_of_one_month_leave_one_whole_edition(mirror, bts_zip, tmp_path):
+    _, config = mirror
+    from concurrent.futures import ThreadPoolExecutor
+
+    places = []
+    for edition in (1, 2):
+        place = tmp_path / f"edition-{edition}"
+        place.mkdir()
+        (place / file_name(Month(2021, 12))).write_bytes(bts_zip(2021, 12, edition))
+        places.append(config.model_copy(update={"bts_url": str(place)}))
+    alone = []
+    for place in places:
+        add_month(Month(2021, 12), place)
+        alone.append(load_months("bts:2021-12", config).flights)
+    with ThreadPoolExecutor() as threads:
+        added = list(threads.map(lambda place: add_month(Month(2021, 12), place), places * 2))
+    flights = load_months("bts:2021-12", config).flights
+    assert any(flights.equals(edition) for edition in alone) and not alone[0].equals(alone[1])
+    assert {one.what for one in added} <= {"replaced", "unchanged"}

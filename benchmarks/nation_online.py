@@ -98,7 +98,9 @@ def days_of(tables: Tables, days: int) -> Iterator[list[dict]]:
         yield now
 
 
-def asked(state: State, flights: pl.DataFrame, now: datetime, times: int = 300) -> list[float]:  # milliseconds of processor time
+def asked(
+    state: State, flights: pl.DataFrame, now: datetime, times: int = 300
+) -> list[float]:  # milliseconds of processor time
     "What questions cost about flights that leave in half an hour."
     near = flights.filter(pl.col("scheduled_departure").is_between(now + DAY / 72, now + DAY / 36))["flight_id"].to_list()
     took = []

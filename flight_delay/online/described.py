@@ -19,9 +19,10 @@ from ..features.asof import UNKNOWN_KEY
 from ..features.declarations import KEYS, MINUTE_MS, PEAK_LOCAL_HOURS, QUERIED_BY
 from ..features.timetable import days_to_holiday
 from .fact_index import LAST_MS
-from .live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, flight_as_known
+from .live_facts import LiveFacts, PlannedFlight, flight_as_known
 from .live_facts import row_named, rows_scheduled, route_plan, zone
 from .prepared import EPOCH, milliseconds
+from .settling import KEY_NUMBER
 from .viewed import as_known
 
 # %% ../../nbs/online/340_described.ipynb #cf000555

@@ -137,7 +137,7 @@ def checked_event(event: Mapping[str, Any]) -> dict[str, Any]:  # its kind, and 
         fault = {"field": "kind", "rule": rule, "value": value, "remedy": remedy}
         raise BadInput(f"{rule}; got {value}; {remedy}.", faults=[fault])
     try:
-        return {"kind": kind, **_MODELS[kind].model_validate(fields).model_dump()}
+        return {"kind": kind, **vars(_MODELS[kind].model_validate(fields))}
     except ValidationError as error:
         faults = [_fault(kind, one) for one in error.errors(include_url=False)[:MOST_EVENT_FAULTS]]
         raise BadInput(" ".join(_sentence(fault) for fault in faults), faults=faults) from None

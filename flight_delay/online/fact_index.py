@@ -2,12 +2,13 @@
 
 # %% auto #0
 __all__ = ['ANCHORS', 'PAIR_NUMBER', 'KEY_OF_PAIR', 'WINDOWS', 'WINDOW_EDGES', 'STREAMS_OF', 'NEWEST', 'QUANTITIES', 'LAST_MS',
-           'FINDS_FLIGHTS', 'CODE_BITS', 'SPREAD', 'TABLES', 'LATER', 'LATEST', 'CORRECTIONS', 'FRESH_FACTS',
-           'newest_look_ups', 'LaterFacts', 'joined_facts', 'FactIndex', 'places_behind', 'stamp_of', 'later_facts',
-           'parts_of', 'facts_of_part', 'facts_between']
+           'FINDS_FLIGHTS', 'CODE_BITS', 'SPREAD', 'TABLES', 'BULK', 'LARGE', 'LATER', 'LATEST', 'CORRECTIONS',
+           'PACKED', 'FRESH_FACTS', 'MORE_FACTS', 'newest_look_ups', 'LaterFacts', 'joined_facts', 'PackedFacts',
+           'FactIndex', 'places_behind', 'stamp_of', 'later_facts', 'packed_facts', 'settled_parts', 'parts_of',
+           'facts_of_part', 'facts_between']
 
 # %% ../../nbs/online/310_fact_index.ipynb #1b3c9870
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,10 +115,21 @@ def _newest_plan(table: str) -> _NewestPlan:
 
 NEWEST = {table: _newest_plan(table) for table in STREAMS_OF}
 
-# %% ../../nbs/online/310_fact_index.ipynb #4a8361d6
+# %% ../../nbs/online/310_fact_index.ipynb #bdb8f5ba
 QUANTITIES = max(len(totals_needed(*pair)) for pair in PAIRS)  # the most that the ledger sums of one pair
 
 
+def _woven(first: np.ndarray, places: np.ndarray, second: np.ndarray) -> np.ndarray:  # (n, ...), (m,), (m, ...) -> (n + m, ...)
+    "Two arrays as one, with the rows of the second in some places of it."
+    whole, from_first = (
+        np.empty((len(first) + len(second), *first.shape[1:]), first.dtype),
+        np.ones(len(first) + len(second), bool),
+    )
+    from_first[places] = False
+    whole[places], whole[from_first] = second, first
+    return whole
+
+# %% ../../nbs/online/310_fact_index.ipynb #4a8361d6
 class LaterFacts:
     "Facts that came after the tables, with negative ones for those that were taken back. k facts."
 
@@ -148,10 +160,10 @@ class LaterFacts:
 
     def insert(self, stamps: np.ndarray, rows: np.ndarray, amounts: np.ndarray) -> None:
         "Sort in facts that are sorted themselves."
-        places = self.stamps.searchsorted(stamps, side="right")
-        self.stamps, self.rows = np.insert(self.stamps, places, stamps), np.insert(self.rows, places, rows)
-        all_amounts = np.insert(self.amounts, places, amounts, axis=0)
-        self.running = np.zeros((len(self.stamps) + 1, 1 + QUANTITIES), np.int64)
+        places = self.stamps.searchsorted(stamps, side="right") + np.arange(len(stamps))
+        all_amounts = _woven(self.amounts, places, amounts)
+        self.stamps, self.rows = _woven(self.stamps, places, stamps), _woven(self.rows, places, rows)
+        self.running = np.zeros((len(all_amounts) + 1, 1 + QUANTITIES), np.int64)
         np.cumsum(all_amounts, axis=0, out=self.running[1:])
 
 # %% ../../nbs/online/310_fact_index.ipynb #fk0024
@@ -192,41 +204,66 @@ def joined_facts(
         "sizes": np.array([len(facts[pair].stamps) for pair in PAIRS]),
     }
 
-# %% ../../nbs/online/310_fact_index.ipynb #65b7ec8e
+# %% ../../nbs/online/310_fact_index.ipynb #d71c13be
 _BLOCK = 64  # stamps, of which the first stands in an array of its own
 
 
-class FactIndex:
-    "The facts of every stream under every key, and those that came later. n facts, p pairs."
+class PackedFacts:
+    "Facts of all pairs, one behind the other, with no more of each than look-ups need. n facts."
 
-    def __init__(self, facts: Mapping[str, np.ndarray], keys: Mapping[str, int]):  # as for and from `joined_facts`
-        self.codes_end, self.first_code = _code_space(keys)
-        self.stamps, self.rows, self.totals, sizes = (facts[name] for name in ("stamps", "rows", "totals", "sizes"))
-        self.block_stamps = np.ascontiguousarray(self.stamps[::_BLOCK])
-        starts = _starts(sizes)
-        rows_at = _starts(sizes[_WITH_ROWS])
+    def __init__(self, facts: Mapping[str, np.ndarray]):  # as from `joined_facts`; with counts where a fact is not just one
+        self.stamps, self.rows, self.totals, self.sizes = (facts[name] for name in ("stamps", "rows", "totals", "sizes"))
+        self.counts = facts.get("counts")  # int32 (n + 1,): how many are before each
+        self.block_stamps, self.starts = np.ascontiguousarray(self.stamps[::_BLOCK]), _starts(self.sizes)
+        rows_at = _starts(self.sizes[_WITH_ROWS])
         self.row_shift = {  # pair -> from a place among stamps to one among rows
-            i: int(place - starts[i]) for i, place in zip(_WITH_ROWS, rows_at, strict=True)
+            i: int(place - self.starts[i]) for i, place in zip(_WITH_ROWS, rows_at, strict=True)
         }
-        totals_at = _starts(np.array([sizes[i] + 1 for i, _ in _TOTALS]))
-        shift = {(i, j): place - starts[i] for (i, j), place in zip(_TOTALS, totals_at, strict=True)}  # likewise, in totals
+        totals_at = _starts(np.array([self.sizes[i] + 1 for i, _ in _TOTALS]))
+        self.total_shift = {  # likewise, to one in totals
+            (i, j): int(place - self.starts[i]) for (i, j), place in zip(_TOTALS, totals_at, strict=True)
+        }
         self.window_shift = [  # for sums and for squares, of the windows that need them
-            np.array([shift[pair, j] for pair, j in zip(WINDOWS.pair, WINDOWS.quantity[:, power], strict=True) if j >= 0])
+            np.array(
+                [self.total_shift[pair, j] for pair, j in zip(WINDOWS.pair, WINDOWS.quantity[:, power], strict=True) if j >= 0]
+            )
             for power in (0, 1)
         ]
         self.newest_shift = {table: np.array([self.row_shift[i] for i in plan.pair]) for table, plan in NEWEST.items()}
-        self.later, self.latest = LaterFacts(), LaterFacts()  # those that came later, and the newest of them
+
+# %% ../../nbs/online/310_fact_index.ipynb #2800c0fc
+def _no_facts() -> dict[str, np.ndarray]:  # as `joined_facts`
+    "The arrays of no facts at all."
+    sizes, totals = np.zeros(len(PAIRS), np.int64), np.zeros(len(_TOTALS), np.int64)
+    return {
+        "stamps": sizes[:0],
+        "rows": sizes[:0].astype(np.int32),
+        "totals": totals,
+        "sizes": sizes,
+        "counts": np.zeros(1, np.int32),
+    }
+
+# %% ../../nbs/online/310_fact_index.ipynb #65b7ec8e
+class FactIndex(PackedFacts):
+    "The facts of every stream under every key, and those that came later. p pairs."
+
+    def __init__(self, facts: Mapping[str, np.ndarray], keys: Mapping[str, int]):  # as for and from `joined_facts`
+        super().__init__(facts)
+        self.codes_end, self.first_code = _code_space(keys)
+        self.bulk = PackedFacts(_no_facts())  # those that came later, packed
+        self.large, self.later, self.latest = LaterFacts(), LaterFacts(), LaterFacts()  # and those that came since
         self.corrections = (
             LaterFacts()
         )  # what a question about an earlier instant sees otherwise; empty but while it is answered
+        self.settle: Callable[[], None] = lambda: None  # works in what waits outside of the index
 
 # %% ../../nbs/online/310_fact_index.ipynb #74a882dd
-def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64, as `stamps`
-    "Of each stamp: how many of the tables' are not greater."
-    kept, last = index.stamps, len(index.stamps) - 1
+def places_behind(packed: PackedFacts, stamps: np.ndarray) -> np.ndarray:  # int64, as `stamps`
+    "Of each stamp: how many of some facts' are not greater."
+    kept, last = packed.stamps, len(packed.stamps) - 1
     if last < 0:
         return np.zeros(stamps.shape, np.int64)
-    place = np.maximum(index.block_stamps.searchsorted(stamps, "right") - 1, 0) * _BLOCK
+    place = np.maximum(packed.block_stamps.searchsorted(stamps, "right") - 1, 0) * _BLOCK
     step = _BLOCK
     while step > 1:
         step //= 2
@@ -234,7 +271,8 @@ def places_behind(index: FactIndex, stamps: np.ndarray) -> np.ndarray:  # int64,
     return np.minimum(place + (kept[np.minimum(place, last)] <= stamps), last + 1)
 
 # %% ../../nbs/online/310_fact_index.ipynb #32d5df0a
-TABLES, LATER, LATEST, CORRECTIONS = range(4)
+TABLES, BULK, LARGE, LATER, LATEST, CORRECTIONS = range(6)
+PACKED = (TABLES, BULK)
 
 
 def stamp_of(index: FactIndex, pair: int, code: int, moment: int) -> int:
@@ -242,30 +280,45 @@ def stamp_of(index: FactIndex, pair: int, code: int, moment: int) -> int:
     return (int(index.first_code[pair]) + code) << STAMP_BITS | min(max(moment, 0), LAST_MS)
 
 # %% ../../nbs/online/310_fact_index.ipynb #fx0040
-FRESH_FACTS = 2048  # so many the newest part may hold: about 150 events
+def later_facts(index: FactIndex, part: int) -> LaterFacts:  # part: LARGE, LATER, LATEST or CORRECTIONS
+    "A part of the facts that came later."
+    return {LARGE: index.large, LATER: index.later, LATEST: index.latest, CORRECTIONS: index.corrections}[part]
+
+# %% ../../nbs/online/310_fact_index.ipynb #486f5852
+def packed_facts(index: FactIndex, part: int) -> PackedFacts:  # part: TABLES or BULK
+    "A part of the facts that are packed."
+    return index if part == TABLES else index.bulk
+
+# %% ../../nbs/online/310_fact_index.ipynb #cd49aec9
+FRESH_FACTS, MORE_FACTS = 2048, 65_536  # so many the newest part may hold, and the one before it
 
 
-def later_facts(index: FactIndex, part: int) -> LaterFacts:  # part: LATER, LATEST or CORRECTIONS
-    "A part of the facts that came later, with all that waited."
+def settled_parts(index: FactIndex) -> list[int]:
+    "As `parts_of`, without what waits outside of the index."
     index.latest.sort_in()
     if len(index.latest.stamps) > FRESH_FACTS:
         index.later.take(index.latest)
         index.latest = LaterFacts()
-    return {LATER: index.later, LATEST: index.latest, CORRECTIONS: index.corrections}[part]
+    if len(index.later.stamps) > MORE_FACTS:
+        index.large.take(index.later)
+        index.later = LaterFacts()
+    later = (part for part in (LARGE, LATER, LATEST, CORRECTIONS) if len(later_facts(index, part).stamps))
+    return [*(part for part in PACKED if part == TABLES or len(index.bulk.stamps)), *later]
 
-# %% ../../nbs/online/310_fact_index.ipynb #cd49aec9
+# %% ../../nbs/online/310_fact_index.ipynb #be1aec4f
 def parts_of(index: FactIndex) -> list[int]:
     "The parts that hold facts now, the largest first."
-    later = (part for part in (LATER, LATEST, CORRECTIONS) if len(later_facts(index, part).stamps))
-    return [TABLES, *later]
+    index.settle()
+    return settled_parts(index)
 
 # %% ../../nbs/online/310_fact_index.ipynb #4802ae46
 def facts_of_part(
     index: FactIndex, table: str, part: int
 ) -> tuple[np.ndarray, np.ndarray, Any]:  # stamps, rows, and how far a place in one lies from that in the other, per look-up
     "The arrays of a part, for the look-ups of the newest facts of a table."
-    if part == TABLES:
-        return index.stamps, index.rows, index.newest_shift[table]
+    if part in PACKED:
+        packed = packed_facts(index, part)
+        return packed.stamps, packed.rows, packed.newest_shift[table]
     later = later_facts(index, part)
     return later.stamps, later.rows, 0
 
@@ -279,11 +332,11 @@ def facts_between(
     high: int,
 ) -> Iterator[tuple[int, int]]:  # (known_at, row)
     "The facts of a part from one instant to another, newest first."
-    facts: Any = index if part == TABLES else later_facts(index, part)
-    stamps, rows, shift = facts.stamps, facts.rows, index.row_shift[pair] if part == TABLES else 0
+    facts: Any = packed_facts(index, part) if part in PACKED else later_facts(index, part)
+    stamps, rows, shift = facts.stamps, facts.rows, facts.row_shift[pair] if part in PACKED else 0
     first, last = stamp_of(index, pair, code, low), stamp_of(index, pair, code, high)
-    block = max(int(facts.block_stamps.searchsorted(last, "right")) - 1, 0) * _BLOCK if part == TABLES else 0
-    searched = stamps[block : block + _BLOCK] if part == TABLES else stamps
+    block = max(int(facts.block_stamps.searchsorted(last, "right")) - 1, 0) * _BLOCK if part in PACKED else 0
+    searched = stamps[block : block + _BLOCK] if part in PACKED else stamps
     for place in range(block + int(searched.searchsorted(last, "right")) - 1, -1, -1):
         if (stamp := int(stamps[place])) < first:
             break

@@ -4,7 +4,7 @@
 __all__ = ['LEAST_ROWS', 'learn_code', 'free_row', 'free_again', 'row_for_flight']
 
 # %% ../../nbs/online/327_growing.ipynb #3238540b
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,13 +57,13 @@ def free_row(state: _PreparedFacts, table: str) -> int:
     return state.free[table].pop()
 
 # %% ../../nbs/online/327_growing.ipynb #a330c939
-def free_again(state: _PreparedFacts, table: str, row: int) -> None:
-    "Let something else take a row."
+def free_again(state: _PreparedFacts, table: str, rows: Sequence[int]) -> None:
+    "Let something else take rows."
     for column in state.columns[table].values():
-        column[row] = np.nan
-    state.known_at[table][:, row], state.codes[table][:, row] = NOT_KNOWN, UNKNOWN_KEY
+        column[rows] = np.nan
+    state.known_at[table][:, rows], state.codes[table][:, rows] = NOT_KNOWN, UNKNOWN_KEY
     state.row_of_name.clear()
-    state.free[table].append(row)
+    state.free[table] += rows
 
 # %% ../../nbs/online/327_growing.ipynb #c1887f91
 def row_for_flight(state: _PreparedFacts, flight: Mapping[str, Any]) -> int:  # by the names of the tables

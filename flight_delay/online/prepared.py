@@ -7,13 +7,14 @@ __all__ = ['EPOCH', 'milliseconds', 'Prepared', 'prepare']
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ..features.asof import UNKNOWN_KEY, Engine
 from ..features.timetable import STREAM_COLUMNS
-from ..features.declarations import KEYS
+from ..features.declarations import KEYS, MINUTE_MS, Stream
 from flight_delay.online.fact_index import (
     STREAMS_OF,
     FactIndex,
@@ -36,23 +37,27 @@ class _Renamed:
     def __init__(self, names: Iterable[tuple[str, int, str]]):  # flight_id, row, and as they would be named now
         self.row_of: dict[str, int] = {}
         self.name_of: dict[int, str] = {}
+        self.named: dict[str, set[int]] = {}  # by the name of now
         self.first_name: dict[int, str] = {}
         for name, row, current in names:
             self.add(row, name, current)
 
     def add(self, row: int, name: str, current: str) -> None:
         "A flight, its flight_id, and the name that it has now."
+        self.remove(row)
         self.row_of[name], self.first_name[row], self.name_of[row] = row, name, current
+        self.named.setdefault(current, set()).add(row)
 
     def remove(self, row: int) -> None:
         "Forget a flight, if it is one of these."
         if row in self.name_of:
-            del self.row_of[self.first_name.pop(row)], self.name_of[row]
+            self.row_of.pop(self.first_name.pop(row), None)
+            self.named[self.name_of.pop(row)].remove(row)
 
     def row(self, name: str) -> int:  # -1 for none or several
         "The row of a flight by either name."
-        rows = [row for row, current in self.name_of.items() if current == name] if name not in self.row_of else []
-        return self.row_of.get(name, rows[0] if len(rows) == 1 else -1)
+        rows = self.named.get(name, ())
+        return self.row_of.get(name, next(iter(rows)) if len(rows) == 1 else -1)
 
 # %% ../../nbs/online/320_prepared.ipynb #lf0014
 def _row_arrays(engine: Engine, flights: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -109,6 +114,10 @@ class _PreparedFacts:
         }  # rows that events changed
         self.rows_of_tables = {table: codes.shape[1] for table, codes in self.codes.items()}  # what comes later stands behind
         self.free: dict[str, list[int]] = {table: [] for table in STREAMS_OF}  # rows behind them that nothing stands in
+        self.unsettled: dict[str, dict[int, Any]] = {  # rows that wait, their columns and codes as they were; see `settling`
+            table: {} for table in STREAMS_OF
+        }
+        self.fresh_names: dict[str, set[int]] = {}  # the names of flights whose plan waits
         self.announced = set[int]()  # rows of the flights that stand behind them
         self.diverted = arrays["diverted"]  # bool (flights,)
         self.plan = {name: arrays[name] for name in ("flight_number", "distance_mi")}
@@ -116,4 +125,8 @@ class _PreparedFacts:
         self.index = FactIndex(arrays, {key: len(texts) for key, texts in self.texts.items()})
         self.usual = {(origin, dest): (miles, minutes) for origin, dest, miles, minutes in made.usual}
         self.renamed = _Renamed(made.renamed)
-        self.row_of_name: dict[str, int] = {}  # flights that were looked for by their names; emptied when a plan changes
+        self.row_of_name: dict[str, int] = {}  # flights that were looked for by their names, until their plan changes
+
+    def lag(self, stream: Stream) -> float:
+        "A stream's reporting lag in milliseconds."
+        return self.lags.get(stream.feed or "", 0.0) * MINUTE_MS

@@ -20,10 +20,9 @@ from ..features.declarations import STREAMS, TAIL_KNOWN_MINUTES
 from .described import codes_of, described_flight, fleet_of_type, local_departure
 from .described import timetable_of
 from .fact_index import ANCHORS, KEY_OF_PAIR, LAST_MS, NEWEST, PAIR_NUMBER, STREAMS_OF
-from .fact_index import TABLES, WINDOW_EDGES, WINDOWS, FactIndex, facts_between, facts_of_part
-from .fact_index import later_facts, newest_look_ups, parts_of, places_behind
+from .fact_index import PACKED, WINDOW_EDGES, WINDOWS, FactIndex, PackedFacts, facts_between, facts_of_part
+from .fact_index import later_facts, newest_look_ups, packed_facts, parts_of, places_behind
 from flight_delay.online.live_facts import (
-    KEY_NUMBER,
     LiveFacts,
     PlannedFlight,
     flight_as_known,
@@ -32,6 +31,7 @@ from flight_delay.online.live_facts import (
 )
 from .live_facts import row_as_known, row_named
 from .prepared import milliseconds
+from .settling import KEY_NUMBER
 from .viewed import Hidden, as_known, hidden_from
 
 # %% ../../nbs/online/350_rows.ipynb #722324d3
@@ -188,19 +188,28 @@ _EDGE_PAIR, _EDGE_ANCHOR, _EDGE_OFFSET = WINDOW_EDGES
 _SUMMED = np.flatnonzero(WINDOWS.quantity[:, 0] >= 0)  # windows of which a sum is needed
 _SQUARED = np.flatnonzero(WINDOWS.quantity[:, 1] >= 0)
 
+# %% ../../nbs/online/350_rows.ipynb #2f70f175
+def _add_packed(sums: list[np.ndarray], packed: PackedFacts, stamps: np.ndarray) -> None:  # stamps: of the edges, (m, edges)
+    "Add the totals of a part that is packed."
+    places = places_behind(packed, stamps)
+    counts = places if packed.counts is None else packed.counts[places]
+    sums[0] += counts[:, WINDOWS.high] - counts[:, WINDOWS.low]
+    for total, which, shift in zip(sums[1:], (_SUMMED, _SQUARED), packed.window_shift, strict=True):
+        low, high = (places[:, edge[which]] + shift for edge in (WINDOWS.low, WINDOWS.high))
+        total[:, which] += packed.totals[high] - packed.totals[low]
+
 # %% ../../nbs/online/350_rows.ipynb #3b560118
 def _window_sums(index: FactIndex, batch: _Batch) -> list[np.ndarray]:  # count, sum, sum of squares; int64 (m, windows) each
     "The totals of every window; 0 where the ledger needs none."
     stamps = _stamps(index, batch, _EDGE_PAIR, batch.moments[:, _EDGE_ANCHOR] + _EDGE_OFFSET)
-    places = places_behind(index, stamps)
-    sums = [places[:, WINDOWS.high] - places[:, WINDOWS.low]]
-    for which, power in ((_SUMMED, 0), (_SQUARED, 1)):
-        low, high = (places[:, edge[which]] + index.window_shift[power] for edge in (WINDOWS.low, WINDOWS.high))
-        sums.append(np.zeros_like(sums[0]))
-        sums[-1][:, which] = index.totals[high] - index.totals[low]
-    for part in parts_of(index)[1:]:
-        later = later_facts(index, part)
-        _add_later(sums, later.running, later.stamps.searchsorted(stamps, "right"))
+    none = np.zeros((len(stamps), len(WINDOWS.pair)), np.int64)
+    sums = [none, none.copy(), none.copy()]
+    for part in parts_of(index):
+        if part in PACKED:
+            _add_packed(sums, packed_facts(index, part), stamps)
+        else:
+            later = later_facts(index, part)
+            _add_later(sums, later.running, later.stamps.searchsorted(stamps, "right"))
     return sums
 
 # %% ../../nbs/online/350_rows.ipynb #rx0026
@@ -303,7 +312,8 @@ def _last_facts(
     if not len(stamps):
         return none, none, none > 0
     first, last = (_stamps(state.index, batch, plan.pair, moment) for moment in (high - plan.reach, high))
-    place = (places_behind(state.index, last) if part == TABLES else stamps.searchsorted(last, "right")) - 1
+    packed = packed_facts(state.index, part) if part in PACKED else None
+    place = (stamps.searchsorted(last, "right") if packed is None else places_behind(packed, last)) - 1
     there = (place >= 0) & (stamps[place] >= first)
     tied = there & (place > 0) & (stamps[np.maximum(place - 1, 0)] == stamps[place])
     row, before = (np.where(seen, rows[np.where(seen, place - back + shift, 0)], -1) for seen, back in ((there, 0), (tied, 1)))

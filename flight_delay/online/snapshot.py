@@ -19,9 +19,10 @@ from ..features.asof import NOT_KNOWN, UNKNOWN_KEY
 from .events import RESCHEDULED
 from .fact_index import NEWEST
 from .forgetting import REACH_MS
-from .live_facts import KEY_NUMBER, LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of
+from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of
 from .live_facts import row_named
 from .prepared import EPOCH, Prepared, milliseconds, prepare
+from .settling import KEY_NUMBER
 from .told import hidden_spans
 from ..sources.files import combined_digest
 from ..sources.kept import read_tables, version_folder, write_tables
@@ -46,6 +47,7 @@ def _announced_flights(state: LiveFacts) -> pl.DataFrame:  # canonical flights, 
 # %% ../../nbs/online/360_snapshot.ipynb #2ec0bdc7
 def _newest_of_something(state: LiveFacts, rows: np.ndarray) -> np.ndarray:  # bool, as `rows`
     "Whether flights are the newest fact under one of the keys that look for it."
+    state.index.settle()
     newest = np.zeros(len(rows), bool)
     for stream, key in {look_up[:2] for look_up in NEWEST["flights"].number}:
         known, codes = state.known[stream], state.codes["flights"][KEY_NUMBER[key]]

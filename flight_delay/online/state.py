@@ -17,9 +17,10 @@ from ..features.asof import NOT_KNOWN
 from ..features.declarations import DAY_MS, LEDGER, MINUTE_MS, STREAMS
 from .described import find_listed_flight
 from .forgetting import forget
-from .live_facts import LiveFacts, _fact, row_as_known, row_named
+from .live_facts import LiveFacts, row_as_known, row_named
 from .prepared import milliseconds
 from .rows import LiveQuery, feature_rows, live_query
+from .settling import _fact
 from .snapshot import read_snapshot, write_snapshot
 from .told import UNTIMED, said_until
 from .viewed import keep_then

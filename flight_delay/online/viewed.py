@@ -4,7 +4,7 @@
 __all__ = ['Hidden', 'hidden_from', 'keep_then', 'as_known']
 
 # %% ../../nbs/online/335_viewed.ipynb #0da6342c
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import is_
@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..features.asof import NOT_KNOWN, STAMP_BITS, UNKNOWN_KEY, ticks
-from ..features.declarations import DAY_MS, STREAMS, Stream
+from ..features.asof import UNKNOWN_KEY
+from ..features.declarations import DAY_MS
 from ..features.timetable import STREAM_COLUMNS
-from .fact_index import LAST_MS, PAIR_NUMBER, QUANTITIES, STREAMS_OF, LaterFacts
-from .live_facts import KEY_NUMBER, KEYS_OF, TOTALS, LiveFacts, codes_as_known, row_as_known
+from .fact_index import STREAMS_OF, LaterFacts
+from .live_facts import LiveFacts, codes_as_known, row_as_known
+from .settling import KEY_NUMBER, View, difference, sorted_facts, view_of
 
 # %% ../../nbs/online/335_viewed.ipynb #bce3397a
 Hidden = tuple[tuple[int, int, int, Any], ...]  # as `Spans.around` gives them
@@ -26,10 +27,19 @@ def hidden_from(state: LiveFacts, moment: int, departs: int = 0) -> Hidden:  # m
     "The spans in which a question must see rows otherwise than they are now."
     return state.hidden.around(moment, -(-max(moment, departs) // DAY_MS) * DAY_MS)
 
+# %% ../../nbs/online/335_viewed.ipynb #5ee8c4e5
+def _was_not_there(state: LiveFacts, table: str, row: int, until: int) -> bool:  # milliseconds: the end of a span
+    "Whether a flight was not announced yet."
+    if table != "flights" or (departs := state.before[row]["scheduled_departure"]) == departs:
+        return False
+    return state.told[row][0][1] >= until
+
 # %% ../../nbs/online/335_viewed.ipynb #a630d89c
 def keep_then(state: LiveFacts, table: str, row: int) -> None:
     "Keep what a row was in its spans, in `hidden.kept`: columns as `STREAM_COLUMNS` names them, then codes."
     for entry in state.hidden.of((table, row)):
+        if _was_not_there(state, table, row, entry[0]):
+            continue
         columns, codes = row_as_known(state, table, row, entry[0] - 1), state.codes[table][:, row].astype(float)
         for key, code in codes_as_known(state, table, row, entry[0] - 1).items():
             codes[KEY_NUMBER[key]] = code
@@ -40,59 +50,28 @@ def _rows_then(state: LiveFacts, table: str, entries: Hidden) -> np.ndarray:  # 
     "What rows of a table were in some spans: columns as the streams read them, and codes."
     kept = state.hidden.kept
     for entry in entries:
-        if entry not in kept:  # of a report, or of a state that was restored
+        if entry not in kept:  # of a report, of a state that was restored, or of a flight that was not there yet
             keep_then(state, *entry[3])
-    return np.frombuffer(b"".join([kept[entry] for entry in entries])).reshape(len(entries), -1)
-
-# %% ../../nbs/online/335_viewed.ipynb #c6eb4922
-def _facts(
-    state: LiveFacts, stream: Stream, columns: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:  # known_at, ticks per value; int64 (n,)
-    "What rows say in a stream."
-    known = np.ceil(np.asarray(stream.known_at(columns, state.lag(stream)), dtype=float))
-    amounts = {name: ticks(value(columns)) for name, value in stream.values.items()}
-    seen = np.isfinite(known)
-    return np.where(seen, np.where(seen, known, 0).astype(np.int64), NOT_KNOWN), amounts
-
-# %% ../../nbs/online/335_viewed.ipynb #1c9b43d3
-@dataclass(frozen=True)
-class _View:
-    "Some rows of a table at an instant. n rows."
-
-    columns: Mapping[str, np.ndarray]  # float64 (n,)
-    codes: np.ndarray  # (keys, n)
-    known: np.ndarray  # int64 (streams, n)
-
-# %% ../../nbs/online/335_viewed.ipynb #a3b2bb4d
-def _difference(state: LiveFacts, table: str, rows: np.ndarray, views: Sequence[_View]) -> list[np.ndarray]:
-    "The facts that turn one view of rows into the other: stamp, row, count and quantities; int64 (facts, 3 + quantities) each."
-    facts = []
-    for name in STREAMS_OF[table]:
-        said = [_facts(state, STREAMS[name], view.columns) for view in views]
-        differs = said[0][0] != said[1][0]
-        for value in said[0][1]:
-            differs |= said[0][1][value] != said[1][1][value]
-        for key in KEYS_OF[name]:
-            codes = [view.codes[KEY_NUMBER[key]].astype(np.int64) for view in views]
-            for sign, (known, amounts), code in zip((-1, 1), said, codes, strict=True):
-                there = (differs | (codes[0] != codes[1])) & (known != NOT_KNOWN) & (code != UNKNOWN_KEY)
-                pair = int(state.index.first_code[PAIR_NUMBER[name, key]])
-                entries = np.zeros((int(there.sum()), 3 + QUANTITIES), np.int64)
-                entries[:, 0] = pair + code[there] << STAMP_BITS | np.clip(known[there], 0, LAST_MS)
-                entries[:, 1], entries[:, 2] = rows[there], sign
-                for place, (value, power) in enumerate(TOTALS[name, key], start=3):
-                    entries[:, place] = sign * amounts[value][there] ** power
-                facts.append(entries)
-    return facts
+    rows, names = np.array([row for *_, (_, row) in entries]), STREAM_COLUMNS[table]
+    then = np.full((len(entries), len(names) + len(KEY_NUMBER)), np.nan)
+    then[:, len(names) :] = state.codes[table][:, rows].T
+    if table == "flights":
+        then[:, names.index("cancelled")] = 0.0
+        then[:, [len(names) + KEY_NUMBER[key] for key in ("tail", "origin_hour")]] = UNKNOWN_KEY
+    for place, entry in enumerate(entries):
+        if entry in kept:
+            then[place] = np.frombuffer(kept[entry])
+    return then
 
 # %% ../../nbs/online/335_viewed.ipynb #1e983f0c
-def _viewed(state: LiveFacts, table: str, rows: np.ndarray) -> _View:
+def _viewed(state: LiveFacts, table: str, rows: np.ndarray) -> View:
     "Rows as they are now."
-    columns = {name: column[rows] for name, column in state.columns[table].items()}
-    return _View(columns, state.codes[table][:, rows], state.known_at[table][:, rows])
+    return view_of(
+        state, table, {name: column[rows] for name, column in state.columns[table].items()}, state.codes[table][:, rows]
+    )
 
 
-def _set(state: LiveFacts, table: str, rows: np.ndarray, view: _View) -> None:
+def _set(state: LiveFacts, table: str, rows: np.ndarray, view: View) -> None:
     "Let the state hold a view of rows."
     state.known_at[table][:, rows], state.codes[table][:, rows] = view.known, view.codes
     for name, column in view.columns.items():
@@ -104,13 +83,13 @@ class _SetBack:
     "How to see a state as it was known, and as it is again."
 
     hidden: Hidden
-    tables: list[tuple[str, np.ndarray, _View, _View]]  # table, rows, as they are now and as they were
+    tables: list[tuple[str, np.ndarray, View, View]]  # table, rows, as they are now and as they were
     corrections: LaterFacts
 
 # %% ../../nbs/online/335_viewed.ipynb #ee849ff0
 def _set_back(state: LiveFacts, hidden: Hidden) -> _SetBack:
     "How to see a state without what was reported since."
-    tables: list[tuple[str, np.ndarray, _View, _View]] = []
+    tables: list[tuple[str, np.ndarray, View, View]] = []
     facts: list[np.ndarray] = []
     for table in STREAMS_OF:
         if not (spans := tuple(entry for entry in hidden if entry[3][0] == table)):
@@ -118,15 +97,11 @@ def _set_back(state: LiveFacts, hidden: Hidden) -> _SetBack:
         rows, then = np.array([row for *_, (_, row) in spans]), _rows_then(state, table, spans)
         names, now = STREAM_COLUMNS[table], _viewed(state, table, rows)
         columns = {name: then[:, i] for i, name in enumerate(names)}
-        codes = then[:, len(names) :].T.astype(now.codes.dtype)
-        known = np.stack([_facts(state, STREAMS[name], columns)[0] for name in STREAMS_OF[table]])
-        before = _View(columns, codes, known)
+        before = view_of(state, table, columns, then[:, len(names) :].T.astype(now.codes.dtype))
         tables.append((table, rows, now, before))
-        facts += _difference(state, table, rows, (now, before))
-    entries = np.concatenate(facts)
-    entries = entries[np.lexsort((entries[:, 2], entries[:, 1], entries[:, 0]))]
+        facts += difference(state, table, rows, (now, before))
     corrections = LaterFacts()
-    corrections.insert(entries[:, 0], entries[:, 1], entries[:, 2:])
+    corrections.insert(*sorted_facts(facts))
     return _SetBack(hidden, tables, corrections)
 
 # %% ../../nbs/online/335_viewed.ipynb #ce9ecf11
@@ -140,6 +115,7 @@ def as_known(
     if not (hidden := hidden_from(state, moment, departs)):
         yield
         return
+    state.index.settle()
     step = state.set_back
     if step is None or len(step.hidden) != len(hidden) or not all(map(is_, step.hidden, hidden)):  # each span is made anew
         step = state.set_back = _set_back(state, hidden)

@@ -2,32 +2,6 @@
 
 from flight_delay.online.forgetting import *
 
-import numpy as np
-from flight_delay.online.fact_index import QUANTITIES, LaterFacts
-from flight_delay.online.forgetting import summed_up
-from hypothesis import given
-from hypothesis import strategies as st
-
-FACTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99), st.integers(-50, 50)), min_size=1, max_size=30)
-
-
-@given(facts=FACTS, before=st.integers(0, 100), random=st.randoms(use_true_random=False))
-def test_sums_over_everything_and_over_later_windows_stay_as_they_were(facts, before, random):
-    later, none = LaterFacts(), [0] * (QUANTITIES - 1)
-    for row, (key, known, minutes) in enumerate(facts):
-        later.add(key << 42 | known, row, (1, minutes, *none))
-        if random.random() < 0.3:
-            later.add(key << 42 | known, row, (-1, -minutes, *none))
-    later.sort_in()
-    fewer = summed_up(later, before)
-    assert len(fewer.stamps) <= len(later.stamps) and (np.diff(fewer.stamps) >= 0).all()
-    for key in range(4):
-        for start, end in ((-1, 100), (before, 100), (before - 1, 99), (-1, 10**6)):
-            edges = [(key << 42) + start, (key << 42) + end]
-            sums = [np.diff(part.running[part.stamps.searchsorted(edges, "right")], axis=0) for part in (later, fewer)]
-            np.testing.assert_array_equal(*sums)
-
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

@@ -18,8 +18,7 @@ def test_rows_behind_the_tables_are_used_again_and_those_of_the_tables_stay_as_t
         columns, rows = {name: column.copy() for name, column in state.columns[table].items()}, state.rows_of_tables[table]
         taken = [free_row(state, table) for _ in range(LEAST_ROWS)]
         assert taken == list(range(rows, rows + LEAST_ROWS))
-        for row in taken:
-            free_again(state, table, row)
+        free_again(state, table, taken)
         assert sorted(free_row(state, table) for _ in taken) == taken and not state.free[table]
         assert (state.codes[table][:, rows:] == UNKNOWN_KEY).all()
         for name, column in columns.items():

@@ -28,8 +28,8 @@ from flight_delay.online.prepared import milliseconds
 
 def _kept(state):
     "What events change."
-    names = ("told", "before", "newest_event", "changes", "code_of", "report_of", "observed_at", "free", "columns")
-    return deepcopy({name: getattr(state, name) for name in names})
+    names = ("newest_event", "changes", "code_of", "report_of", "observed_at", "free", "columns")
+    return deepcopy({name: getattr(state, name) for name in names}) | {"told": dict(state.told), "before": dict(state.before)}
 
 
 @pytest.mark.data

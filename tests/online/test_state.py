@@ -1184,7 +1184,7 @@ def test_half_a_year_of_events_takes_no_more_than_its_last_weeks_and_answers_as_
             state.observe(event if event["kind"] == "weather" else event | {"known_at": known_at})
             known_at, event = next(events)
         online.append(state.features(name, as_of))
-        later = len(state.index.later.stamps) + len(state.index.latest.stamps)
+        later = sum(len(part.stamps) for part in (state.index.bulk, state.index.large, state.index.later, state.index.latest))
         sizes[as_of.month] = (later, len(state.told), len(state.reports), len(state.observed_at), len(state.hidden))
     assert pl.concat(online).equals(build(tables, asks))
     assert all(small <= 1.25 * large for small, large in zip(sizes[8], sizes[5], strict=True)), sizes

@@ -78,3 +78,53 @@ def test_spans_are_replaced_and_found_up_to_their_end():
     assert found == [["other"], ["one", "other"], ["other"], []] and len(spans) == 2
     spans.set("other", [])
     assert "other" not in spans and len(spans) == 1
+
+
+KINDS = ("scheduled_departure", "scheduled_arrival", "tail_number", "departure_delay", "arrival_delay", "taxi_out", "cancelled")
+SAID = st.fixed_dictionaries({}, optional={kind: st.tuples(st.integers(-1, 400), st.integers(-20, 300)) for kind in KINDS})
+
+
+@given(said=SAID, announced=st.booleans(), at=st.integers(-1, 400))
+def test_what_is_told_in_turn_hides_what_the_general_rule_hides(said, announced, at):
+    from unittest.mock import patch
+
+    before, told = ON_TIME | NOTHING, []
+    if announced:
+        before |= {"scheduled_departure": float("nan"), "scheduled_arrival": float("nan"), "tail_number": None}
+        said |= {kind: (at, said.get(kind, (0, place))[1] + 400 * place) for place, kind in enumerate(KINDS[:2])}
+    for kind, (instant, number) in said.items():
+        value = f"N{number}" if kind == "tail_number" else number * MINUTE_MS * 1.0 if kind in KINDS[:2] else number * 1.0
+        told = tell(told, kind, instant * MINUTE_MS if instant >= 0 else UNTIMED, value)
+    spans = hidden_spans(before, told)
+    with patch("flight_delay.online.told._told_in_turn", return_value=False):
+        assert hidden_spans(before, told) == spans
+
+
+from flight_delay.online.told import ManySpans
+
+SPAN_STEPS = st.lists(
+    st.tuples(st.integers(0, 6), st.lists(st.tuples(st.integers(0, 50), st.integers(1, 30), st.integers(0, 90)), max_size=2)),
+    max_size=20,
+)
+
+
+@given(steps=SPAN_STEPS, archived=st.sets(st.integers(0, 19)), dropped=st.sets(st.integers(0, 6)), at=st.integers(0, 99))
+def test_spans_in_arrays_are_found_like_those_that_are_not(steps, archived, dropped, at):
+    plain, many = Spans(), ManySpans()
+    for place, (row, spans) in enumerate(steps):
+        thing = ("flights" if row < 6 else "weather", row)
+        ends = [(since + 100 * turn, since + 100 * turn + length, seen) for turn, (since, length, seen) in enumerate(spans)]
+        plain.set(thing, ends)
+        many.set(thing, ends)
+        if place in archived:
+            many.archive(60)
+    for row in dropped - {6}:
+        plain.set(("flights", row), ())
+    many.drop(sorted(dropped - {6}))
+    for moment, ahead in ((at, at), (at, 0), (at + 100, at)):
+        assert sorted(plain.around(moment, ahead)) == sorted(many.around(moment, ahead))
+        assert all(one is other for one, other in zip(many.around(moment, ahead), many.around(moment, ahead), strict=True))
+    for row in range(7):
+        thing = ("flights" if row < 6 else "weather", row)
+        assert list(plain.of(thing)) == list(many.of(thing)) and (thing in plain) == (thing in many)
+    assert len(plain) == len(many)

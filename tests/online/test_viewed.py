@@ -23,6 +23,7 @@ def test_a_state_that_was_seen_as_it_was_is_afterwards_as_it_is(nyc):
     for minutes in (30, 60):
         known_at = left + timedelta(minutes=minutes)
         state.observe({"kind": "departed", "flight_id": flight["flight_id"], "departure_delay": minutes, "known_at": known_at})
+    state.index.settle()
     columns, known = state.columns["flights"]["departure_delay"].copy(), state.known_at["flights"].copy()
     with as_known(state, milliseconds(left + timedelta(minutes=40))):
         assert state.columns["flights"]["departure_delay"][row] == 30

@@ -29,8 +29,8 @@ PRIOR_FLIGHTS = 2_000.0
 HOUR_MS = 3_600_000
 _DAY_WEIGHTS = 0.5 ** (np.arange(KEPT_DAYS) / HALF_LIFE_DAYS)  # of the flights of the last 24 hours, those before, ...
 _EVEN = np.arange(LEVELS + 1) / LEVELS
-MIDDLE_SHARE = 0.5  # of the correction, in the middle of a distribution; all of it at the ends
-_SHARES = MIDDLE_SHARE + (1 - MIDDLE_SHARE) * np.abs(2 * _EVEN - 1)
+MIDDLE_SHARE = 0.5  # of the correction, in the middle of a distribution before departure; all of it at the ends and after
+_SHARES = {"scheduled": MIDDLE_SHARE + (1 - MIDDLE_SHARE) * np.abs(2 * _EVEN - 1), "departed": np.ones(LEVELS + 1)}
 
 # %% ../../nbs/models/415_recalibration.ipynb #9c8e8d1d
 def level_of(transformed: np.ndarray) -> np.ndarray:  # (n,) 0 to LEVELS - 1
@@ -74,7 +74,7 @@ def levels(experience: Experience, hour: int, band: int) -> np.ndarray:  # (LEVE
     "What each of the probabilities 0, 1 / LEVELS, ... 1 of a band stands for at an hour."
     counted = np.append(0.0, np.cumsum(weights(experience, hour, band)))
     in_full = (PRIOR_FLIGHTS * _EVEN + counted) / (PRIOR_FLIGHTS + counted[-1])
-    return np.maximum.accumulate(_EVEN + _SHARES * (in_full - _EVEN))
+    return np.maximum.accumulate(_EVEN + _SHARES[BANDS[band].stage] * (in_full - _EVEN))
 
 # %% ../../nbs/models/415_recalibration.ipynb #9c359633
 def recalibrated(

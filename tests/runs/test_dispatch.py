@@ -384,3 +384,67 @@ def test_a_slot_that_is_refused_is_told_as_a_refusal_once_and_is_no_failure_of_t
         "refused",
         "ok",
     ]
+
+
+QUICK = """
+import polars as pl
+from datetime import date
+
+from flight_delay.runs.parameters import finish
+from flight_delay.sources.store import load
+
+flights = load(source).flights
+months = sorted(set(flights["scheduled_departure"].dt.convert_time_zone("America/New_York").dt.strftime("%Y-%m")))
+late = flights.filter(pl.col("scheduled_departure").dt.date() >= date.fromisoformat(str(SINCE)[:10]))["departure_delay"].mean()
+finish(facts={"months": months, "decision": "retrain" if late > 40 else "ok"})
+"""
+
+
+@pytest.fixture
+def nation(breaking_server, tmp_path, monkeypatch):
+    "A server of months, the shipped entries that follow the nation, enabled, and settings of a project with quick jobs."
+    import nbformat
+    from flight_delay.runs.schedule import read_schedule
+
+    shipped, root = settings().root / "scheduled", tmp_path / "project"
+    (root / "scheduled").mkdir(parents=True)
+    (root / "scheduled" / "fetch.ipynb").write_bytes((shipped / "fetch.ipynb").read_bytes())
+    spans = 'span_start: str = ""\nspan_end: str = ""\nonly_propose: bool = True'
+    for name, takes, since in (("monitor", spans, "span_start"), ("train", 'test_until: str = ""', '"2000-01-01"')):
+        cell = nbformat.v4.new_code_cell(f'source: str = ""\n{takes}', metadata={"tags": ["parameters"]})
+        code = nbformat.v4.new_code_cell(QUICK.replace("SINCE", since))
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell, code]), root / "scheduled" / f"{name}.ipynb")
+    for name, value in {"BTS_URL": breaking_server.url, "FETCH_TRIES": "1", "REGISTRY_URL": str(tmp_path / "none")}.items():
+        monkeypatch.setenv(f"FLIGHT_DELAY_{name}", value)
+    names, now = ("fetch", "monitor-month", "train-month"), {"enabled": True, "retries": 0}
+    entries = [entry.model_copy(update=now) for entry in read_schedule() if entry.name in names]
+    return breaking_server, entries, settings(root=root, reports=tmp_path / "reports", home=tmp_path / "home")
+
+
+YEAR = {  # month of the slot -> (month, edition) published until then; what the slot comes to
+    3: ([(12, 1), (1, 1)], ["fetch ok", "monitor-month ok"]),
+    4: ([], ["fetch fail"]),  # February is late
+    5: ([(2, 1), (3, 1)], ["fetch ok", "monitor-month ok"]),
+    6: ([(4, 1), (2, 2)], ["fetch ok", "monitor-month ok"]),  # February again
+    7: ([], ["fetch fail"]),
+    8: ([(6, 1)], ["fetch warn", "monitor-month fail"]),  # May is missing, which the monitor needs
+    9: ([(5, 1), (7, 50)], ["fetch ok", "monitor-month ok", "train-month ok"]),  # July is late everywhere
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_year_of_months_that_come_late_or_again_or_not_is_followed_by_the_shipped_entries(nation, bts_zip):
+    from flight_delay.sources.bts import Month, file_name
+
+    server, entries, config = nation
+    for number, (published, expected) in YEAR.items():
+        for month, edition in published:
+            when = Month(2021 if month == 12 else 2022, month)
+            server.files[f"/{file_name(when)}"], server.edition = bts_zip(*when, edition), edition
+        slot = datetime(2022, number, 20, 9, tzinfo=UTC)
+        records = fire(entries[0], entries, slot, config)
+        assert [f"{record.entry} {record.state}" for record in records] == expected, (number, records)
+    retrained = records[-1].parameters
+    assert retrained == {"source": "bts:2022-02-01..2022-07-01", "test_until": "2022-08-01"}
+    assert fire(entries[0], entries, slot, config)[0].attempts == 1  # what is done is not done again

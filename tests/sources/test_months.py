@@ -23,7 +23,7 @@ from flight_delay.sources.months import (
     load_months,
     _month_folder,
     scan_months,
-    _span_name,
+    span_name,
 )
 from flight_delay.sources.tables import check, check_order
 
@@ -45,6 +45,14 @@ def test_months_are_listed_in_order(mirror):
     for month in (Month(2022, 1), Month(2021, 12)):
         add_month(month, config)
     assert kept_months(config) == [Month(2021, 12), Month(2022, 1)]
+
+
+def test_a_kept_month_lies_in_one_folder_with_what_is_known_of_it(mirror):
+    _, config = mirror
+    assert months.kept_month(Month(2021, 12), config) is None
+    add_month(Month(2021, 12), config)
+    folder, about = months.kept_month(Month(2021, 12), config)
+    assert (folder / "flights.parquet").exists() and about["flights"] == 124
 
 
 def test_a_month_that_was_published_again_replaces_the_kept_one_and_no_other(mirror, bts_zip):
@@ -85,10 +93,19 @@ def test_a_span_has_the_rows_of_its_months_and_reads_no_other(mirror):
     assert "PROJECT 2/" in lazy.explain()
 
 
+def test_the_folder_of_a_span_is_another_once_a_month_is_replaced(mirror, bts_zip):
+    server, config = mirror
+    before = months.span_folder("bts:2021-12", config)
+    assert before == months.span_folder("bts:2021-12", config) and before.name.startswith("bts-2021-12-")
+    server.files[f"/{file_name(Month(2021, 12))}"], server.edition = bts_zip(2021, 12, 2), 2
+    add_month(Month(2021, 12), config)
+    assert months.span_folder("bts:2021-12", config) != before
+
+
 def test_a_month_is_fetched_converted_and_kept_once(mirror):
     server, config = mirror
     tables = load_months("bts:2021-12", config)
-    assert tables.flights.height == 4 * 31 and tables.source == "bts-2021-12" == _span_name("bts:2021-12")
+    assert tables.flights.height == 4 * 31 and tables.source == "bts-2021-12" == span_name("bts:2021-12")
     assert check(tables).flights.height == 124 and check_order(tables) is tables and tables.set_aside.is_empty()
     first = tables.flights.filter(pl.col("origin") == "ORD").row(0, named=True)  # 23:15 in Chicago
     assert first["scheduled_departure"] == datetime(2021, 12, 2, 5, 15, tzinfo=UTC)

@@ -112,7 +112,7 @@ def _header(
 ) -> list[str]:
     "The names of a file's columns; raises `BadData` where a required one is missing or there twice."
     try:
-        names = next(csv.reader([line]))
+        names = next(csv.reader([line], strict=True))
     except csv.Error as error:
         raise BadData(
             f"Source file {name} must begin with the names of its columns; line 1 cannot be read: {error}."

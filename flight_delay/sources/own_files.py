@@ -6,7 +6,7 @@
 __all__ = ['TABLE_SUFFIXES', 'split_source', 'source_files', 'left_alone', 'own_digests', 'Own', 'read_own']
 
 # %% ../../nbs/sources/156_own_files.ipynb #76277e7a
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -206,6 +206,7 @@ def read_own(
 ) -> Own:
     "A source of one's own as canonical tables; raises `BadData` where that cannot be."
     files = source_files(source) if files is None else files
+    before = own_digests(files)
     of = {table: _table(table, files) for table in ("weather", "aircraft", "airports", "carriers")}
     airports = _completed(of["airports"].rows, built_in_airports())
     flights = [seen for seen in files if seen.form.table == "flights"]
@@ -222,8 +223,9 @@ def read_own(
         carriers=_completed(carriers, unnamed),
         set_aside=pl.concat([read.set_aside, *(part.set_aside for part in of.values())]),
         source=name or source,
-        digest=combined_digest({name: digest.encode() for name, digest in own_digests(files).items()}),
+        digest=combined_digest({name: digest.encode() for name, digest in before.items()}),
     )
+    _refuse_changed(before, own_digests(files))
     _refuse_broken_source(replace(tables, set_aside=tables.set_aside.filter(pl.col("rule") != NO_SCHEDULE)))
     return Own(tables, read, {table: part.rows_in for table, part in of.items() if part.rows_in})
 
@@ -239,3 +241,12 @@ def _needed(files: Sequence[Recognised]) -> Sequence[Recognised]:
     numbers = any("origin_id" in seen.places and "origin" not in seen.places for seen in files)
     numbers |= any("dest_id" in seen.places and "dest" not in seen.places for seen in files)
     return files if numbers or any(seen.form.name == "kaggle" for seen in files) else []
+
+# %% ../../nbs/sources/156_own_files.ipynb #a9750476
+def _refuse_changed(before: Mapping[str, str], after: Mapping[str, str]) -> None:  # file -> SHA-256
+    "Raise `BadData` where a file was written while it was read."
+    if changed := [name for name, digest in before.items() if after.get(name) != digest]:
+        raise BadData(
+            f"Source files must stand still while they are read; {changed[0]} changed; run again once it is written.",
+            file=changed[0],
+        )

@@ -86,6 +86,23 @@ def test_canonical_parquet_is_a_source(tmp_path):
     assert twice.rows_in == 81 == twice.flights.height + twice.set_aside.height
 
 
+def test_a_file_that_is_still_being_written_is_refused(tmp_path, monkeypatch):
+    from flight_delay.sources import own_files
+
+    (tmp_path / "a.csv").write_text(real("nycflights.csv"))
+    read = own_files.read_flights
+
+    def beside_a_writer(*given, **named):
+        flights = read(*given, **named)
+        with (tmp_path / "a.csv").open("a") as file:
+            file.write("2024,1,9,")
+        return flights
+
+    monkeypatch.setattr(own_files, "read_flights", beside_a_writer)
+    with pytest.raises(BadData, match="must stand still while they are read; a.csv changed"):
+        read_own(str(tmp_path))
+
+
 def test_a_path_that_leads_nowhere_is_refused_and_one_in_the_home_folder_is_found(tmp_path, monkeypatch):
     import os
 

@@ -356,6 +356,10 @@ BAD_FILES = {
         "\n".join(line + tail for line, tail in zip(TINY["flights.csv"], [",year", *[",1"] * 40], strict=True)).encode(),
         "must name each column once; year is there twice",
     ),
+    "an open quote in the header": (
+        "\n".join([HEADER.replace("year", '"year'), *TINY["flights.csv"][1:]]).encode(),
+        "must begin with the names of its columns; line 1 cannot be read",
+    ),
     "no header": ("\n".join(TINY["flights.csv"][1:]).encode(), "lacks the columns year, month"),
 }
 

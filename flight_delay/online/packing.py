@@ -120,6 +120,7 @@ def pack(index: FactIndex, before: int = 0) -> None:  # milliseconds
         for column in range(1, amounts.shape[1]):
             write("totals", np.r_[0, np.cumsum(amounts[:, column])])
         sizes.append(len(stamps))
-    filled = {name: array[: ends[name]] for name, array in arrays.items()}
-    index.bulk = PackedFacts(filled | {"sizes": np.array(sizes)})
+    for name, array in arrays.items():
+        array.resize(ends[name], refcheck=False)  # gives back what was not needed, without a copy
+    index.bulk = PackedFacts(arrays | {"sizes": np.array(sizes)})
     index.large, index.later, index.latest = LaterFacts(), LaterFacts(), LaterFacts()

@@ -309,7 +309,7 @@ def _last_facts(
     plan, high = NEWEST[table], batch.moments[:, NEWEST[table].anchor] - NEWEST[table].back
     stamps, rows, shift = facts_of_part(state.index, table, part)
     none = np.full(high.shape, -1)
-    if not len(stamps):
+    if not len(rows):  # a part may hold but facts of which no rows are kept
         return none, none, none > 0
     first, last = (_stamps(state.index, batch, plan.pair, moment) for moment in (high - plan.reach, high))
     packed = packed_facts(state.index, part) if part in PACKED else None

@@ -85,6 +85,9 @@ class _LiveState(BaseSettings):
     until: datetime | None = Field(
         None, description="the live state starts as the tables stood then, in UTC; default: with all that they say"
     )
+    recalibrate: bool = Field(
+        True, description="whether answers are corrected by what the flights tell that have landed since the model learned"
+    )
 
     @field_validator("until")
     @classmethod

@@ -25,6 +25,7 @@ from flight_delay.models.delay_model import (
 )
 from .distribution import LATE_THRESHOLDS, THRESHOLDS, quantile
 from .phrases import PHRASES, THEMES, phrase, themes
+from .recalibration import recalibrated
 from .tree_shap import _model_paths, tree_shares
 from .trees import OFFSETS, feature_matrix
 
@@ -122,28 +123,30 @@ def _reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], sc
     return sorted(theme_reasons, key=lambda reason: -abs(reason.push))
 
 # %% ../../nbs/models/490_explanation.ipynb #66965b4d
-def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, score: str) -> np.ndarray:  # (n, 3)
-    "The blended scores, then calibrated, then given the wait: the last is the answer."
+def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, score: str, levels: np.ndarray | None) -> np.ndarray:  # (n, 4)
+    "The blended scores, then calibrated, then recalibrated, then given the wait: the last is the answer."
     x, bands = feature_matrix(model.features, X), model.answers_for[bands_of(X)]
     blended = np.array([raw_scores(model, x[[i]], band)[0, :2] for i, band in enumerate(bands)])
-    calibrated, final = exceedances_before_waiting(model, x), exceedances(model, x)
+    calibrated = exceedances_before_waiting(model, x)
+    mended = calibrated if levels is None else recalibrated(calibrated, levels)
+    final = exceedances(model, x, levels)
     if score == "late":
         place = np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])
-        return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], final[:, place]])
+        return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], mended[:, place], final[:, place]])
     answer = not_before(quantile(final, 0.5), least_delay(model, x), 0.5)
-    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), answer])
+    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), quantile(mended, 0.5), answer])
 
 # %% ../../nbs/models/490_explanation.ipynb #b4532c55
-def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:  # steps: (3,)
+def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:  # steps: (4,)
     "What lies between the trees and the answer."
-    network, calibration, waiting = np.diff([trees, *steps]).tolist()
-    later = "later" if network > 0 else "earlier"
-    turned_out = "later" if calibration > 0 else "earlier"
+    network, calibration, recalibration, waiting = np.diff([trees, *steps]).tolist()
+    later, turned_out, landed = ("later" if push > 0 else "earlier" for push in (network, calibration, recalibration))
     return [
         _Reason(
             "neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}
         ),
         _Reason("calibration", f"flights of which as much was expected turned out {turned_out}", calibration, True, {}),
+        _Reason("recalibration", f"of late, flights landed {landed} than was forecast", recalibration, True, {}),
         _Reason("waiting", waits, waiting, True, {}),
     ]
 
@@ -163,10 +166,11 @@ def reasons(
     model: DelayModel,
     X: pl.DataFrame,  # features of some queries
     score: str = "minutes",  # explains delay_minutes; late: p_15
+    levels: np.ndarray | None = None,  # (n, LEVELS + 1), as for `exceedances_before_waiting`
 ) -> list[_Why]:  # one for each row
     "Why each answer is what it is."
     explained, explanations = explain(model, X, score), []
-    steps, x = _steps_to_the_answer(model, X, score), feature_matrix(model.features, X)
+    steps, x = _steps_to_the_answer(model, X, score, levels), feature_matrix(model.features, X)
     pairs = zip(minutes_overdue(model, x), least_delay(model, x), strict=True)
     waits = [_waiting_sentence(overdue, least) for overdue, least in pairs]
     for i, row in enumerate(X.iter_rows(named=True)):

@@ -42,8 +42,8 @@ def level_of(transformed: np.ndarray) -> np.ndarray:  # (n,) 0 to LEVELS - 1
 class Experience:
     "How right the forecasts of flights that have landed were, by the hour at which it became known."
 
-    first_hour: int  # hours since 1970
-    totals: np.ndarray  # int32 (hours + 1, bands, LEVELS), running
+    hours: np.ndarray  # int64 (n,) since 1970, rising: those in which landings became known
+    totals: np.ndarray  # int32 (n + 1, bands, LEVELS), running: before the first of them, before the second, ...
 
     @classmethod
     def of(
@@ -53,20 +53,19 @@ class Experience:
         transformed: np.ndarray,  # (n,) as `transform` gives it
     ) -> Self:
         "The counts of some landings."
-        hours = np.asarray(known_at, np.int64) // HOUR_MS
-        first, last = (int(hours.min()), int(hours.max())) if len(hours) else (0, -1)
-        counts = np.zeros((last - first + 2, len(BANDS), LEVELS), np.int32)
-        np.add.at(counts, (hours - first + 1, band, level_of(transformed)), 1)
-        return cls(first, counts.cumsum(axis=0, dtype=np.int32))
+        hours, place = np.unique(np.asarray(known_at, np.int64) // HOUR_MS, return_inverse=True)
+        counts = np.zeros((len(hours) + 1, len(BANDS), LEVELS), np.int32)
+        np.add.at(counts, (place + 1, band, level_of(transformed)), 1)
+        return cls(hours, counts.cumsum(axis=0, dtype=np.int32))
 
-    def until(self, hour: int) -> np.ndarray:  # int32 (bands, LEVELS)
-        "What had been counted before an hour began."
-        return self.totals[min(max(hour - self.first_hour, 0), len(self.totals) - 1)]
+    def until(self, hour: int | np.ndarray, band: int) -> np.ndarray:  # int32 (LEVELS,), or (hours, LEVELS)
+        "What had been counted for a band before an hour began, or before each of some hours."
+        return self.totals[self.hours.searchsorted(hour), band]
 
 # %% ../../nbs/models/415_recalibration.ipynb #a8ed4839
 def weights(experience: Experience, hour: int, band: int) -> np.ndarray:  # (LEVELS,)
     "How many flights count in each class at an hour."
-    edges = np.stack([experience.until(hour - 24 * day)[band] for day in range(KEPT_DAYS + 1)])
+    edges = experience.until(hour - 24 * np.arange(KEPT_DAYS + 1), band)
     return _DAY_WEIGHTS @ (edges[:-1] - edges[1:]).astype(float)
 
 # %% ../../nbs/models/415_recalibration.ipynb #d3f2cd4d
@@ -105,4 +104,4 @@ SHOWN_DAYS = 14  # over which an answer tells how many landings were counted
 
 def counted(experience: Experience, hour: int, band: int, days: int = SHOWN_DAYS) -> int:
     "How many landings of the last days were counted for a band."
-    return int((experience.until(hour)[band] - experience.until(hour - 24 * days)[band]).sum())
+    return int((experience.until(hour, band) - experience.until(hour - 24 * days, band)).sum())

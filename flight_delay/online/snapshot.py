@@ -18,7 +18,7 @@ import polars as pl
 from ..features.asof import NOT_KNOWN, UNKNOWN_KEY
 from .events import RESCHEDULED
 from .fact_index import NEWEST
-from .forgetting import REACH_MS
+from .forgetting import KEPT_MS
 from .live_facts import LiveFacts, _codes_of_plans, _hide_versions, flight_id_of, flight_of
 from .live_facts import row_named
 from .prepared import EPOCH, Prepared, milliseconds, prepare
@@ -61,7 +61,7 @@ def _out_of_reach(state: LiveFacts) -> list[int]:  # rows of the tables
     "Flights that were announced before a restart and that no question can reach any more."
     named = ((name, row_named(state, name)) for name in state.announced_names)
     rows = np.array([row for _, row in named if 0 <= row < state.rows_of_tables["flights"] and row not in state.told], int)
-    over = state.columns["flights"]["scheduled_arrival"][rows] < state.newest_event - REACH_MS
+    over = state.columns["flights"]["scheduled_arrival"][rows] < state.newest_event - KEPT_MS
     return rows[over & ~_newest_of_something(state, rows)].tolist()
 
 # %% ../../nbs/online/360_snapshot.ipynb #270254c8

@@ -58,6 +58,10 @@ class Basis(_Part):
         "counts in place of it; where the flight's end is known, known for that and not_used for all else"
     )
     newest_fact_minutes: float | None = Field(description="age of the newest fact as of the query, minutes; null for none")
+    recalibrated_on: int | None = Field(
+        None,
+        description="of recalibration: how many landings of the last 14 days, forecast at such a lead, correct the answer",
+    )
 
 # %% ../../nbs/serving/950_answer.ipynb #b44ab3cf
 class Reason(_Part):
@@ -119,7 +123,9 @@ class Answer(_Flight, _Prediction):
     warnings: list[str] = Field(description="why not to rest on it, and what was given but is not used; sentences")
     support: Support = Field(description="how much stands behind it; where it is low, the interval is as honest as elsewhere")
     given: list[str] = Field(description="fields of the query that counted in place of what the state knows")
-    basis: dict[str, Basis] = Field(description="per group of features; departure once it has left, fate once its end is known")
+    basis: dict[str, Basis] = Field(
+        description="per group of features; departure once it has left, fate once its end is known; recalibration, unless off"
+    )
     features_used: list[str] = Field(description="the model's features that were known")
     features_digest: str = Field(description="SHA-256 of the ledger's values, with which offline ones can be compared")
     model_version: str = Field(description="the version that answered, or whose service did where the flight's end is known")
@@ -150,6 +156,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
         "recovery": {"state": "fresh", "newest_fact_minutes": 30.0},
         "aircraft": {"state": "given", "newest_fact_minutes": None},
         "weather": {"state": "given", "newest_fact_minutes": 39.0},
+        "recalibration": {"state": "fresh", "newest_fact_minutes": 30.0, "recalibrated_on": 12480},
     },
     "inference_time_ms": 13.782,
 }

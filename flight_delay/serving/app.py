@@ -232,7 +232,7 @@ instant must agree; give a correction a later `known_at`. An event about a fligh
 at which it comes, unless it says what holds already; of a flight that was over two days before it counts as known when it
 happened. A `known_at` more than five minutes ahead is refused; a departure, a take-off or a landing that is told before it can
 have happened counts from the instant that it states. `scheduled` announces a flight that the timetable does not have, before
-the events about it; its `flight_id` may be left out. It is forgotten 32 days after it is over."""
+the events about it; its `flight_id` may be left out. It is forgotten 39 days after it is over."""
 
 
 def _add_events(app: FastAPI, live: LiveService, metrics: Metrics) -> None:

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS', 'LEAST_LIST', 'MOST_LISTS', 'EVENTS_AT_ONCE',
-           'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher', 'event_of_json',
-           'query_of_row', 'log_prediction', 'Clock', 'LiveService']
+           'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'LOOK_SECONDS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher',
+           'event_of_json', 'query_of_row', 'log_prediction', 'Clock', 'LiveService']
 
 # %% ../../nbs/serving/970_live.ipynb #b69843c8
 import asyncio
@@ -27,6 +27,7 @@ from ..online.live_facts import counts_from, flight_as_known, flight_id_of, flig
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from ..online.told import TOLD
+from .learning import LOOK_AT_ONCE, Learned, LearningState, learn
 from .limits import errors_of
 from .prediction import PredictionService, answers, with_warning
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
@@ -107,7 +108,7 @@ class _Predicting:
         self.config, self.service = config, PredictionService(config)
         self.store: Store | None = None
         self.model: DelayModel | None = None
-        self.state: State | None = None
+        self.state: LearningState | None = None
         self.missing = "The service is starting; ask again in a second."  # why it is not ready; empty when it is
         self._batcher = Batcher(self._answer_all)
 
@@ -115,7 +116,7 @@ class _Predicting:
         "The answer to one query."
         return await self._batcher.ask(query)
 
-    def ready(self) -> tuple[DelayModel, State, Store]:
+    def ready(self) -> tuple[DelayModel, LearningState, Store]:
         "Model, state and store; raises `NotReady` where one is missing."
         if self.model is None or self.state is None or self.store is None:
             raise NotReady(self.missing)
@@ -273,6 +274,10 @@ class _Signalling(_CatchingUp):
             with suppress(FlightDelayError):
                 await self.catch_up()
 
+    def _versions(self) -> set[str]:
+        "The versions that are at work."
+        return {self.model.version} if self.model else set()
+
 # %% ../../nbs/serving/970_live.ipynb #219d02a3
 def _landing(content: Mapping[str, Any]) -> dict[str, datetime]:  # flight_id -> scheduled arrival
     "The flight that an event announces."
@@ -408,7 +413,10 @@ class _Renewing(_Ingesting):
         "Load what is missing or newer, and take up new events."
         self.clock.behind()  # so that it knows the latest instant
         try:
-            self.model, self.state = await asyncio.to_thread(self._load)
+            model, state, learned = await asyncio.to_thread(self._load)
+            if learned is not None:
+                learn(state, model, learned, self._versions())
+            self.model, self.state = model, state
             await self.catch_up()
             self.missing = ""
         except FlightDelayError as error:
@@ -416,20 +424,37 @@ class _Renewing(_Ingesting):
                 log.warning("%s", error)
             self.missing = str(error)
 
-    def _load(self) -> tuple[DelayModel, State]:
-        "Model and state, ready to answer."
+    def _load(self) -> tuple[DelayModel, LearningState, Learned | None]:
+        "Model and state, ready to answer, and what it has learned about the model where that is new."
         if self.service._state is None and self.store:
             with suppress(BadInput):  # there are no tables, which `warm_up` says in better words
                 self.service._state, self.sequence = next(restored(self.config, self.store))
         if self.state is None:
             self.service.warm_up()
-        return self.service.model, self.service.state
+        model = self.service.model
+        return model, self.service.state, self.service.learned(model)
+
+# %% ../../nbs/serving/970_live.ipynb #dd42ae84
+LAST_SNAPSHOT_EVENTS = 500  # at the end, so many are worth a snapshot
+LOOK_SECONDS = 60.0  # landings wait so long at most
+
+
+class _LookingAround(_Renewing):
+    "A service whose state looks at landings between questions."
+
+    _looked_at = 0.0  # when it last did, by the monotonic clock
+
+    async def renew(self) -> None:
+        "As before; and look at some landings that wait, unless questions do: at several together, or once in a while."
+        await super().renew()
+        is_time = time.monotonic() - self._looked_at > LOOK_SECONDS
+        for one in self.state.learning.values() if self.state and not self._batcher.waiting else ():
+            if is_time or len(one.waiting) >= LOOK_AT_ONCE:
+                one.look_around()
+                self._looked_at = time.monotonic()
 
 # %% ../../nbs/serving/970_live.ipynb #b22797a4
-LAST_SNAPSHOT_EVENTS = 500  # at the end, so many are worth a snapshot
-
-
-class _Keeping(_Renewing):
+class _Keeping(_LookingAround):
     "A service that has its state kept."
 
     _kept_up_to = 0  # the sequence number at which it was last asked whether a snapshot is due
@@ -437,9 +462,10 @@ class _Keeping(_Renewing):
 
     async def keep_up(self, behind: int) -> None:
         "Have the state kept, if so many events lie behind the newest snapshot."
-        store, self._kept_up_to = self.ready()[2], self.sequence
+        _, state, store = self.ready()
+        self._kept_up_to, learned = self.sequence, {version: one.kept() for version, one in state.learning.items()}
         try:
-            await asyncio.to_thread(keep_up, self.config, store, self.sequence, behind)
+            await asyncio.to_thread(keep_up, self.config, store, self.sequence, behind, learned)
         except Exception as error:  # a restart takes longer, and that is all
             log.warning("the live state could not be kept: %s", error)
 

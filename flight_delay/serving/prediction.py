@@ -32,6 +32,7 @@ from ..models import explanation, phrases, registry
 from ..models.calibration import BANDS, band_of
 from ..models.delay_model import DelayModel, exceedances, least_delay, not_before, predict_rows
 from ..models.distribution import LATE_THRESHOLDS, quantile, widened
+from ..models.recalibration import HOUR_MS
 from ..online.forgetting import state_now
 from ..online.live_facts import PlannedFlight, name_of
 from ..online.prepared import EPOCH
@@ -46,6 +47,8 @@ from flight_delay.serving.answer import (
     status_and_support,
     unused_fields,
 )
+from .learned import learned_about
+from .learning import Correction, Learned, LearningState, learn, learning_of
 from .query import EXAMPLE, Query, named_flight, query_flight
 from ..sources import store
 
@@ -53,10 +56,10 @@ from ..sources import store
 log = logging.getLogger(__name__)
 
 # %% ../../nbs/serving/960_prediction.ipynb #e2ee32dd
-def _explain_answer(model: DelayModel, row: Sequence[float]) -> dict[str, Any]:
+def _explain_answer(model: DelayModel, row: Sequence[float], levels: np.ndarray | None) -> dict[str, Any]:
     "The reasons of a prediction, the strongest first, and the usual delay that they start from."
     features = {feature.name: [None if value != value else value] for feature, value in zip(LEDGER, row, strict=True)}
-    [explained] = explanation.reasons(model, pl.DataFrame(features, schema=dict.fromkeys(features, pl.Float64)))
+    [explained] = explanation.reasons(model, pl.DataFrame(features, schema=dict.fromkeys(features, pl.Float64)), levels=levels)
     return {
         "usual": {"minutes": round(explained.usual, 4)},
         "reasons": [
@@ -114,15 +117,25 @@ def _look_up(state: State, query: Query) -> _LookedUp:
     return _LookedUp(query, flight, live, fate_of_row(state, live.flight.row, live.as_of, flight["departure_delay"]))
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0027
-def _bands(model: DelayModel, looked_up: Sequence[_LookedUp]) -> list[int]:  # places in BANDS
-    "The band that answers each query; weather that its trees do not see is no longer given."
+def _bands(model: DelayModel, looked_up: Sequence[_LookedUp]) -> tuple[list[int], list[int]]:  # places in BANDS
+    "The band of each query, and the one that answers it; weather that its trees do not see is no longer given."
     known = [one.live.known for one in looked_up]
     departed, lead = (np.array([own[name] for own in known]) for name in ("departure_delay", "lead_minutes"))
-    bands = model.answers_for[band_of(~np.isnan(departed), lead)].tolist()
+    own = band_of(~np.isnan(departed), lead)
+    bands = model.answers_for[own].tolist()
     for one, band in zip(looked_up, bands, strict=True):
         if "weather" in BANDS[band].blind_to:
             one.live.given.pop("weather_severity", None)
-    return bands
+    return own.tolist(), bands
+
+# %% ../../nbs/serving/960_prediction.ipynb #15ab0db2
+def _corrections(
+    model: DelayModel, state: State, looked_up: Sequence[_LookedUp], bands: Sequence[int]
+) -> list[Correction | None]:  # None: answers are not corrected
+    "The correction of each query."
+    if (learning := learning_of(state, model)) is None:
+        return [None] * len(looked_up)
+    return [learning.correction(one.live.as_of // HOUR_MS, band) for one, band in zip(looked_up, bands, strict=True)]
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0029
 _NAMES = [feature.name for feature in LEDGER]
@@ -133,6 +146,24 @@ def _basis(row: Sequence[float]) -> dict[str, dict[str, Any]]:  # row: the ledge
     "Per feature group: fresh, stale or missing, and the age of its newest fact in minutes."
     return basis({name: None if row[place] != row[place] else row[place] for name, place in _AGES.items()})
 
+# %% ../../nbs/serving/960_prediction.ipynb #bfcdde43
+_GROUP_GIVEN = {"weather_condition": "weather", "aircraft_type": "aircraft", "departure_delay_minutes": "departure"}
+
+
+def _rests_on(
+    asked: _LookedUp, row: Sequence[float], given: Sequence[str], correction: Correction | None
+) -> dict[str, dict[str, Any]]:
+    "What an answer about a flight whose end is open rests on; given: fields of the query that count."
+    rests_on, lead, departed = _basis(row), asked.live.known["lead_minutes"], asked.live.known["departure_delay"]
+    if departed == departed:
+        rests_on["departure"] = {"state": "fresh", "newest_fact_minutes": round(-lead - departed, 4)}
+    for field in given:
+        if group := _GROUP_GIVEN.get(field):
+            rests_on[group]["state"] = "given"
+    if correction:
+        rests_on["recalibration"] = correction.basis(asked.live.as_of)
+    return rests_on
+
 # %% ../../nbs/serving/960_prediction.ipynb #pr0030
 def _open_flight_answer(
     model: DelayModel,
@@ -141,31 +172,24 @@ def _open_flight_answer(
     row: Sequence[float],
     prediction: Mapping[str, float],
     used: Sequence[str],  # names of features
+    correction: Correction | None,
 ) -> dict[str, Any]:
     "The prediction for a flight whose end is open, and what it rests on."
-    known, query, rests_on = asked.live.known, asked.query, _basis(row)
-    lead, departed = known["lead_minutes"], known["departure_delay"]
-    not_used = unused_fields(query, BANDS[band], lead)
+    known, query = asked.live.known, asked.query
+    not_used = unused_fields(query, BANDS[band], known["lead_minutes"])
     given = given_fields(query, not_used)
-    if has_left := departed == departed:
-        rests_on["departure"] = {"state": "fresh", "newest_fact_minutes": round(-lead - departed, 4)}
-    for field in given:
-        if group := _GROUP_GIVEN.get(field):
-            rests_on[group]["state"] = "given"
+    rests_on = _rests_on(asked, row, given, correction)
     judged = status_and_support(model.card, asked.flight, rests_on)
     judged["warnings"] += not_used
     return {
         **prediction,
         **judged,
-        "stage": "departed" if has_left else "scheduled",
+        "stage": "departed" if "departure" in rests_on else "scheduled",
         "given": given,
         "features_used": list(used),
         "basis": rests_on,
-        **(_quantiles(model, row, asked.flight) | _explain_answer(model, row) if query.explain else {}),
+        **(_explained(model, row, asked.flight, correction) if query.explain else {}),
     }
-
-
-_GROUP_GIVEN = {"weather_condition": "weather", "aircraft_type": "aircraft", "departure_delay_minutes": "departure"}
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0031
 @lru_cache
@@ -185,14 +209,24 @@ def _known_features(features: tuple[str, ...], known: bytes) -> tuple[str, ...]:
     return tuple(name for name, is_known in zip(features, known, strict=True) if is_known)
 
 # %% ../../nbs/serving/960_prediction.ipynb #8a101e93
-def _quantiles(model: DelayModel, row: Sequence[float], flight: Mapping[str, Any]) -> dict[str, list[float]]:
+def _quantiles(
+    model: DelayModel, row: Sequence[float], flight: Mapping[str, Any], levels: np.ndarray | None = None
+) -> dict[str, list[float]]:
     "The delays at `QUANTILE_LEVELS`, in minutes."
     x = np.array([[row[place] for place in _places(model).values()]], np.float32)
-    distribution, least = exceedances(model, x), least_delay(model, x)
+    distribution, least = exceedances(model, x, levels), least_delay(model, x)
     if (width := distribution_width(model.card, flight)) > 1:
         distribution = widened(distribution, np.array([width]))
     delays = (not_before(quantile(distribution, level), least, level)[0] for level in QUANTILE_LEVELS)
     return {"quantiles": [round(float(delay), 4) for delay in delays]}
+
+# %% ../../nbs/serving/960_prediction.ipynb #3fbb55dc
+def _explained(
+    model: DelayModel, row: Sequence[float], flight: Mapping[str, Any], correction: Correction | None
+) -> dict[str, Any]:
+    "What an answer with its reasons says beyond others."
+    levels = correction.levels[None, :] if correction else None
+    return _quantiles(model, row, flight, levels) | _explain_answer(model, row, levels)
 
 # %% ../../nbs/serving/960_prediction.ipynb #bed5dc00
 def _ended_flight_answer(fate: Fate, query: Query, row: Sequence[float]) -> dict[str, Any]:
@@ -256,14 +290,16 @@ def _look_up_or_error(state: State, query: Query) -> _LookedUp | FlightDelayErro
 # %% ../../nbs/serving/960_prediction.ipynb #pu0041
 def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -> Iterator[dict[str, Any]]:
     "What each answer says."
-    bands, rows = _bands(model, looked_up), state.rows([one.live for one in looked_up])
+    (own_bands, bands), rows = _bands(model, looked_up), state.rows([one.live for one in looked_up])
+    corrections = _corrections(model, state, looked_up, own_bands)
+    levels = None if None in corrections else np.stack([one.levels for one in corrections if one])
     width = np.array([distribution_width(model.card, one.flight) for one in looked_up])
     x = rows[:, list(_places(model).values())].astype(np.float32)
-    columns = predict_rows(model, x, width if width.max() > 1 else None)
+    columns = predict_rows(model, x, width if width.max() > 1 else None, levels)
     predictions = np.column_stack(list(columns.values())).tolist()
     digests = map(features_digest, rows)
-    each = zip(looked_up, bands, rows.tolist(), predictions, digests, ~np.isnan(x), strict=True)
-    for one, band, row, prediction, digest, known in each:
+    each = zip(looked_up, bands, rows.tolist(), predictions, corrections, digests, ~np.isnan(x), strict=True)
+    for one, band, row, prediction, correction, digest, known in each:
         if one.fate:
             content = _ended_flight_answer(one.fate, one.query, row)
         else:
@@ -271,7 +307,7 @@ def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -
                 dict(zip(columns, prediction, strict=True)),
                 _known_features(tuple(model.features), known.tobytes()),
             )
-            content = _open_flight_answer(model, one, band, row, predicted, used)
+            content = _open_flight_answer(model, one, band, row, predicted, used, correction)
         yield content | {"features_digest": digest}
 
 # %% ../../nbs/serving/960_prediction.ipynb #pr0035
@@ -355,10 +391,10 @@ def _prepare_state(config: Settings, kept: Path) -> None:
     "Keep the state of the newest tables, and drop those of earlier ones."
     State.from_tables(store.latest(config.source, config), until=config.until).snapshot(kept)
     source, instant = re.escape(store.tables_name(config.source)), r"-\d{8}T\d{6}" if config.until else ""
-    earlier = f"{source}-[0-9a-f]{{16}}-[0-9a-f]{{8}}{instant}({EVENTS_BESIDE})?"
+    earlier = rf"{source}-[0-9a-f]{{16}}-[0-9a-f]{{8}}{instant}({EVENTS_BESIDE}|\.v\d+\.npz)?"
     for other in kept.parent.iterdir():
-        if other.is_dir() and not other.name.startswith(kept.name) and re.fullmatch(earlier, other.name):
-            shutil.rmtree(other, ignore_errors=True)
+        if not other.name.startswith(kept.name) and re.fullmatch(earlier, other.name):
+            shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink(missing_ok=True)
 
 # %% ../../nbs/serving/960_prediction.ipynb #d9dd888c
 _PREPARE = """import pickle, sys
@@ -377,7 +413,7 @@ def _prepare_elsewhere(config: Settings, kept: Path) -> None:
         raise NotReady(f"The live state must be prepared from the tables; that failed ({reason}); mend that and start again.")
 
 # %% ../../nbs/serving/960_prediction.ipynb #pt0055
-def _start_state(config: Settings) -> State:
+def _start_state(config: Settings) -> LearningState:
     "The live state of the newest tables that were kept."
     kept = kept_state(config)
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -386,7 +422,7 @@ def _start_state(config: Settings) -> State:
             if not kept.exists():
                 _prepare_elsewhere(config, kept)
             try:
-                return State.restore(kept)
+                return LearningState.restore(kept)
             except (OSError, ValueError, KeyError, BadData) as error:
                 log.warning("The state that was kept in %s is damaged (%s); it is made again.", kept.name, error)
                 shutil.rmtree(kept, ignore_errors=True)
@@ -407,13 +443,13 @@ def _tell_other_source(learned_from: str | None, config: Settings) -> None:
         )  # fmt: skip
 
 # %% ../../nbs/serving/960_prediction.ipynb #3fd4f774
-class PredictionService:
-    "The serving model and the live state, which together answer queries."
+class _ModelAndState:
+    "The serving model and the live state."
 
     def __init__(self, config: Settings | None = None):
         self.config = config or settings()
         self.served = _ServedModel(self.config)
-        self._state: State | None = None
+        self._state: LearningState | None = None
 
     @property
     def model(self) -> DelayModel:
@@ -421,7 +457,7 @@ class PredictionService:
         return self.served.model
 
     @property
-    def state(self) -> State:
+    def state(self) -> LearningState:
         "The live state, from the newest tables that were kept."
         if self._state is None:
             try:
@@ -431,9 +467,22 @@ class PredictionService:
             _tell_other_source(self.model.card.get("source"), self.config)
         return self._state
 
+    def learned(self, model: DelayModel) -> Learned | None:  # may take as long as looking at months of landings
+        "What the state is to begin with for a model; None where it learns about it already, or answers are not corrected."
+        if not self.config.recalibrate or model.version in self.state.learning:
+            return None
+        return learned_about(model.version, self.state, kept_state(self.config), self.config)
+
+# %% ../../nbs/serving/960_prediction.ipynb #b97668bd
+class PredictionService(_ModelAndState):
+    "The serving model and the live state, which together answer queries."
+
     def answer(self, query: Query) -> dict[str, Any]:
         "The prediction for one flight."
-        return with_warning(answer(self.model, self.state, query), self.served.warning)
+        model, state = self.model, self.state
+        if (learned := self.learned(model)) is not None:
+            learn(state, model, learned)
+        return with_warning(answer(model, state, query), self.served.warning)
 
     def warm_up(self) -> None:
         "Load what is needed and answer once, so that the first caller does not wait for it."

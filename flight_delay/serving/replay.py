@@ -19,7 +19,10 @@ from ..core.errors import BadInput
 from ..features.declarations import LEDGER
 from ..features.offline import build
 from ..models import registry
+from ..models.as_served import experience_for
+from ..models.calibration import bands_of
 from ..models.delay_model import DelayModel, predict_rows
+from ..models.recalibration import levels_of
 from ..models.trees import feature_matrix
 from .answer import distribution_width
 from .client import Client, ServiceError
@@ -139,12 +142,14 @@ _IN_INTERVAL = {"delay_p10": "low", "delay_p90": "high"}
 
 
 def _offline_predictions(
-    model: DelayModel, tables: Tables, questions: pl.DataFrame
-) -> pl.DataFrame:  # as `model.predict`, and features_digest
+    model: DelayModel, tables: Tables, questions: pl.DataFrame, recalibrate: bool = True
+) -> pl.DataFrame:  # as `models.forecast`, and features_digest
     "The predictions that the tables give, a row for each question."
-    X = build(tables, questions.select("flight_id", "as_of"))
+    X, instants = build(tables, questions.select("flight_id", "as_of")), questions["as_of"]
+    experience = experience_for(model, tables, instants) if recalibrate else None
+    levels = levels_of(experience, instants.dt.epoch("ms").to_numpy(), bands_of(X)) if experience else None
     width = np.array([distribution_width(model.card, flight) for flight in questions.iter_rows(named=True)])
-    columns = predict_rows(model, feature_matrix(model.features, X), width if width.max() > 1 else None)
+    columns = predict_rows(model, feature_matrix(model.features, X), width if width.max() > 1 else None, levels)
     ledger = X.select(pl.col([feature.name for feature in LEDGER]).cast(pl.Float64)).to_numpy()
     digests = pl.Series("features_digest", [features_digest(row) for row in ledger])
     return pl.DataFrame(columns).select(pl.all().round(4), digests)
@@ -192,7 +197,8 @@ def _differences(
     differences, same = np.zeros(len(answers)), np.zeros(len(answers), bool)
     for version in dict.fromkeys(versions):
         rows = [row for row, one in enumerate(versions) if one == version]
-        offline = _offline_predictions(registry.load(version, config), tables, asked[rows])
+        model, recalibrate = registry.load(version, config), (config or settings()).recalibrate
+        offline = _offline_predictions(model, tables, asked[rows], recalibrate)
         for row, prediction in zip(rows, offline.iter_rows(named=True), strict=True):
             differences[row] = _difference(answers[row], prediction)
             same[row] = answers[row]["features_digest"] == prediction["features_digest"]

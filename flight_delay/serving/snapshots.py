@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,8 @@ from ..core.errors import BadInput
 from ..core.files import write_atomically
 from ..online.snapshot import code_digest
 from ..online.state import State
+from .learned import learned_file, learned_mark, write_learned
+from .learning import Learned, LearningState
 from .prediction import EVENTS_BESIDE, _start_state, kept_state
 from .schema import events_table
 from .store import Store
@@ -93,11 +96,13 @@ def snapshots(config: Settings, store: Store) -> list[_Kept]:  # the newest firs
     return sorted(found, key=lambda one: -one.sequence)
 
 # %% ../../nbs/serving/965_snapshots.ipynb #ea14723f
-def restored(config: Settings, store: Store) -> Iterator[tuple[State, int]]:  # and the sequence number of the last event in it
+def restored(
+    config: Settings, store: Store
+) -> Iterator[tuple[LearningState, int]]:  # and the sequence number of the last event in it
     "States to start from, the one that knows most of the store's events first."
     for kept in snapshots(config, store):
         try:
-            state = State.restore(kept.folder)
+            state = LearningState.restore(kept.folder)
         except Exception as error:  # whatever a damaged file leads to
             log.warning("The snapshot %s is damaged (%s); an earlier state is taken.", kept.folder.name, error)
             continue
@@ -123,8 +128,10 @@ def _remove_others(folder: Path, kept: set[str]) -> None:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 # %% ../../nbs/serving/965_snapshots.ipynb #d59c4322
-def _keep_with_events(config: Settings, store: Store, state: State, sequence: int, until: int) -> None:
-    "Keep a state with the store's events from one sequence number up to another."
+def _keep_with_events(
+    config: Settings, store: Store, state: State, sequence: int, until: int, learned: Mapping[str, Learned]
+) -> None:
+    "Keep a state with the store's events from one sequence number up to another, and what they taught."
     for event in store.events_since(sequence):
         if event["sequence"] > until:
             break
@@ -134,15 +141,18 @@ def _keep_with_events(config: Settings, store: Store, state: State, sequence: in
     if known_by := marks(store, sequence):
         folder = _folder(config) / f"{sequence}-{known_by[sequence][:8]}"
         state.snapshot(folder)
+        for version, one in learned.items() if sequence == until else ():
+            write_learned(learned_file(folder, version), one, learned_mark(version, config))
         _write_about(folder, sequence, known_by)
 
 # %% ../../nbs/serving/965_snapshots.ipynb #28414b41
-def make_snapshot(config: Settings, until: int) -> None:  # sequence number
+def make_snapshot(config: Settings, until: int, learned: Mapping[str, Learned] = MappingProxyType({})) -> None:
+    # until: sequence number; learned: about each version, from the events until then
     "Keep the state with the store's events up to `until`; remove snapshots that are older or do not fit."
     with Store(config) as store:
         for state, sequence in restored(config, store):
             try:
-                _keep_with_events(config, store, state, sequence, until)
+                _keep_with_events(config, store, state, sequence, until, learned)
                 break
             except Exception as error:  # a damaged table is found only now
                 if sequence == 0:
@@ -165,15 +175,15 @@ _MAKE = """import os, pickle, sys, threading
 from flight_delay.serving.snapshots import _end_with, make_snapshot
 
 os.nice(5)
-parent, config, until = pickle.load(sys.stdin.buffer)
+parent, *given = pickle.load(sys.stdin.buffer)
 threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-make_snapshot(config, until)"""
+make_snapshot(*given)"""
 
 
-def _make_elsewhere(config: Settings, until: int) -> None:
+def _make_elsewhere(config: Settings, until: int, learned: Mapping[str, Learned]) -> None:
     "As `make_snapshot`, in a process of its own, which ends with this one."
     work: dict[str, Any] = {
-        "input": pickle.dumps((os.getpid(), config, until)),
+        "input": pickle.dumps((os.getpid(), config, until, dict(learned))),
         "capture_output": True,
         "timeout": LONGEST_SECONDS,
     }
@@ -183,10 +193,16 @@ def _make_elsewhere(config: Settings, until: int) -> None:
         log.warning("The live state could not be kept (%s); a restart takes longer.", reason)
 
 # %% ../../nbs/serving/965_snapshots.ipynb #25113a00
-def keep_up(config: Settings, store: Store, sequence: int, behind: int = SNAPSHOT_EVENTS) -> None:
+def keep_up(
+    config: Settings,
+    store: Store,
+    sequence: int,
+    behind: int = SNAPSHOT_EVENTS,
+    learned: Mapping[str, Learned] = MappingProxyType({}),  # about each version, from the events until then
+) -> None:
     "Keep the state up to a sequence number, if so many events lie behind the newest snapshot."
     lock = FileLock(kept_state(config).with_name(f".{_folder(config).name}.lock"), timeout=0)
     with suppress(Timeout), lock:  # else another process is at it
         newest = max((one.sequence for one in snapshots(config, store)), default=0)
         if sequence - newest >= behind:
-            _make_elsewhere(config, sequence)
+            _make_elsewhere(config, sequence, learned)

@@ -22,6 +22,7 @@ from ..core.errors import FlightDelayError
 from ..models import explanation, registry
 from ..models.delay_model import DelayModel
 from ..models.distribution import LATE_THRESHOLDS
+from .learning import learn
 from .live import LiveService
 from .prediction import answers
 from .query import Query
@@ -158,8 +159,23 @@ def _load_challenger(version: str, config: Settings) -> DelayModel:
     explanation.prepare_paths(model)
     return model
 
+# %% ../../nbs/serving/974_traffic.ipynb #7561433c
+class _LearningBeside(_Concluding):
+    "A service whose state learns about a challenger too."
+
+    def _versions(self) -> set[str]:
+        "The champion, and the challenger where there is one."
+        return super()._versions() | ({self.challenger.version} if self.challenger else set())
+
+    async def _load_beside(self, version: str) -> DelayModel:
+        "A challenger, about which the state learns from now on."
+        model = await asyncio.to_thread(_load_challenger, version, self.config)
+        if (learned := await asyncio.to_thread(self.service.learned, model)) is not None:
+            learn(self.ready()[1], model, learned, self._versions())
+        return model
+
 # %% ../../nbs/serving/974_traffic.ipynb #t9741a0f9a6b
-class _Loading(_Concluding):
+class _Loading(_LearningBeside):
     "A service that loads its challenger."
 
     def __init__(self, config: Settings):
@@ -176,7 +192,7 @@ class _Loading(_Concluding):
             self.guard, self.accuracy = GuardFigures(), accuracy_figures([])
         if traffic.on and traffic.comparison not in self._stopped and loaded is None:
             try:
-                loaded = await asyncio.to_thread(_load_challenger, traffic.challenger, self.config)
+                loaded = await self._load_beside(traffic.challenger)
             except Exception as error:
                 self._conclude(traffic, TrafficDecision("roll_back", f"it cannot be loaded: {error}", True), by="guardrail")
         self.traffic = traffic

@@ -309,7 +309,7 @@ def test_a_service_has_its_state_kept_while_it_goes_on_and_a_failure_of_that_har
 
     asked = []
 
-    def fails(config, store, sequence, behind):
+    def fails(config, store, sequence, behind, learned):
         asked.append(sequence)
         raise OSError("the disk is full")
 
@@ -330,6 +330,48 @@ def test_a_service_has_its_state_kept_while_it_goes_on_and_a_failure_of_that_har
 
     asyncio.run(story())
     assert asked == [2, 4, 4] and caplog.text.count("could not be kept: the disk is full") == 3
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_what_landings_taught_outlives_a_restart_and_without_the_setting_nothing_is_learned(live_home, monkeypatch, nyc):
+    import numpy as np
+    from flight_delay.core.config import settings
+    from flight_delay.serving import live as serving_live
+
+    monkeypatch.setattr(serving_live, "LAST_SNAPSHOT_EVENTS", 3)
+    start = datetime(2013, 12, 30, 12, tzinfo=UTC)
+    flights = nyc.flights.filter(pl.col("actual_arrival") > start)[:6]
+
+    async def day(config, look):
+        live = LiveService(config)
+        await live.start()
+        told = [
+            {
+                "kind": kind,
+                "flight_id": row["flight_id"],
+                f"{name}_delay": row[f"{name}_delay"],
+                "known_at": row[f"actual_{name}"],
+            }
+            for row in flights.iter_rows(named=True)
+            for kind, name in (("departed", "departure"), ("arrived", "arrival"))
+        ]
+        await live.ingest([event | {"known_at": event["known_at"].isoformat()} for event in told if event["known_at"] > start])
+        if look:
+            for one in live.state.learning.values():
+                one.look_around()
+        answer = await live.predict(parse_query(SEED))
+        kept = {version: one.kept() for version, one in live.state.learning.items()}
+        await live.stop()
+        return answer, kept
+
+    config = settings(home=live_home.home, until=start)
+    (first, once), (second, again) = asyncio.run(day(config, True)), asyncio.run(day(config, False))
+    assert once["v1"].seen and once["v1"].seen.keys() == again["v1"].seen.keys()
+    assert np.array_equal(once["v1"].experience.totals, again["v1"].experience.totals)
+    assert first["basis"]["recalibration"] == second["basis"]["recalibration"]
+    static, nothing = asyncio.run(day(settings(home=live_home.home, until=start, recalibrate=False), False))
+    assert nothing == {} and "recalibration" not in static["basis"]
 
 
 @pytest.mark.model

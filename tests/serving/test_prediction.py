@@ -2,7 +2,8 @@
 
 from flight_delay.serving.prediction import *
 
-from flight_delay.serving.query import parse_query
+from flight_delay.serving.learning import learning_of
+from flight_delay.serving.query import ListedQuery, parse_query
 import json
 import os
 import shutil
@@ -74,6 +75,32 @@ def test_a_flight_that_left_two_hours_late_is_expected_late(service):
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_answers_are_what_a_look_back_says_would_have_been_answered(service, nyc):
+    from flight_delay.models import forecast
+    from flight_delay.models.as_served import experience_for
+    from flight_delay.models.recalibration import HOUR_MS, counted
+    from flight_delay.features.queries import at_horizon
+
+    flights = nyc.flights.filter(pl.col("scheduled_departure") >= datetime(2013, 3, 20, tzinfo=UTC))[::40][:12]
+    state, learning = service.state, learning_of(service.state, service.model)
+    ask = pl.concat([at_horizon(flights, horizon) for horizon in ("day", "two_hours", "pushback")])
+    learning.experience = experience_for(service.model, nyc, ask["as_of"])  # as in March
+    offline = forecast(service.model, nyc, ask).with_columns(pl.all().round(4))
+    static = forecast(service.model, nyc, ask, recalibrate=False)
+    for row, expected in zip(ask.iter_rows(named=True), offline.iter_rows(named=True), strict=True):
+        flight = flights.row(by_predicate=pl.col("flight_id") == row["flight_id"], named=True)
+        asked = {"route": f"{flight['origin']}-{flight['dest']}", "airline": flight["carrier"], "as_of": row["as_of"]}
+        asked |= {"flight_number": flight["flight_number"], "departure_time": flight["scheduled_departure"]}
+        found = answer(service.model, state, ListedQuery.model_construct(flight_id=row["flight_id"], **asked))
+        assert found["delay_minutes"] == pytest.approx(expected["delay_minutes"], abs=2e-3)
+        assert found["interval"]["high"] == pytest.approx(expected["delay_p90"], abs=2e-3)
+    assert (offline["delay_p90"] - static["delay_p90"]).abs().min() > 0.01
+    hour = int(ask["as_of"][-1].timestamp() * 1000) // HOUR_MS
+    assert found["basis"]["recalibration"]["recalibrated_on"] == counted(learning.experience, hour, len(BANDS) - 1) > 500
+
+
+@pytest.mark.model
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -111,7 +138,8 @@ def test_an_explanation_needs_the_base_requirements_only(served):
 import sys
 for name in ("xgboost", "shap", "sklearn", "torch", "scipy"):
     sys.modules[name] = None
-from flight_delay.serving.prediction import PredictionService; from flight_delay.serving.query import parse_query
+from flight_delay.serving.prediction import PredictionService; from flight_delay.serving.learning import learning_of
+from flight_delay.serving.query import ListedQuery, parse_query
 asked = {"route": "JFK-LAX", "airline": "AA", "departure_time": "2013-11-15T14:30:00", "explain": True}
 print(len(PredictionService().answer(parse_query(asked))["reasons"]))
 """
@@ -283,7 +311,7 @@ def test_weather_that_is_given_changes_nothing_where_the_model_uses_none_and_thi
     for kind in ("clear", "storm"):
         query = parse_query(early | {"weather_condition": kind})
         asked = _look_up(state, query)
-        [band] = _bands(trained_a_week_ahead, [asked])
+        _, [band] = _bands(trained_a_week_ahead, [asked])
         rows.append(state.rows([asked.live]))
         warnings = unused_fields(query, BANDS[band], asked.live.known["lead_minutes"])
     assert np.array_equal(*rows, equal_nan=True)

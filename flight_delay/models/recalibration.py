@@ -81,10 +81,10 @@ def recalibrated(
     rows: np.ndarray,  # (n, LEVELS + 1): the `levels` of each
 ) -> np.ndarray:  # (n, thresholds)
     "Forecasts in which each probability is what it has stood for."
-    below = np.clip((1 - exceedance) * LEVELS, 0, LEVELS)
-    left = np.minimum(below.astype(int), LEVELS - 1)
-    low, high = (np.take_along_axis(rows, place, axis=1) for place in (left, left + 1))
-    return 1 - (low + (below - left) * (high - low))
+    below = np.minimum(np.maximum((1 - exceedance) * LEVELS, 0), LEVELS)
+    left, row = np.minimum(below.astype(int), LEVELS - 1), np.arange(len(rows))[:, None]
+    low = rows[row, left]
+    return 1 - (low + (below - left) * (rows[row, left + 1] - low))
 
 # %% ../../nbs/models/415_recalibration.ipynb #04cc1bbb
 def levels_of(

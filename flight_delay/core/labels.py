@@ -53,6 +53,9 @@ _PROBABILITIES = {
     "coverage_80": Label(
         "inside the 80 % interval", "%", 0.8, "Share of delays inside the interval that should hold 80 of 100.", 1
     ),
+    "miss_by_week": Label(
+        "off 80 % in a week", "%", "low", "By how much the share inside the 80 % interval misses 80, by week.", 1
+    ),
     "coverage_80_off": Label("interval off by", "%", "low", "How far the interval is from holding 80 of 100, in points.", 1),
     "width_80": Label("width of the 80 % interval", "min", "low", "How many minutes the interval spans, on average.", 0),
     "close_15": Label("landed within 15 minutes of the forecast", "%", "high", "Share of flights at most 15 minutes off.", 1),
@@ -203,6 +206,7 @@ VALUE_TEXTS = {
 
 # %% ../../nbs/core/035_labels.ipynb #c4651fad
 _ENDS = {"low": "low end", "high": "high end", "then": "when tested", "before": "before", "now": "now", "library": "as shipped"}
+_ENDS |= {"raw": "without recalibration"}
 _ENDS |= {"best": "best candidate", "trees": "trees", "both": "trees and network", "allowed": "allowed"}
 _STARTS = {"baseline": "baseline", "constant": "usual delay", "rule": "departure-delay rule", "champion": "serving model"}
 _STARTS |= {

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
-from ..core.config import Settings
+from ..core.config import Settings, settings
 from ..core.errors import BadInput
 from ..evaluation import plots
 from ..evaluation.alerts import Prices
@@ -95,7 +95,8 @@ def previous_checks(previous: DelayModel | None, predicted: Mapping[str, Predict
     one = predicted.get(DRIFT_HORIZON)
     if previous is None or one is None or not one.landed.any() or not set(previous.features) <= set(one.X.columns):
         return []
-    outcomes, answers = one.outcomes, one.answers.filter(one.landed)
+    own = one.answers if one.raw is None else one.raw  # both without recalibration
+    outcomes, answers = one.outcomes, own.filter(one.landed)
     errors = [np.abs(a["delay_minutes"].to_numpy() - outcomes.delay) for a in (answers, previous.predict(outcomes.X))]
     more = errors[0] - errors[1]
     meaning = f"mean absolute error above that of {previous.version}, which served before:"
@@ -204,7 +205,7 @@ def monitor(
     tables = tables if at is None else quality.as_seen(tables, at)
     predicted = look.predicted
     if predicted is None:
-        predicted = performance.predict_span(tables, model, start, end, model.card["horizons"], at)
+        predicted = _asked_again(tables, model, start, end, at, config)
     usual, one = _reference(tables, model, look, config), _compared(predicted)
     current = _sketches_of(one, usual)
     found = _data_tables(tables, one, start, end, usual, current) | _measured(tables, model, predicted, look.prices)
@@ -236,6 +237,14 @@ def _compared(predicted: Mapping[str, Predicted]) -> Predicted | None:
     "The predictions whose features are compared with the reference: two hours before departure, or the first there are."
     return predicted.get(DRIFT_HORIZON) or next(iter(predicted.values()), None)
 
+# %% ../../nbs/monitoring/765_job.ipynb #633095b6
+def _asked_again(
+    tables: Tables, model: DelayModel, start: datetime, end: datetime, at: datetime | None, config: Settings | None
+) -> dict[str, Predicted]:
+    "What the model says of a span, as the API would have answered."
+    recalibrate = (config or settings()).recalibrate
+    return performance.predict_span(tables, model, start, end, model.card["horizons"], at, recalibrate)
+
 # %% ../../nbs/monitoring/765_job.ipynb #f2af1278
 def _measured(
     tables: Tables,
@@ -248,6 +257,7 @@ def _measured(
     return {
         "performance": performance.performance(model, predicted, past),
         "segments": performance.segment_performance(model, predicted),
+        "recalibration": performance.served_and_raw(predicted),
         "estimates": performance.estimates(predicted),
         "impact": cost.impact(predicted, prices),
     }

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['THEN', 'NOTED', 'SEGMENT_KINDS', 'LEAST_SEGMENT', 'LOWER_HALF', 'Predicted', 'predict_span', 'past_with',
-           'beside_the_test', 'performance', 'performance_checks', 'harder_span_notes', 'segment_performance',
-           'without_outcomes', 'estimates', 'estimate_note']
+           'beside_the_test', 'performance', 'served_and_raw', 'performance_checks', 'harder_span_notes',
+           'segment_performance', 'without_outcomes', 'estimates', 'estimate_note']
 
 # %% ../../nbs/monitoring/740_performance.ipynb #b5732af9
 import math
@@ -25,7 +25,10 @@ from ..evaluation.segments import rank_segments, segments
 from ..features.offline import build
 from ..features.queries import at_horizon
 from ..features.timetable import with_local_time
+from ..models.as_served import experience_for
+from ..models.calibration import bands_of
 from ..models.delay_model import DelayModel, cancellation_probability
+from ..models.recalibration import Experience, levels_of
 from ..models.trees import feature_matrix
 from .limits import Check, Limits
 from ..sources.tables import Tables
@@ -39,6 +42,7 @@ class Predicted:
     answers: pl.DataFrame  # as DelayModel.predict gives them (n)
     flights: pl.DataFrame  # canonical flights with local time, + as_of (n)
     X: pl.DataFrame  # features (n); none where they were not kept
+    raw: pl.DataFrame | None = None  # the answers without recalibration (n), where they are known
 
     @property
     def landed(self) -> pl.Series:  # bool (n,)
@@ -55,6 +59,20 @@ class Predicted:
         "The landed flights, for the functions of evaluation."
         return Outcomes(self.X if self.X.width else self.answers, self.flights).where(self.landed)
 
+# %% ../../nbs/monitoring/740_performance.ipynb #58f2af52
+def _predicted(model: DelayModel, X: pl.DataFrame, fates: pl.DataFrame, experience: Experience | None) -> Predicted:
+    "What the model says of some questions, with and without recalibration."
+    delay, x = fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy(), feature_matrix(model.features, X)
+    moments = fates["as_of"].dt.epoch("ms").to_numpy()
+    levels = levels_of(experience, moments, bands_of(X)) if experience else None
+
+    def answers(levels: np.ndarray | None) -> pl.DataFrame:
+        cancelled = pl.Series(cancellation_probability(model, x, levels), dtype=pl.Float64)
+        return score_rows(model, X, delay, levels).with_columns(p_cancelled=cancelled)
+
+    raw = answers(None)
+    return Predicted(raw if levels is None else answers(levels), fates, X, raw)
+
 # %% ../../nbs/monitoring/740_performance.ipynb #c07fd868
 def predict_span(
     tables: Tables,
@@ -63,21 +81,23 @@ def predict_span(
     end: datetime,
     horizons: Sequence[str],
     until: datetime | None = None,  # no question is asked later
+    recalibrate: bool = True,
 ) -> dict[str, Predicted]:  # by horizon; one without a question is left out
     "What the model says of every flight of a span, with what became of them."
     flights = tables.flights.filter(pl.col("scheduled_departure").is_between(start, end, closed="left"))
-    local, predicted = with_local_time(flights.drop("taxi_out"), tables.airports), {}
-    for horizon in horizons:
-        ask = at_horizon(flights, horizon)
-        ask = ask if until is None else ask.filter(pl.col("as_of") <= until)
-        if not ask.height:
-            continue
-        X, fates = build(tables, ask), ask.join(local, on="flight_id", how="left", maintain_order="left")
-        answers = score_rows(model, X, fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy())
-        cancelled = cancellation_probability(model, feature_matrix(model.features, X))
-        answers = answers.with_columns(p_cancelled=pl.Series(cancelled, dtype=pl.Float64))
-        predicted[horizon] = Predicted(answers, fates, X)
-    return predicted
+    local = with_local_time(flights.drop("taxi_out"), tables.airports)
+    asks = {horizon: at_horizon(flights, horizon) for horizon in horizons}
+    asks = {horizon: ask if until is None else ask.filter(pl.col("as_of") <= until) for horizon, ask in asks.items()}
+    asks = {horizon: ask for horizon, ask in asks.items() if ask.height}
+    if not asks:
+        return {}
+    experience = experience_for(model, tables, pl.concat([ask["as_of"] for ask in asks.values()])) if recalibrate else None
+    return {
+        horizon: _predicted(
+            model, build(tables, ask), ask.join(local, on="flight_id", how="left", maintain_order="left"), experience
+        )
+        for horizon, ask in asks.items()
+    }
 
 # %% ../../nbs/monitoring/740_performance.ipynb #64c40dd8
 def past_with(tables: Tables, model: DelayModel) -> pl.DataFrame:
@@ -113,6 +133,28 @@ def performance(
     counts = [{"horizon": name, "predictions": len(one.landed), "open": int(one.open.sum())} for name, one in landed.items()]
     table = table.join(pl.DataFrame(counts), on="horizon", how="left", maintain_order="left")
     return beside_the_test(table, model.card.get("test") or [])
+
+# %% ../../nbs/monitoring/740_performance.ipynb #8bf829b7
+def _held(answers: pl.DataFrame, flights: pl.DataFrame, delay: np.ndarray) -> dict[str, float]:
+    "Coverage of the 80 % interval, its mean miss by week, and the mean absolute error."
+    inside = pl.Series(delay).is_between(answers["delay_p10"], answers["delay_p90"])
+    days = (flights["scheduled_departure"] - flights["scheduled_departure"].min()).dt.total_days()
+    weeks = pl.DataFrame({"week": days // 7, "inside": inside}).group_by("week").agg(pl.mean("inside"), n=pl.len())
+    miss = float(((weeks["inside"] - 0.8).abs() * weeks["n"]).sum() / weeks["n"].sum())
+    error = float(np.abs(answers["delay_minutes"].to_numpy() - delay).mean())
+    return {"coverage_80": float(inside.mean()), "miss_by_week": miss, "mae": error}
+
+# %% ../../nbs/monitoring/740_performance.ipynb #5b802e82
+def served_and_raw(predicted: Mapping[str, Predicted]) -> pl.DataFrame:  # a row per horizon: figures, and those of `raw`
+    "The forecast as served, beside the model's own."
+    rows = []
+    for horizon, one in predicted.items():
+        if one.raw is None or not one.landed.any():
+            continue
+        delay, flights = one.outcomes.delay, one.flights.filter(one.landed)
+        served, raw = (_held(answers.filter(one.landed), flights, delay) for answers in (one.answers, one.raw))
+        rows.append({"horizon": horizon, **{n: v for k in served for n, v in ((k, served[k]), (f"{k}_raw", raw[k]))}})
+    return pl.DataFrame(rows)
 
 # %% ../../nbs/monitoring/740_performance.ipynb #a74d5120
 def performance_checks(table: pl.DataFrame, limits: Limits) -> list[Check]:  # table: as `performance` gives it

@@ -74,11 +74,18 @@ def correction_at(experience: Experience, hour: int, band: int) -> Correction:
     newest = int(hours[sums.searchsorted(sums[-1])]) * HOUR_MS if sums[-1] > sums[0] else NOT_KNOWN
     return Correction(levels(experience, hour, band), int(sums[-1] - sums[0]), newest)
 
+# %% ../../nbs/serving/958_learning.ipynb #01609881
+def _lands(state: State, row: int) -> bool:
+    "Whether a flight is known to have landed."
+    arrival = state.columns["flights"]["actual_arrival"][row]
+    return row >= 0 and bool(arrival == arrival)
+
 # %% ../../nbs/serving/958_learning.ipynb #0235aa82
 def landing(state: State, row: int) -> tuple[int, dict[str, float]] | None:  # the hour since 1970; the flight's columns
     "When the landing of a flight became known, and what was known of the flight by the end of that hour."
-    if (known := int(state.known["arrivals"][row])) == NOT_KNOWN:
+    if not _lands(state, row):
         return None
+    known = int(state.columns["flights"]["actual_arrival"][row] + state.lag(STREAMS["arrivals"]))
     instants = {known, *(instant for _, instant, _ in state.told.get(row, ()) if instant != UNTIMED)}
     for hour in sorted({instant // HOUR_MS for instant in instants}):
         then, over = row_as_known(state, "flights", row, (hour + 1) * HOUR_MS - 1), (hour + 1) * HOUR_MS
@@ -239,11 +246,6 @@ class Learning(_Hearing):
         return Learned(experience, seen, tuple(flight_id_of(self.state, row) for row in self.waiting))
 
 # %% ../../nbs/serving/958_learning.ipynb #af7de1a5
-def _lands(state: State, row: int) -> bool:
-    "Whether a flight is known to have landed."
-    return row >= 0 and bool(state.known["arrivals"][row] != NOT_KNOWN)
-
-
 def _instant_and_row(state: State, event: Mapping[str, Any]) -> tuple[int, int]:  # UNTIMED and -1 for none
     "Since when an event is known, and which flight it is about."
     known_at, name = event.get("known_at"), event.get("flight_id")

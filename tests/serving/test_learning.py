@@ -81,7 +81,7 @@ def total(counted):
 @pytest.mark.data
 @pytest.mark.slow
 def test_what_is_learned_event_by_event_is_what_a_look_back_finds_to_the_bit(january, tiny, learning_since):
-    from flight_delay.models.as_served import experience_of
+    from flight_delay.models.as_served import BAND_HORIZONS, experience_of
     from flight_delay.models.recalibration import HOUR_MS, levels
     from flight_delay.online.prepared import milliseconds
 
@@ -97,7 +97,7 @@ def test_what_is_learned_event_by_event_is_what_a_look_back_finds_to_the_bit(jan
     for hour in (last + ago for ago in hours):
         for band in BAND_HORIZONS:
             assert np.array_equal(learning.correction(hour, band).levels, levels(offline, hour, band))
-    assert not np.array_equal(levels(offline, last, 0), levels(offline, last - 29, 0))
+    assert not np.array_equal(levels(offline, last, 1), levels(offline, last - 29, 1))
     assert {one.hour for one in learning.seen.values()} <= set(range(last - SETTLED_HOURS, last + 1))  # others are settled
 
 
@@ -164,6 +164,8 @@ def test_a_restart_goes_on_with_what_was_learned(january, tiny, learning_since, 
 
 @pytest.mark.data
 def test_counts_stay_as_small_as_they_are(january, tiny, learning_since):
+    from flight_delay.models.calibration import BANDS
+
     _, learning = learning_since(START)
     hour, before = learning.hour, learning.correction(learning.hour, 3)
     learning.count(Seen(hour + 100_000, 0, np.full(len(BANDS), 7)))  # years later what was known then is still known

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['BAND_HORIZONS', 'QUESTIONS_AT_ONCE', 'landings_to_learn_from', 'transformed', 'experience_of', 'experience_for',
-           'forecast']
+           'served', 'forecast']
 
 # %% ../../nbs/models/495_as_served.ipynb #ee8bc597
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from .distribution import THRESHOLDS
 from .delay_model import DelayModel, exceedances_before_waiting, map_rows, predict_rows
 from .recalibration import KEPT_DAYS, Experience, levels_of, transform
 from .trees import feature_matrix
+from .unseen import distribution_width
 from ..sources.tables import INSTANT, Tables
 
 # %% ../../nbs/models/495_as_served.ipynb #db9e303b
@@ -95,6 +96,24 @@ def experience_for(
     "How right a model was about the flights that landed before some questions."
     return experience_of(model, tables, instants.min() - timedelta(days=KEPT_DAYS + 1), instants.max(), lags)
 
+# %% ../../nbs/models/495_as_served.ipynb #e72cec71
+def served(
+    model: DelayModel,
+    X: pl.DataFrame,  # features
+    questions: pl.DataFrame,  # of the same rows: carrier, as_of
+    experience: Experience | None = None,  # None: answers are not corrected
+) -> pl.DataFrame:  # as `DelayModel.predict` gives them
+    "The answers to some questions."
+    widths = {carrier: distribution_width(model.card, carrier) for carrier in questions["carrier"].unique()}
+    instants, width = questions["as_of"].dt.epoch("ms"), questions["carrier"].replace_strict(widths, return_dtype=pl.Float64)
+
+    def answer(block: pl.DataFrame) -> pl.DataFrame:
+        x, width = feature_matrix(model.features, block), block["width"].to_numpy()
+        levels = None if experience is None else levels_of(experience, block["as_of"].to_numpy(), bands_of(block))
+        return pl.DataFrame(predict_rows(model, x, width if (width > 1).any() else None, levels))
+
+    return pl.concat(map_rows(answer, X.with_columns(as_of=instants, width=width)))
+
 # %% ../../nbs/models/495_as_served.ipynb #c97d3481
 def forecast(
     model: DelayModel,
@@ -104,14 +123,6 @@ def forecast(
     lags: Mapping[str, float] | None = None,  # minutes by which a feed is late, by feed
 ) -> pl.DataFrame:  # a row per question, in order, as `DelayModel.predict` gives them
     "What would have been answered at each `as_of`."
-    X = offline.build(tables, ask, lags)
-    if not recalibrate or not ask.height:
-        return model.predict(X)
-    instants = resolve_queries(tables.flights, ask)["as_of"]
-    experience = experience_for(model, tables, instants, lags)
-
-    def answer(block: pl.DataFrame) -> pl.DataFrame:
-        levels = levels_of(experience, block["as_of"].to_numpy(), bands_of(block))
-        return pl.DataFrame(predict_rows(model, feature_matrix(model.features, block), levels=levels))
-
-    return pl.concat(map_rows(answer, X.with_columns(as_of=instants.dt.epoch("ms"))))
+    X, questions = offline.build(tables, ask, lags), resolve_queries(tables.flights, ask)
+    experience = experience_for(model, tables, questions["as_of"], lags) if recalibrate and ask.height else None
+    return served(model, X, questions, experience)

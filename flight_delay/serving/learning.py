@@ -214,7 +214,7 @@ class _Hearing(_Looking):
         self.wait_for(row)
 
 # %% ../../nbs/serving/958_learning.ipynb #ef06da78
-LOOK_AT_ONCE = 8  # landings in a pass for which nobody waits
+LOOK_AT_ONCE = 16  # landings in a pass for which nobody waits
 MOST_AT_A_QUESTION = 256
 WAITED_HOURS = 2
 MOST_CORRECTIONS = 2_000  # hours and bands
@@ -228,10 +228,15 @@ class Learning(_Hearing):
         if self.waiting:
             self.look_at(list(self.waiting)[-most:])
 
+    def due(self, hour: int) -> list[int]:  # rows
+        "The landings for which a question of an hour waits."
+        due = [row for row, known in self.waiting.items() if hour - WAITED_HOURS <= known < hour]
+        return due[-MOST_AT_A_QUESTION:]
+
     def correction(self, hour: int, band: int) -> Correction:
         "The correction of the questions of an hour and a band."
-        if self.waiting and (due := [row for row, known in self.waiting.items() if hour - WAITED_HOURS <= known < hour]):
-            self.look_at(due[-MOST_AT_A_QUESTION:])
+        if self.waiting and (due := self.due(hour)):
+            self.look_at(due)
         if (found := self._corrections.get((hour, band))) is None:
             if len(self._corrections) >= MOST_CORRECTIONS:
                 self._corrections.clear()

@@ -405,8 +405,19 @@ class _Ingesting(_Signalling):
         )  # also of what was known: the last try may have failed
         return results
 
+# %% ../../nbs/serving/970_live.ipynb #87d61a86
+class _Starting(_Ingesting):
+    "A service that is ready for its first question."
+
+    async def _look_at_what_is_due(self) -> None:
+        "Look at the landings for which the first question would wait."
+        for one in self.state.learning.values() if self.state else ():
+            while due := one.due(one.hour):
+                one.look_at(due[-LOOK_AT_ONCE:])
+                await asyncio.sleep(0)
+
 # %% ../../nbs/serving/970_live.ipynb #4529459e
-class _Renewing(_Ingesting):
+class _Renewing(_Starting):
     "A service that loads what is missing or newer."
 
     async def renew(self) -> None:
@@ -418,6 +429,8 @@ class _Renewing(_Ingesting):
                 learn(state, model, learned, self._versions())
             self.model, self.state = model, state
             await self.catch_up()
+            if self.missing:
+                await self._look_at_what_is_due()
             self.missing = ""
         except FlightDelayError as error:
             if str(error) != self.missing:

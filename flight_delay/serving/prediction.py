@@ -33,6 +33,7 @@ from ..models.calibration import BANDS, band_of
 from ..models.delay_model import DelayModel, exceedances, least_delay, not_before, predict_rows
 from ..models.distribution import LATE_THRESHOLDS, quantile, widened
 from ..models.recalibration import HOUR_MS
+from ..models.unseen import distribution_width
 from ..online.forgetting import state_now
 from ..online.live_facts import PlannedFlight, name_of
 from ..online.prepared import EPOCH
@@ -42,7 +43,6 @@ from ..online.state import Fate, State, fate_of_row
 from flight_delay.serving.answer import (
     QUANTILE_LEVELS,
     clock_times,
-    distribution_width,
     given_fields,
     status_and_support,
     unused_fields,
@@ -215,7 +215,7 @@ def _quantiles(
     "The delays at `QUANTILE_LEVELS`, in minutes."
     x = np.array([[row[place] for place in _places(model).values()]], np.float32)
     distribution, least = exceedances(model, x, levels), least_delay(model, x)
-    if (width := distribution_width(model.card, flight)) > 1:
+    if (width := distribution_width(model.card, flight["carrier"])) > 1:
         distribution = widened(distribution, np.array([width]))
     delays = (not_before(quantile(distribution, level), least, level)[0] for level in QUANTILE_LEVELS)
     return {"quantiles": [round(float(delay), 4) for delay in delays]}
@@ -293,7 +293,7 @@ def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -
     (own_bands, bands), rows = _bands(model, looked_up), state.rows([one.live for one in looked_up])
     corrections = _corrections(model, state, looked_up, own_bands)
     levels = None if None in corrections else np.stack([one.levels for one in corrections if one])
-    width = np.array([distribution_width(model.card, one.flight) for one in looked_up])
+    width = np.array([distribution_width(model.card, one.flight["carrier"]) for one in looked_up])
     x = rows[:, list(_places(model).values())].astype(np.float32)
     columns = predict_rows(model, x, width if width.max() > 1 else None, levels)
     predictions = np.column_stack(list(columns.values())).tolist()

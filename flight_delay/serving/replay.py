@@ -19,12 +19,8 @@ from ..core.errors import BadInput
 from ..features.declarations import LEDGER
 from ..features.offline import build
 from ..models import registry
-from ..models.as_served import experience_for
-from ..models.calibration import bands_of
-from ..models.delay_model import DelayModel, predict_rows
-from ..models.recalibration import levels_of
-from ..models.trees import feature_matrix
-from .answer import distribution_width
+from ..models.as_served import experience_for, served
+from ..models.delay_model import DelayModel
 from .client import Client, ServiceError
 from .prediction import features_digest
 from ..sources import store
@@ -145,14 +141,12 @@ def _offline_predictions(
     model: DelayModel, tables: Tables, questions: pl.DataFrame, recalibrate: bool = True
 ) -> pl.DataFrame:  # as `models.forecast`, and features_digest
     "The predictions that the tables give, a row for each question."
-    X, instants = build(tables, questions.select("flight_id", "as_of")), questions["as_of"]
-    experience = experience_for(model, tables, instants) if recalibrate else None
-    levels = levels_of(experience, instants.dt.epoch("ms").to_numpy(), bands_of(X)) if experience else None
-    width = np.array([distribution_width(model.card, flight) for flight in questions.iter_rows(named=True)])
-    columns = predict_rows(model, feature_matrix(model.features, X), width if width.max() > 1 else None, levels)
+    X = build(tables, questions.select("flight_id", "as_of"))
+    experience = experience_for(model, tables, questions["as_of"]) if recalibrate else None
+    predictions = served(model, X, questions, experience)
     ledger = X.select(pl.col([feature.name for feature in LEDGER]).cast(pl.Float64)).to_numpy()
     digests = pl.Series("features_digest", [features_digest(row) for row in ledger])
-    return pl.DataFrame(columns).select(pl.all().round(4), digests)
+    return predictions.select(pl.all().round(4), digests)
 
 # %% ../../nbs/serving/987_replay.ipynb #772ee6c2
 def _difference(answer: Mapping[str, Any], offline: Mapping[str, Any]) -> float:

@@ -63,6 +63,25 @@ def test_the_forecast_follows_a_change_that_the_static_one_misses():
     assert abs(inside[True] - 0.8) < 0.08 and abs(inside[True] - 0.8) < abs(inside[False] - 0.8) / 2
 
 
+def test_an_airline_that_was_never_seen_gets_a_wider_forecast_around_the_same_median():
+    import polars as pl
+
+    from flight_delay.features import at_horizon
+    from flight_delay.models import forecast
+    from flight_delay.models.delay_model import DelayModel
+
+    tables, model = _world(), _quiet_model()
+    parts = {name: getattr(model, name) for name in ("features", "graphs", "arrays")}
+    never = DelayModel(**parts, card={"trained_on": {"airlines": {"ZZ": 12_000}}})
+    ask = at_horizon(tables.flights, "two_hours")[-100:]
+    for recalibrate in (True, False):
+        wide, plain = (forecast(one, tables, ask, recalibrate) for one in (never, model))
+        span = [answer["delay_p90"] - answer["delay_p10"] for answer in (wide, plain)]
+        assert (span[0] > 1.1 * span[1]).all()
+        assert (wide["delay_minutes"] - plain["delay_minutes"]).abs().max() < 1e-6
+    assert isinstance(wide, pl.DataFrame) and wide.columns == plain.columns
+
+
 def test_nothing_that_was_not_known_changes_a_forecast():
     from dataclasses import replace
 

@@ -290,7 +290,7 @@ def test_a_model_without_a_record_of_what_it_has_seen_still_serves(service, monk
 def test_an_airline_that_was_never_seen_gets_a_wider_interval_around_the_same_median(service, monkeypatch, change):
     query = parse_query(SEED | change | {"airline": "ZZ", "explain": True})
     wide = service.answer(query)
-    monkeypatch.setattr("flight_delay.serving.answer.UNSEEN_WIDTH", 1.0)
+    monkeypatch.setattr("flight_delay.models.unseen.UNSEEN_WIDTH", 1.0)
     plain = service.answer(query)
     assert wide["delay_minutes"] == pytest.approx(plain["delay_minutes"], abs=1e-3) and wide["reasons"] == plain["reasons"]
     low, high = (wide["interval"][side] - plain["interval"][side] for side in ("low", "high"))

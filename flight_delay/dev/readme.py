@@ -75,7 +75,9 @@ def _example_answer(config: Settings, version: str) -> dict[str, Any]:
 
     prose = "\n".join(cell.source for cell in read_notebook_file(config.root / "nbs" / "index.ipynb").cells)
     asked = json.loads(re.search(r"/predict .*-d '(.*)'", prose).group(1))  # type: ignore[union-attr]
-    return prediction.PredictionService(config.model_copy(update={"alias": version})).answer(query.parse_query(asked))
+    service = prediction.PredictionService(config.model_copy(update={"alias": version}))
+    service.warm_up()
+    return service.answer(query.parse_query(asked))
 
 # %% ../../nbs/dev/readme.ipynb #f48c2840
 FIGURES = re.compile(r"^\| (?P<asked>[a-z ]+) \| (?P<mae>[\d.]+) \| [\d.]+ \| (?P<auc>[\d.]+) \| [\d.]+ \|$", re.M)

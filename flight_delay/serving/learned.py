@@ -5,6 +5,7 @@ __all__ = ['log', 'learned_mark', 'write_learned', 'read_learned', 'learned_from
 
 # %% ../../nbs/serving/959_learned.ipynb #32b6718d
 import importlib.util
+import json
 import logging
 import os
 import pickle
@@ -49,8 +50,12 @@ def _code() -> bytes:
 
 # %% ../../nbs/serving/959_learned.ipynb #0ee35e4f
 def learned_mark(version: str, config: Settings) -> str:
-    "A digest of a version's files, and of the code that learns."
-    return combined_digest({"model": (registry.registry_folder(config) / version / DIGESTS_FILE).read_bytes(), "code": _code()})
+    "A digest of what a version forecasts with, and of the code that learns; the same for one that was trained again alike."
+    folder = registry.registry_folder(config) / version
+    files, card = (json.loads((folder / name).read_text()) for name in (DIGESTS_FILE, "card.json"))
+    parts = {name: digest.encode() for name, digest in files.items() if not name.startswith("card.")}
+    learned = [card.get("learned_until"), card["features"]]
+    return combined_digest(parts | {"card.json": json.dumps(learned).encode(), "code": _code()})
 
 # %% ../../nbs/serving/959_learned.ipynb #755466ed
 def write_learned(path: Path, learned: Learned, mark: str) -> None:
@@ -97,16 +102,16 @@ def learned_from(model: DelayModel, tables: Tables) -> Learned:
     return Learned(experience_of(model, tables, since, until), of_tables=True)
 
 # %% ../../nbs/serving/959_learned.ipynb #f1284331
-def learned_file(folder: Path, version: str) -> Path:  # folder: of a state
-    "Where that which a version was taught is kept, beside the state that was kept."
-    return folder.with_name(f"{folder.name}.{version}.npz")
+def learned_file(folder: Path, mark: str) -> Path:  # folder: of a state
+    "Where that which a model was taught is kept, beside the state that was kept."
+    return folder.with_name(f"{folder.name}.{mark[:16]}.npz")
 
 # %% ../../nbs/serving/959_learned.ipynb #39a8d669
-def _prepare_learned(config: Settings, version: str, path: Path) -> None:
+def _prepare_learned(config: Settings, version: str, path: Path, mark: str) -> None:
     "Keep what the newest tables teach about a version."
     tables = store.latest(config.source, config)
     tables = _known_until(tables, config.until) if config.until else tables
-    write_learned(path, learned_from(registry.load(version, config), tables), learned_mark(version, config))
+    write_learned(path, learned_from(registry.load(version, config), tables), mark)
 
 
 _PREPARE = """import pickle, sys
@@ -115,13 +120,12 @@ from flight_delay.serving.learned import _prepare_learned
 _prepare_learned(*pickle.load(sys.stdin.buffer))"""
 
 # %% ../../nbs/serving/959_learned.ipynb #87b2f0f9
-def _from_tables(config: Settings, version: str, path: Path) -> Learned:
+def _from_tables(config: Settings, version: str, path: Path, mark: str) -> Learned:
     "What the tables teach about a version, as it was kept or made now."
-    mark = learned_mark(version, config)
     with FileLock(path.with_name(f".{path.name}.lock")):
         if (found := read_learned(path, mark)) is not None:
             return found
-        work = pickle.dumps((config, version, path))
+        work = pickle.dumps((config, version, path, mark))
         ended = subprocess.run([sys.executable, "-c", _PREPARE], input=work, capture_output=True, check=False)
         if (found := read_learned(path, mark)) is not None:
             return found
@@ -132,8 +136,7 @@ def _from_tables(config: Settings, version: str, path: Path) -> Learned:
 # %% ../../nbs/serving/959_learned.ipynb #e5b0ab0a
 def learned_about(version: str, state: LearningState, tables: Path, config: Settings) -> Learned:  # tables: `kept_state`
     "What landings have taught about a version by the time that a state was kept, or before its first event."
-    if state.folder is not None and state.folder != tables:
-        mark = learned_mark(version, config)
-        if (found := read_learned(learned_file(state.folder, version), mark)) is not None:
-            return found
-    return _from_tables(config, version, learned_file(tables, version))
+    mark = learned_mark(version, config)
+    folder = state.folder if state.folder and state.folder != tables else None  # of a snapshot
+    found = read_learned(learned_file(folder, mark), mark) if folder else None
+    return found or _from_tables(config, version, learned_file(tables, mark), mark)

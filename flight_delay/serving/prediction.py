@@ -391,7 +391,7 @@ def _prepare_state(config: Settings, kept: Path) -> None:
     "Keep the state of the newest tables, and drop those of earlier ones."
     State.from_tables(store.latest(config.source, config), until=config.until).snapshot(kept)
     source, instant = re.escape(store.tables_name(config.source)), r"-\d{8}T\d{6}" if config.until else ""
-    earlier = rf"{source}-[0-9a-f]{{16}}-[0-9a-f]{{8}}{instant}({EVENTS_BESIDE}|\.v\d+\.npz)?"
+    earlier = rf"{source}-[0-9a-f]{{16}}-[0-9a-f]{{8}}{instant}({EVENTS_BESIDE}|\.[0-9a-f]{16}\.npz)?"
     for other in kept.parent.iterdir():
         if not other.name.startswith(kept.name) and re.fullmatch(earlier, other.name):
             shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink(missing_ok=True)

@@ -142,7 +142,8 @@ def _keep_with_events(
         folder = _folder(config) / f"{sequence}-{known_by[sequence][:8]}"
         state.snapshot(folder)
         for version, one in learned.items() if sequence == until else ():
-            write_learned(learned_file(folder, version), one, learned_mark(version, config))
+            mark = learned_mark(version, config)
+            write_learned(learned_file(folder, mark), one, mark)
         _write_about(folder, sequence, known_by)
 
 # %% ../../nbs/serving/965_snapshots.ipynb #28414b41

@@ -23,15 +23,15 @@ def experience_of_block(
     block: Mapping[str, Outcomes],  # flights that landed, by horizon; features of its feeds without lag
 ) -> Experience:
     "How right a model was about the flights of a block, by the hour at which they were known to have landed."
-    known_at, bands, transformed = [np.array([], np.int64)], [np.array([], int)], [np.array([])]
+    landings = [tuple(np.array([], kind) for kind in (np.int64, int, str, float))]
     for band, horizon in BAND_HORIZONS.items():
         if (asked := block.get(horizon)) is None:
             continue
         forecasts = map_rows(lambda X: exceedances_before_waiting(model, feature_matrix(model.features, X)), asked.X)
-        transformed.append(transform(np.concatenate(forecasts), asked.delay))
-        known_at.append(asked.flights["actual_arrival"].dt.epoch("ms").to_numpy())
-        bands.append(np.full(asked.X.height, band))
-    return Experience.of(*map(np.concatenate, (known_at, bands, transformed)))
+        transformed = transform(np.concatenate(forecasts), asked.delay)
+        known_at, airline = asked.flights["actual_arrival"].dt.epoch("ms").to_numpy(), asked.flights["carrier"].to_numpy()
+        landings.append((known_at, np.full(asked.X.height, band), airline, transformed))
+    return Experience.of(*map(np.concatenate, zip(*landings, strict=True)))
 
 # %% ../../nbs/evaluation/515_as_served.ipynb #84f00906
 def score_as_served(
@@ -41,6 +41,7 @@ def score_as_served(
     "The answers that callers would have got about a block, and the `crps` of each."
     experience, answers = experience_of_block(model, block), {}
     for horizon, asked in block.items():
-        as_of = asked.flights["as_of"].dt.epoch("ms").to_numpy()
-        answers[horizon] = score_rows(model, asked.X, asked.delay, levels_of(experience, as_of, bands_of(asked.X)))
+        as_of, airline = asked.flights["as_of"].dt.epoch("ms").to_numpy(), asked.flights["carrier"]
+        levels = levels_of(experience, as_of, bands_of(asked.X), airline)
+        answers[horizon] = score_rows(model, asked.X, asked.delay, levels)
     return answers

@@ -75,7 +75,9 @@ def experience_of(
     "How right a model was about the flights that landed between two instants."
     flights = landings_to_learn_from(model, tables.flights, since, until, (lags or {}).get("arrivals", 0.0))
     asks = [at_horizon(flights, horizon).with_columns(band=pl.lit(place)) for place, horizon in BAND_HORIZONS.items()]
-    ask = pl.concat(asks).join(flights.select("flight_id", "known_at", "arrival_delay"), on="flight_id", maintain_order="left")
+    ask = pl.concat(asks).join(
+        flights.select("flight_id", "known_at", "arrival_delay", "carrier"), on="flight_id", maintain_order="left"
+    )
 
     def transformed_block(block: pl.DataFrame) -> np.ndarray:
         return transformed(model, feature_matrix(model.features, block), block["arrival_delay"].to_numpy())
@@ -84,7 +86,8 @@ def experience_of(
     for some in ask.iter_slices(QUESTIONS_AT_ONCE):
         X = offline.build(tables, some.select("flight_id", "as_of", "stage"), lags)
         blocks += map_rows(transformed_block, X.with_columns(some["arrival_delay"]))
-    return Experience.of(ask["known_at"].dt.epoch("ms").to_numpy(), ask["band"].to_numpy(), np.concatenate(blocks))
+    known_at, band, airline = ask["known_at"].dt.epoch("ms"), ask["band"], ask["carrier"]
+    return Experience.of(known_at.to_numpy(), band.to_numpy(), airline.to_numpy(), np.concatenate(blocks))
 
 # %% ../../nbs/models/495_as_served.ipynb #bd7a4597
 def experience_for(
@@ -104,15 +107,16 @@ def served(
     experience: Experience | None = None,  # None: answers are not corrected
 ) -> pl.DataFrame:  # as `DelayModel.predict` gives them
     "The answers to some questions."
-    widths = {carrier: distribution_width(model.card, carrier) for carrier in questions["carrier"].unique()}
-    instants, width = questions["as_of"].dt.epoch("ms"), questions["carrier"].replace_strict(widths, return_dtype=pl.Float64)
+    airline, instants = questions["carrier"], questions["as_of"].dt.epoch("ms")
+    widths = {one: distribution_width(model.card, one) for one in airline.unique()}
 
     def answer(block: pl.DataFrame) -> pl.DataFrame:
-        x, width = feature_matrix(model.features, block), block["width"].to_numpy()
-        levels = None if experience is None else levels_of(experience, block["as_of"].to_numpy(), bands_of(block))
+        x, airline, as_of = feature_matrix(model.features, block), block["carrier"], block["as_of"].to_numpy()
+        width = np.array([widths[one] for one in airline])
+        levels = None if experience is None else levels_of(experience, as_of, bands_of(block), airline)
         return pl.DataFrame(predict_rows(model, x, width if (width > 1).any() else None, levels))
 
-    return pl.concat(map_rows(answer, X.with_columns(as_of=instants, width=width)))
+    return pl.concat(map_rows(answer, X.with_columns(carrier=airline, as_of=instants)))
 
 # %% ../../nbs/models/495_as_served.ipynb #c97d3481
 def forecast(

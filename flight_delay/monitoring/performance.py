@@ -64,7 +64,7 @@ def _predicted(model: DelayModel, X: pl.DataFrame, fates: pl.DataFrame, experien
     "What the model says of some questions, with and without recalibration."
     delay, x = fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy(), feature_matrix(model.features, X)
     moments = fates["as_of"].dt.epoch("ms").to_numpy()
-    levels = levels_of(experience, moments, bands_of(X)) if experience else None
+    levels = levels_of(experience, moments, bands_of(X), fates["carrier"]) if experience else None
 
     def answers(levels: np.ndarray | None) -> pl.DataFrame:
         cancelled = pl.Series(cancellation_probability(model, x, levels), dtype=pl.Float64)

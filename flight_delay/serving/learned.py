@@ -33,7 +33,6 @@ from ..sources.tables import Tables
 
 # %% ../../nbs/serving/959_learned.ipynb #224e5e33
 log = logging.getLogger(__name__)
-_NOTHING = Experience.of(np.array([], int), np.array([], int), np.array([]))
 
 # %% ../../nbs/serving/959_learned.ipynb #7350ba85
 _MODULES = (
@@ -63,8 +62,10 @@ def write_learned(path: Path, learned: Learned, mark: str) -> None:
     experience, seen = learned.experience, learned.seen.values()
     kept = {"waiting": np.array(learned.waiting, np.str_), "seen": np.array(list(learned.seen), np.str_)}
     kept["of_seen"] = np.array([[one.hour, one.newest, *one.classes] for one in seen], np.int64)
-    kept |= {"of_tables": np.array(learned.of_tables), "hours": experience.hours, "mark": np.array(mark)}
-    kept["counts"] = np.diff(experience.totals, axis=0, prepend=0)
+    kept["airlines_of_seen"] = np.array([one.airline for one in seen], np.str_)
+    kept |= {"airlines": np.array(list(experience.airlines), np.str_), "counts": np.concatenate(experience.counts)}
+    kept["counts_of_bands"] = np.array([len(counts) for counts in experience.counts])
+    kept |= {"of_tables": np.array(learned.of_tables), "mark": np.array(mark)}
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with unfinished.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **kept)
@@ -73,11 +74,10 @@ def write_learned(path: Path, learned: Learned, mark: str) -> None:
 # %% ../../nbs/serving/959_learned.ipynb #e98d36e5
 def _learned(kept: Mapping[str, np.ndarray]) -> Learned:
     "As it was kept."
-    seen = {
-        str(name): Seen(int(hour), int(newest), np.array(classes))
-        for name, (hour, newest, *classes) in zip(kept["seen"], kept["of_seen"].tolist(), strict=True)
-    }
-    experience = Experience(kept["hours"], kept["counts"].cumsum(axis=0, dtype=np.int32))
+    each = zip(*(kept[name].tolist() for name in ("seen", "airlines_of_seen", "of_seen")), strict=True)
+    seen = {name: Seen(hour, airline, newest, np.array(classes)) for name, airline, (hour, newest, *classes) in each}
+    airlines = {airline: number for number, airline in enumerate(kept["airlines"].tolist())}
+    experience = Experience(airlines, np.split(kept["counts"], kept["counts_of_bands"].cumsum()[:-1]))
     return Learned(experience, seen, tuple(kept["waiting"].tolist()), bool(kept["of_tables"]))
 
 # %% ../../nbs/serving/959_learned.ipynb #14064009
@@ -97,7 +97,7 @@ def learned_from(model: DelayModel, tables: Tables) -> Learned:
     "What the last landings of some tables teach about a model."
     newest = tables.flights["actual_arrival"].max()
     if newest is None:
-        return Learned(_NOTHING, of_tables=True)
+        return Learned(Experience.none(), of_tables=True)
     since, until = newest - timedelta(hours=MOST_HOURS), newest + timedelta(milliseconds=1)
     return Learned(experience_of(model, tables, since, until), of_tables=True)
 
@@ -131,7 +131,7 @@ def _from_tables(config: Settings, version: str, path: Path, mark: str) -> Learn
             return found
     reason = (ended.stderr.decode(errors="replace").strip() or f"exit code {ended.returncode}").splitlines()[-1]
     log.warning("What the tables teach about %s could not be learned (%s); it begins with the next landings.", version, reason)
-    return Learned(_NOTHING, of_tables=True)
+    return Learned(Experience.none(), of_tables=True)
 
 # %% ../../nbs/serving/959_learned.ipynb #e5b0ab0a
 def learned_about(version: str, state: LearningState, tables: Path, config: Settings) -> Learned:  # tables: `kept_state`

@@ -225,7 +225,7 @@ def _explained(
     model: DelayModel, row: Sequence[float], flight: Mapping[str, Any], correction: Correction | None
 ) -> dict[str, Any]:
     "What an answer with its reasons says beyond others."
-    levels = correction.levels[None, :] if correction else None
+    levels = correction.levels(flight["carrier"])[None, :] if correction else None
     return _quantiles(model, row, flight, levels) | _explain_answer(model, row, levels)
 
 # %% ../../nbs/serving/960_prediction.ipynb #bed5dc00
@@ -292,10 +292,10 @@ def _contents(model: DelayModel, state: State, looked_up: Sequence[_LookedUp]) -
     "What each answer says."
     (own_bands, bands), rows = _bands(model, looked_up), state.rows([one.live for one in looked_up])
     corrections = _corrections(model, state, looked_up, own_bands)
-    levels = None if None in corrections else np.stack([one.levels for one in corrections if one])
+    levels = [found.levels(one.flight["carrier"]) for one, found in zip(looked_up, corrections, strict=True) if found]
     width = np.array([distribution_width(model.card, one.flight["carrier"]) for one in looked_up])
     x = rows[:, list(_places(model).values())].astype(np.float32)
-    columns = predict_rows(model, x, width if width.max() > 1 else None, levels)
+    columns = predict_rows(model, x, width if width.max() > 1 else None, np.stack(levels) if levels else None)
     predictions = np.column_stack(list(columns.values())).tolist()
     digests = map(features_digest, rows)
     each = zip(looked_up, bands, rows.tolist(), predictions, corrections, digests, ~np.isnan(x), strict=True)

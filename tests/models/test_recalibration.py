@@ -7,38 +7,42 @@ def _experience(n, seed=0, days=10):
 
     random = np.random.default_rng(seed)
     known_at = (380_000 + random.integers(0, 24 * days, n)) * 3_600_000 + random.integers(0, 3_600_000, n)
-    return known_at, random.integers(0, 6, n), random.random(n) ** 2
+    return known_at, random.integers(0, 6, n), np.array(["AA", "B6", "UA"])[random.integers(0, 3, n)], random.random(n) ** 2
 
 
-def test_counts_are_the_same_in_whatever_order_landings_are_heard_of():
+def _by_airline(experience, hour, band):  # the order of the airlines is that in which they were heard of
+    from flight_delay.models.recalibration import levels
+
+    found = levels(experience, hour, band)
+    return {airline: found[number].tolist() for airline, number in experience.airlines.items()} | {"any": found[-1].tolist()}
+
+
+def test_corrections_are_the_same_to_the_bit_in_whatever_order_landings_are_heard_of():
     import numpy as np
 
-    from flight_delay.models.recalibration import Experience
+    from flight_delay.models.recalibration import Experience, level_of
 
-    known_at, band, transformed = _experience(5_000)
+    landings = known_at, band, airline, transformed = _experience(5_000)
     shuffled = np.random.default_rng(1).permutation(5_000)
-    once, again = (
-        Experience.of(known_at, band, transformed),
-        Experience.of(known_at[shuffled], band[shuffled], transformed[shuffled]),
-    )
-    assert np.array_equal(once.hours, again.hours) and np.array_equal(once.totals, again.totals)
+    once, bit_by_bit = Experience.of(*landings), Experience.of(*(column[:0] for column in landings))
+    for rows in np.array_split(shuffled, 40):
+        bit_by_bit.add(known_at[rows] // 3_600_000, band[rows], airline[rows], level_of(transformed[rows]))
+    some = shuffled[:99]
+    for amount in (-1, 1):  # taken back, and counted again
+        bit_by_bit.add(known_at[some] // 3_600_000, band[some], airline[some], level_of(transformed[some]), amount)
+    for hour in (380_001, 380_100, 380_240, 381_000):
+        assert all(_by_airline(once, hour, place) == _by_airline(bit_by_bit, hour, place) for place in range(6))
 
 
 def test_a_landing_counts_from_the_hour_after_it_became_known():
-    import numpy as np
+    from flight_delay.models.recalibration import Experience
 
-    from flight_delay.models.recalibration import Experience, levels
-
-    known_at, band, transformed = _experience(5_000)
-    hour = 380_100
-    before = known_at < hour * 3_600_000
-    everything, past = (
-        Experience.of(known_at, band, transformed),
-        Experience.of(known_at[before], band[before], transformed[before]),
-    )
+    landings, hour = _experience(5_000), 380_100
+    before = landings[0] < hour * 3_600_000
+    everything, past = Experience.of(*landings), Experience.of(*(column[before] for column in landings))
     for place in range(6):
-        assert np.array_equal(levels(everything, hour, place), levels(past, hour, place))
-    assert not np.array_equal(levels(everything, hour + 1, 0), levels(past, hour + 1, 0))
+        assert _by_airline(everything, hour, place) == _by_airline(past, hour, place)
+    assert _by_airline(everything, hour + 1, 0) != _by_airline(past, hour + 1, 0)
 
 
 def test_forecasts_that_were_right_are_left_alone_and_wrong_ones_are_mended():
@@ -51,8 +55,9 @@ def test_forecasts_that_were_right_are_left_alone_and_wrong_ones_are_mended():
     told = np.repeat(np.clip(1 - THRESHOLDS / 100, 0, 1)[None, :], 50_000, axis=0)  # 0 to 100 minutes
     known_at = (380_000 + random.integers(0, 24 * 7, 50_000)) * 3_600_000
     for came, chances in ((random.uniform(0, 100, 50_000), (0.5, 0.1)), (random.uniform(0, 200, 50_000), (0.625, 0.505))):
-        experience = Experience.of(known_at, np.zeros(50_000, int), transform(told, came))
-        mended = recalibrated(told[:1], levels_of(experience, np.array([(380_000 + 24 * 7) * 3_600_000]), np.array([0])))
+        experience = Experience.of(known_at, np.zeros(50_000, int), np.full(50_000, "AA"), transform(told, came))
+        asked = np.array([(380_000 + 24 * 7) * 3_600_000]), np.array([0]), ["AA"]
+        mended = recalibrated(told[:1], levels_of(experience, *asked))
         for minutes, chance in zip((50, 90), chances, strict=True):  # half of the way in the middle, nine tenths at 0.9
             assert abs(exceedance_at(mended, np.array([minutes]))[0] - chance) < 0.03
         assert (np.diff(mended[0]) <= 1e-12).all()
@@ -63,10 +68,25 @@ def test_nothing_counted_and_long_ago_mean_no_correction():
 
     from flight_delay.models.recalibration import KEPT_DAYS, Experience, counted, levels
 
-    nothing = Experience.of(np.array([], int), np.array([], int), np.array([]))
-    known_at, band, transformed = _experience(5_000)
-    some = Experience.of(known_at, band, transformed)
+    nothing = Experience.none()
+    some = Experience.of(*_experience(5_000))
     even = np.arange(101) / 100
     assert np.allclose(levels(nothing, 380_000, 0), even) and counted(nothing, 380_000, 0) == 0
     assert np.allclose(levels(some, 380_000 + 24 * (KEPT_DAYS + 10), 0), even)
     assert np.allclose(levels(some, 380_000, 0), even)
+
+
+def test_an_airline_is_corrected_by_its_own_landings_and_another_by_those_of_all():
+    import numpy as np
+
+    from flight_delay.models.calibration import BANDS
+    from flight_delay.models.recalibration import Experience, levels_of
+
+    random, n = np.random.default_rng(0), 20_000
+    known_at, airline = (380_000 + random.integers(0, 24 * 7, n)) * 3_600_000, np.array(["AA", "UA"])[np.arange(n) % 2]
+    right, late = random.random(n), random.random(n) ** 0.5
+    band = next(place for place, band in enumerate(BANDS) if band.stage == "departed")
+    experience = Experience.of(known_at, np.full(n, band), airline, np.where(airline == "AA", right, late))
+    as_of = np.full(3, (380_000 + 24 * 7) * 3_600_000)
+    right, late, between = levels_of(experience, as_of, np.full(3, band), ["AA", "UA", "ZZ"])[:, 50]
+    assert abs(right - 0.5) < 0.05 and abs(late - 0.25) < 0.05 and right > between > late

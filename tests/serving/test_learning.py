@@ -2,6 +2,7 @@
 
 from flight_delay.serving.learning import *
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -66,16 +67,18 @@ def learning_since(january, tiny):
 
 
 def finish(learning):
-    "All that was counted, by hour."
+    "All that was counted, by hour, band, airline and level."
     while learning.waiting:
         learning.look_around(50)
-    experience = learning.experience
-    by_hour = dict(zip(experience.hours.tolist(), np.diff(experience.totals, axis=0), strict=True))
-    return {hour: counts.tolist() for hour, counts in by_hour.items() if counts.any()}
+    names, counted = list(learning.experience.airlines), Counter()
+    for band, counts in enumerate(learning.experience.counts):
+        for hour, airline, level, amount in counts.tolist():
+            counted[hour, band, names[airline], level] += amount
+    return {what: amount for what, amount in counted.items() if amount}
 
 
 def total(counted):
-    return sum(np.sum(counts) for counts in counted.values())
+    return sum(counted.values())
 
 
 @pytest.mark.data
@@ -96,7 +99,9 @@ def test_what_is_learned_event_by_event_is_what_a_look_back_finds_to_the_bit(jan
     finish(learning)
     for hour in (last + ago for ago in hours):
         for band in BAND_HORIZONS:
-            assert np.array_equal(learning.correction(hour, band).levels, levels(offline, hour, band))
+            correction, expected = learning.correction(hour, band), levels(offline, hour, band)
+            for airline, number in [*offline.airlines.items(), ("any other", -1)]:
+                assert np.array_equal(correction.levels(airline), expected[number])
     assert not np.array_equal(levels(offline, last, 1), levels(offline, last - 29, 1))
     assert {one.hour for one in learning.seen.values()} <= set(range(last - SETTLED_HOURS, last + 1))  # others are settled
 
@@ -109,7 +114,7 @@ def test_neither_order_nor_repetition_nor_when_it_is_looked_changes_what_is_lear
     for event in events:
         state.observe(event)
     expected = finish(learning)
-    assert total(expected) > learning_since(START + 10 * HOUR)[1].experience.totals[-1].sum() + 500
+    assert total(expected) > sum(map(len, learning_since(START + 10 * HOUR)[1].experience.counts)) + 500
     later = [event | {"known_at": event["known_at"] + timedelta(minutes=70)} for event in events if event["kind"] == "arrived"]
     mixed = sorted(events + events[::3] + later, key=lambda event: event["known_at"])
     Random(2).shuffle(mixed)
@@ -165,12 +170,12 @@ def test_a_restart_goes_on_with_what_was_learned(january, tiny, learning_since, 
 @pytest.mark.data
 def test_counts_stay_as_small_as_they_are(january, tiny, learning_since):
     from flight_delay.models.calibration import BANDS
+    from flight_delay.models.recalibration import HOUR_MS
 
     _, learning = learning_since(START)
-    hour, before = learning.hour, learning.correction(learning.hour, 3)
-    learning.count(Seen(hour + 100_000, 0, np.full(len(BANDS), 7)))  # years later what was known then is still known
-    assert learning.correction(hour, 3) is before and learning.correction(hour + 100_001, 3).flights == 1
+    hour, classes = learning.hour, np.full(len(BANDS), 7)
     for later in range(0, 2 * MOST_HOURS, 2):
-        learning.count(Seen(hour + later, 0, np.full(len(BANDS), 7)))
-    assert len(learning.experience.hours) == MOST_HOURS == len(learning.experience.totals) - 1
+        learning.count([Seen(hour + later, "AA", 0, classes)])
+        learning.hear(-1, False, (hour + later) * HOUR_MS)
+    assert [len(counts) for counts in learning.experience.counts] == [MOST_HOURS // 2 + 1] * len(BANDS)
     assert learning.correction(hour + 2 * MOST_HOURS, 3).flights == 7 * 24

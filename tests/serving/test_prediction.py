@@ -94,7 +94,7 @@ def test_answers_are_what_a_look_back_says_would_have_been_answered(service, nyc
         found = answer(service.model, state, ListedQuery.model_construct(flight_id=row["flight_id"], **asked))
         assert found["delay_minutes"] == pytest.approx(expected["delay_minutes"], abs=2e-3)
         assert found["interval"]["high"] == pytest.approx(expected["delay_p90"], abs=2e-3)
-    assert (offline["delay_p90"] - static["delay_p90"]).abs().min() > 0.01
+    assert (offline["delay_p90"] - static["delay_p90"]).abs().median() > 0.1
     hour = int(ask["as_of"][-1].timestamp() * 1000) // HOUR_MS
     assert found["basis"]["recalibration"]["recalibrated_on"] == counted(learning.experience, hour, len(BANDS) - 1) > 500
 

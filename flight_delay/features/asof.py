@@ -24,6 +24,7 @@ from .declarations import MINUTE_MS, OVERDUE, QUERIED_BY, STREAMS, TAIL_KNOWN_MI
 from .declarations import Columns, Feature, Stream, key_text
 from .queries import STAGES
 from .timetable import STREAM_COLUMNS, float_columns, timetable_features, usual_plan, with_key_columns
+from ..sources.airports import great_circle_mi
 from ..sources.tables import Tables, check_order
 
 # %% ../../nbs/features/230_asof.ipynb #9a70483f
@@ -395,9 +396,7 @@ def minutes_until_ready(position_of: Mapping[str, Sequence[float]], landed_at: s
         return TURNAROUND_MINUTES
     if landed_at not in position_of or origin not in position_of:
         return math.inf
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, position_of[airport]) for airport in (landed_at, origin))
-    half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    miles = 2 * 3958.8 * math.asin(math.sqrt(half))  # great circle, mean radius of the earth
+    miles = great_circle_mi(position_of[landed_at], position_of[origin])
     return 2 * TURNAROUND_MINUTES + miles * 60 / FERRY_MPH + FERRY_TAXI_MINUTES
 
 # %% ../../nbs/features/230_asof.ipynb #25418ebe

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from ..core.config import Settings, settings
 from ..core.errors import BadData
-from .airports import weather_stations
+from .airports import distances_km, weather_stations
 from .bts import Month
 from .download import _read_fetched, fetch_file
 from .files import MISSING, _header, _line_rules, _lines
@@ -131,21 +131,14 @@ def read_asos(
     good = judged.filter(pl.col("rule").is_null()).with_columns(**_asos_values())
     return _weather_table(good, config or settings()), pl.concat([broken, _aside(judged.drop_nulls("rule"), pl.col("rule"))])
 
-# %% ../../nbs/sources/143_asos.ipynb #f2f4af7a
+# %% ../../nbs/sources/143_asos.ipynb #268a9182
 NEAR_KM = 60.0
 
 
-def _distance_km(latitude: float, longitude: float) -> pl.Expr:  # needs latitude, longitude
-    "How far places are from one, along a great circle (haversine, a sphere of 6371 km)."
-    north, east = pl.col("latitude").radians(), pl.col("longitude").radians()
-    here = pl.lit(latitude).radians(), pl.lit(longitude).radians()
-    half = ((north - here[0]) / 2).sin() ** 2 + north.cos() * here[0].cos() * ((east - here[1]) / 2).sin() ** 2
-    return 2 * 6371 * half.sqrt().arcsin()
-
-# %% ../../nbs/sources/143_asos.ipynb #268a9182
 def nearest_stations(airport: str, latitude: float, longitude: float, count: int = 3) -> list[str]:
     "The stations to ask for an airport's weather: its own, then the nearest others."
-    ranked = weather_stations().with_columns(km=_distance_km(latitude, longitude), other=pl.col("airport") != airport)
+    stations = weather_stations()
+    ranked = stations.with_columns(distances_km(stations, latitude, longitude), other=pl.col("airport") != airport)
     own_country = pl.col("station").str.contains("^(K|P|TJ|TI|NS)") | ~pl.col("other")
     return (
         ranked.filter(own_country, (pl.col("km") <= NEAR_KM) | ~pl.col("other"))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['THOUSANDS', 'DECIMAL_COMMA', 'AROUND', 'WHOLE', 'NUMBERS', 'FLAGS', 'DAYS', 'AMERICAN', 'NEEDS', 'SPELLED',
-           'EARTH_RADIUS_MI', 'NO_SCHEDULE', 'missing_columns', 'Capabilities', 'Flights', 'read_flights']
+           'NO_SCHEDULE', 'missing_columns', 'Capabilities', 'Flights', 'read_flights']
 
 # %% ../../nbs/sources/154_flights.ipynb #db2ac790
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import polars as pl
 
 from ..core.errors import BadData
 from .airports import airports as built_in_airports
+from .airports import great_circle_mi
 from .clocks import _arrivals, _by_zone, clock_minutes, local_to_utc
 from .files import _first_broken, _typed, _value_rules, _without_broken, combined_digest
 from .forms import Form, Recognised, plain_name, recognise
@@ -244,19 +245,14 @@ def _minutes(frame: pl.DataFrame, column: str) -> pl.Series:
     return frame.select(pl.duration(milliseconds=milliseconds).cast(pl.Duration("ms"))).to_series()
 
 # %% ../../nbs/sources/154_flights.ipynb #21927e72
-EARTH_RADIUS_MI = 3958.76  # mean radius, IUGG
-
-
 def _great_circles(raw: pl.DataFrame, airports: pl.DataFrame) -> pl.Series:
-    "Miles between origin and destination on a sphere: about 0.2 % less than the BTS gives, which counts on an ellipsoid."
-    places = raw.select("origin", "dest")
-    for end in ("origin", "dest"):
-        where = airports.select(pl.col("airport").alias(end), pl.col("latitude", "longitude").radians().name.suffix(f"_{end}"))
-        places = places.join(where, on=end, how="left", maintain_order="left")
-    north, east = (pl.col(f"{angle}_dest") - pl.col(f"{angle}_origin") for angle in ("latitude", "longitude"))
-    across = pl.col("latitude_origin").cos() * pl.col("latitude_dest").cos() * (east / 2).sin() ** 2
-    half = ((north / 2).sin() ** 2 + across).sqrt()
-    return places.select((2 * EARTH_RADIUS_MI * half.arcsin()).round()).to_series()
+    "Miles between origin and destination, whole as those of the BTS; null where a place is unknown."
+    places = airports.select("airport", "latitude", "longitude").drop_nulls()
+    place_of = {airport: place for airport, *place in places.iter_rows()}
+    routes = raw.select("origin", "dest").unique().filter(pl.all_horizontal(pl.all().is_in(list(place_of))))
+    miles = [round(great_circle_mi(place_of[origin], place_of[dest])) for origin, dest in routes.iter_rows()]
+    routes = routes.with_columns(miles=pl.Series(miles, dtype=pl.Float64))
+    return raw.select("origin", "dest").join(routes, on=["origin", "dest"], how="left", maintain_order="left")["miles"]
 
 # %% ../../nbs/sources/154_flights.ipynb #d46f779d
 def _scheduled(raw: pl.DataFrame) -> pl.DataFrame:

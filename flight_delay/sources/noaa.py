@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from ..core.config import Settings, settings
-from .airports import airports
+from .airports import airports, distances_km
 from flight_delay.sources.asos import (
     STATION_RULE,
     _aside,
-    _distance_km,
     _not_a_number,
     _number,
     _weather_table,
@@ -40,7 +39,12 @@ NEAR_AIRPORT_KM = 10.0
 
 def _nearest_airport(latitude: float, longitude: float) -> str | None:
     "The airport within 10 km of a place."
-    near = airports().with_columns(km=_distance_km(latitude, longitude)).filter(pl.col("km") <= NEAR_AIRPORT_KM).sort("km")
+    near = (
+        airports()
+        .with_columns(distances_km(airports(), latitude, longitude))
+        .filter(pl.col("km") <= NEAR_AIRPORT_KM)
+        .sort("km")
+    )
     return near["airport"][0] if near.height else None
 
 # %% ../../nbs/sources/146_noaa.ipynb #cdbaed2b

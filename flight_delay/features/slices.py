@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from ..core.errors import BadData, BadInput
+from ..core.memory import release_memory
 from flight_delay.features.asof import (
     NEWEST_STATISTICS,
     NOT_KNOWN,
@@ -240,6 +241,7 @@ def build_to(
     try:
         for span in spans(tables, ask, days, lags):
             rows += _write_slice(build_span(tables, ask, span, lags), unfinished / f"first_day={span.start:%Y-%m-%d}")
+            release_memory()  # or each slice would find less than the one before
         return finish_folder(unfinished, folder, manifest_of(tables, ask, days, lags) | {"rows": rows})
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

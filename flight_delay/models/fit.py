@@ -19,6 +19,8 @@ from .delay_model import CANCELLED, GRAPH, NETWORK_GRAPH, DelayModel, empty_arra
 from .network import fit_network
 from flight_delay.models.trees import (
     HUBER_SLOPE_MINUTES,
+    SCORES,
+    continue_band,
     feature_matrix,
     quantile_matrices,
     fit_band,
@@ -40,21 +42,60 @@ KNOWN_BY_TAIL = {feature.name for feature in LEDGER if feature.group == "aircraf
 Fitted = tuple[dict[str, bytes], dict[str, np.ndarray]]  # ONNX graphs and, for explanations, the trees' nodes; by name
 
 
-def _fit_cancelled(X: pl.DataFrame, cancelled: np.ndarray, seed: int, params: Mapping[str, Any] | None) -> Fitted:
-    "Trees for the log-odds of a cancellation, at any lead."
+def _fit_cancelled(
+    X: pl.DataFrame,
+    cancelled: np.ndarray,
+    seed: int,
+    params: Mapping[str, Any] | None,
+    weight: np.ndarray | None,
+    earlier: DelayModel | None,
+) -> Fitted:
+    "Trees for the log-odds of a cancellation, at any lead; those of an earlier model where there is one."
+    if earlier and CANCELLED in earlier.graphs:
+        return {CANCELLED: earlier.graphs[CANCELLED]}, {}
     rows = _not_yet_due(X) & (cancelled | (np.arange(X.height) % LANDED_PER_SAMPLE == 0))
-    matrices = quantile_matrices(feature_matrix(X.columns, hide_features(X.filter(rows), KNOWN_BY_TAIL)), params, seed)
+    x, counts = (
+        feature_matrix(X.columns, hide_features(X.filter(rows), KNOWN_BY_TAIL)),
+        None if weight is None else weight[rows],
+    )
+    matrices = quantile_matrices(x, params, seed, counts)
     booster = fit_trees("late", matrices, cancelled[rows], seed, params, nthread=1)
     return {CANCELLED: to_onnx(booster, X.width)}, {}
 
+# %% ../../nbs/models/450_fit.ipynb #81e1bf30
+def _graph_names(band: Band) -> dict[str, str]:
+    "What the trees of a band are called, by score."
+    return {score: GRAPH.format(band=band.name, score=score) for score in SCORES}
+
+
+def _network_name(network: str) -> str:
+    "What the graph of a network is called."
+    return NETWORK_GRAPH.format(network=network)
+
 # %% ../../nbs/models/450_fit.ipynb #095fa061
 def _fit_band_graphs(
-    band: Band, X: pl.DataFrame, delay: np.ndarray, rows: np.ndarray, seed: int, params: Mapping[str, Any] | None
+    band: Band,
+    X: pl.DataFrame,
+    delay: np.ndarray,
+    rows: np.ndarray,
+    seed: int,
+    params: Mapping[str, Any] | None,
+    weight: np.ndarray | None,
+    earlier: DelayModel | None,
 ) -> Fitted:
     "The trees of one band, whose rows are taken out here: only bands that are at work are held twice."
-    boosters = fit_band(band, X.filter(rows), delay[rows], seed, params).items()
-    named = [(GRAPH.format(band=band.name, score=score), booster) for score, booster in boosters]
-    return {name: to_onnx(booster, X.width) for name, booster in named}, {name: tree_nodes(booster) for name, booster in named}
+    own_X, counts, names = X.filter(rows), None if weight is None else weight[rows], _graph_names(band)
+    if earlier and all(name in earlier.trees for name in names.values()):
+        x = feature_matrix(X.columns, own_X)
+        going_on = {s: (earlier.trees[names[s]], run_graph(earlier, names[s], x)[:, 0]) for s in ("late", "minutes")}
+        boosters = continue_band(band, own_X, delay[rows], going_on, seed, params, counts)
+        spread = names["spread"]
+        graphs, nodes = {spread: earlier.graphs[spread]}, {spread: earlier.trees[spread]}
+    else:
+        boosters, graphs, nodes = fit_band(band, own_X, delay[rows], seed, params, counts), {}, {}
+    named = [(names[score], booster) for score, booster in boosters.items()]
+    graphs |= {name: to_onnx(booster, X.width) for name, booster in named}
+    return graphs, nodes | {name: tree_nodes(booster) for name, booster in named}
 
 # %% ../../nbs/models/450_fit.ipynb #4c831965
 def _fit_networks(
@@ -64,16 +105,19 @@ def _fit_networks(
     seed: int,
     params: Mapping[str, Any] | None,
     networks: Sequence[str],
+    weight: np.ndarray | None,
+    earlier: DelayModel | None,
 ) -> Fitted:
-    "The networks that are named, where their bands have enough flights."
-    graphs = {}
-    for network in networks:
+    "The networks that are named, where their bands have enough flights; those of an earlier model where it has them."
+    graphs = {name: earlier.graphs[name] for name in map(_network_name, networks) if earlier and name in earlier.graphs}
+    for network in (network for network in networks if _network_name(network) not in graphs):
         rows = np.isin(bands, own := [i for i, band in enumerate(BANDS) if band.network == network])
         if rows.sum() >= MIN_FLIGHTS:
             own_X, band = X.filter(rows), BANDS[own[0]]
             offset, slope = minutes_offset(band, own_X), HUBER_SLOPE_MINUTES[band.stage]
             inputs = feature_matrix(X.columns, own_X), delay[rows], offset, slope
-            graphs[NETWORK_GRAPH.format(network=network)] = fit_network(X.columns, *inputs, seed, params)
+            counts = None if weight is None else weight[rows]
+            graphs[_network_name(network)] = fit_network(X.columns, *inputs, seed, params, counts)
     return graphs, {}
 
 # %% ../../nbs/models/450_fit.ipynb #94f6374c
@@ -84,17 +128,20 @@ def fit_scores(
     seed: int = 0,
     params: Mapping[str, Any] | None = None,
     networks: Sequence[str] = (),  # which networks to train
+    weight: np.ndarray | None = None,  # (n,) how much each flight counts; None: alike
+    earlier: DelayModel | None = None,  # a model to go on from, which reads the same features in the same order
 ) -> DelayModel:
     "A model that is not calibrated yet."
+    more = weight, earlier
     landed, held = ~np.isnan(delay), bands_of(X_held_out)
     bands = np.where(landed, bands_of(X), -1)
     sized = [i for i in range(len(BANDS)) if min((bands == i).sum(), (held == i).sum()) >= MIN_FLIGHTS]
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # the longest task first
-        tasks = [threads.submit(_fit_networks, X, delay, bands, seed, params, networks)]
+        tasks = [threads.submit(_fit_networks, X, delay, bands, seed, params, networks, *more)]
         for i in reversed(sized):
-            tasks.append(threads.submit(_fit_band_graphs, BANDS[i], X, delay, bands == i, seed, params))
+            tasks.append(threads.submit(_fit_band_graphs, BANDS[i], X, delay, bands == i, seed, params, *more))
         if (~landed).sum() >= MIN_FLIGHTS:
-            tasks.append(threads.submit(_fit_cancelled, X, ~landed, seed, params))
+            tasks.append(threads.submit(_fit_cancelled, X, ~landed, seed, params, *more))
     fitted, arrays = [task.result() for task in tasks], empty_arrays()
     waits = _not_yet_due(X)
     arrays["cancelled"][:, 0] = (waits & ~landed).sum() / max(waits.sum(), 1)  # the base rate
@@ -184,9 +231,11 @@ def fit(
     params: Mapping[str, Any] | None = None,  # replaces entries of TREES and NETWORK
     shares: Mapping[str, Sequence[float]] | None = None,  # band -> share of the network in late and in minutes
     day_held_out: np.ndarray | None = None,  # as for `calibrate_model`
+    weight: np.ndarray | None = None,  # (n,) how much each flight counts; None: alike
+    earlier: DelayModel | None = None,  # a model to go on from, which reads the same features in the same order
 ) -> DelayModel:
     "A model whose scores come from the one set of flights and whose calibration comes from the other."
     networks = {band.network for band in BANDS if band.network and any((shares or {}).get(band.name, ()))}
-    model = fit_scores(X, delay, X_held_out, seed, params, sorted(networks))
+    model = fit_scores(X, delay, X_held_out, seed, params, sorted(networks), weight, earlier)
     calibrate_model(model, X_held_out, delay_held_out, shares, day_held_out)
     return model

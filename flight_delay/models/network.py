@@ -74,15 +74,16 @@ def _network_body(width: int, hidden: Sequence[int], dropout: float):  # torch.n
     return nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
 
 # %% ../../nbs/models/430_network.ipynb #de7fccd3
-def _loss(scores, late, minutes):  # torch tensors (n, 2), (n,), (n,): minutes in units of the slope
+def _loss(scores, late, minutes, weight=None):  # torch tensors (n, 2), (n,), (n,): minutes in units of the slope; (n,) or None
     "Log loss of `late` and pseudo-Huber loss of `minutes`, with equal weight."
     from torch import nn
 
     huber = (1 + (scores[:, 1] - minutes) ** 2).sqrt() - 1
-    return nn.functional.binary_cross_entropy_with_logits(scores[:, 0], late) + huber.mean()
+    entropy = nn.functional.binary_cross_entropy_with_logits(scores[:, 0], late, weight)
+    return entropy + (huber if weight is None else weight * huber).mean()
 
 # %% ../../nbs/models/430_network.ipynb #7779015e
-def _run_optimizer(network, numbers, codes, late, minutes, settings: Mapping[str, Any]) -> None:
+def _run_optimizer(network, numbers, codes, late, minutes, weight, settings: Mapping[str, Any]) -> None:
     "Fit a network's weights, in random batches."
     import torch
 
@@ -99,7 +100,7 @@ def _run_optimizer(network, numbers, codes, late, minutes, settings: Mapping[str
             embedded = [table(codes[rows, i]) for i, table in enumerate(network["tables"])]
             scores = network["body"](torch.cat([numbers[rows], *embedded], dim=1))
             optimizer.zero_grad()
-            _loss(scores, late[rows], minutes[rows]).backward()
+            _loss(scores, late[rows], minutes[rows], None if weight is None else weight[rows]).backward()
             optimizer.step()
             schedule.step()
 
@@ -182,14 +183,16 @@ def fit_network(
     slope: float,  # minutes up to which the loss is quadratic
     seed: int,
     params: Mapping[str, Any] | None = None,  # replaces entries of NETWORK
+    weight: np.ndarray | None = None,  # (n,) how much each flight counts; None: alike
 ) -> bytes:  # ONNX
     "Train the network of some bands (one-cycle AdamW: Smith and Topin 2018; Loshchilov and Hutter 2019)."
     import torch
 
-    settings, inputs, trained_on = settings_with(NETWORK, params), _fit_inputs(features, x), training_device()
+    settings, inputs, trained_on = settings_with(NETWORK, params), _fit_inputs(features, x), training_device(params)
     numbers, codes = (torch.from_numpy(part).to(trained_on) for part in _encode_inputs(inputs, x))
     late = torch.from_numpy((delay >= LATE_MINUTES).astype(np.float32)).to(trained_on)
     minutes = torch.from_numpy((minutes_target(delay, offset) / slope).astype(np.float32)).to(trained_on)
+    counts = None if weight is None else torch.from_numpy(weight.astype(np.float32)).to(trained_on)
     with torch.random.fork_rng(), _one_thread():
         torch.manual_seed(seed)
         tables = torch.nn.ModuleList(
@@ -197,5 +200,5 @@ def fit_network(
         )
         width = numbers.shape[1] + sum(EMBEDDING_SIZES[features[i]] for i in inputs.codes)
         network = torch.nn.ModuleDict({"tables": tables, "body": _network_body(width, settings["hidden"], settings["dropout"])})
-        _run_optimizer(network.to(trained_on), numbers, codes, late, minutes, settings)
+        _run_optimizer(network.to(trained_on), numbers, codes, late, minutes, counts, settings)
     return _network_to_onnx(network.cpu().eval(), inputs, slope)

@@ -246,9 +246,11 @@ def training_set(
     ask: Callable[[pl.DataFrame, str, int], pl.DataFrame] = at_leads,  # flights, horizon, seed -> questions
     every: int = 1,  # one flight in so many
     most: int = MOST_FLIGHTS,  # flights; whole days are left out where there are more
+    since: datetime | None = None,  # flights scheduled before it are not seen either
 ) -> TrainingSet:
     "The queries about the flights whose outcome was known before an instant."
-    past = known_by(tables, until).gather_every(every)
+    known = known_by(tables, until)
+    past = (known if since is None else known.filter(pl.col("scheduled_departure") >= since)).gather_every(every)
     share = most / max(past.height, 1)
     seen, kept_back = (
         pl.concat(

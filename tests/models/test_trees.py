@@ -2,6 +2,24 @@
 
 from flight_delay.models.trees import *
 
+import pytest
+
+from flight_delay.core.errors import BadInput
+from flight_delay.models.trees import DEVICES, training_device
+
+
+def test_a_device_that_is_not_there_is_refused_and_none_is_needed(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training_device() == training_device({"device": "auto"}) == training_device({"device": "cpu"}) == "cpu"
+    for device in ("cuda", "tpu"):
+        with pytest.raises(BadInput, match=f"device must be one of auto, cpu, cuda.*got '{device}', and there is none"):
+            training_device({"device": device})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [training_device({"device": device}) for device in DEVICES] == ["cuda", "cpu", "cuda"]
+
+
 import numpy as np
 import pytest
 
@@ -54,3 +72,39 @@ def test_the_nodes_of_a_booster_give_what_it_predicts():
                 place = nodes["left" if goes_left else "right"][place]
             total += nodes["value"][place]
         assert total == pytest.approx(predicted, abs=1e-3)
+
+
+def test_trees_that_go_on_give_the_sum_of_what_was_there_and_what_came():
+    import xgboost
+
+    random = np.random.default_rng(5)
+    x = random.normal(size=(3_000, 4)).astype(np.float32)
+    x[::5, 1] = np.nan
+    rows, y = xgboost.DMatrix(x), x[:, 0] + random.normal(size=3_000)
+    for score, target, more in (("late", y > 0, {}), ("minutes", 10 * y, {"huber_slope": 10.0})):
+        matrices = quantile_matrices(x)
+        first = fit_trees(score, matrices, target, 0, {"rounds": 7}, **more)
+        margin = first.predict(rows, output_margin=True)
+        further = fit_trees(score, matrices, target, 1, {"rounds": 5}, margin, **more)
+        both = prepend_trees(tree_nodes(first), further)
+        assert both.num_boosted_rounds() == first.num_boosted_rounds() + further.num_boosted_rounds()
+        new_alone = tree_nodes(further)[:-1]["value"].size
+        assert tree_nodes(both).size == tree_nodes(first).size + new_alone
+        rows.set_base_margin(margin)
+        expected = further.predict(rows, output_margin=True)  # XGBoost's own sum: where it started, and its trees
+        rows = xgboost.DMatrix(x)
+        assert np.abs(both.predict(rows, output_margin=True) - expected).max() < 1e-4
+        assert np.abs(expected - margin).max() > 0.01
+
+
+def test_flights_that_do_not_count_teach_nothing():
+    random = np.random.default_rng(7)
+    x = random.normal(size=(4_000, 3)).astype(np.float32)
+    y, old = 10 * x[:, 0], np.arange(4_000) < 2_000
+    weight = np.where(old, 1e-9, 1.0)
+
+    def learned(y):
+        matrices = quantile_matrices(x, {"bags": 1}, weight=weight)
+        return tree_nodes(fit_trees("minutes", matrices, y, 0, {"rounds": 10, "subsample": 1.0}, huber_slope=40.0))["value"]
+
+    assert np.allclose(learned(y), learned(np.where(old, -y, y)), atol=1e-3)

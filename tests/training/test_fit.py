@@ -2,6 +2,7 @@
 
 from flight_delay.training.fit import *
 
+import numpy as np
 import polars as pl
 
 from flight_delay.training.fit import _informative
@@ -10,3 +11,44 @@ from flight_delay.training.fit import _informative
 def test_a_model_reads_what_varies_where_it_learns():
     X = pl.DataFrame({"empty": [None, None], "constant": [0.0, 0.0], "known_or_not": [None, 1.0], "varies": [1.0, 2.0]})
     assert _informative(X.cast(pl.Float32)) == ["known_or_not", "varies"]
+
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flight_delay.training.fit import flight_weights, history_start
+
+
+def test_a_flight_counts_half_as_much_as_one_that_is_a_half_life_younger():
+    until = datetime(2013, 10, 1, tzinfo=UTC)
+    departures = pl.Series([until - timedelta(days=days) for days in (0, 30, 60)])
+    weight = flight_weights(departures, until, {"half_life_days": 30.0})
+    assert weight == pytest.approx(np.array([4, 2, 1]) * 3 / 7) and weight.mean() == pytest.approx(1)
+    assert flight_weights(departures, until, {"rounds": 20}) is None and history_start(until, None) is None
+    assert history_start(until, {"window_days": 60.0}) == until - timedelta(days=60)
+
+
+from flight_delay.models.calibration import BANDS
+from flight_delay.models.fit import fit_scores
+from flight_delay.models.trees import WARM_ROUNDS
+
+
+def test_a_model_that_goes_on_keeps_its_trees_and_adds_some():
+    random = np.random.default_rng(0)
+    left = random.random(3_000) < 0.5
+    X = pl.DataFrame(
+        {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, random.normal(20, 9, 3_000), np.nan)},
+        nan_to_null=True,
+    )
+    delay = np.round(random.normal(0, 20, 3_000) + np.where(left, 20, 0))
+    delay[::20] = np.nan  # cancelled
+    first = fit_scores(X, delay, X, params={"rounds": 5})
+    second = fit_scores(X, delay, X, seed=1, params={"rounds": 5}, earlier=first)
+    assert set(second.graphs) == set(first.graphs) and set(second.trees) == set(first.trees)
+    for name, nodes in first.trees.items():
+        assert np.array_equal(second.trees[name][: len(nodes) - 1], nodes[:-1])
+        bags = next(band.bags for band in BANDS if name.startswith(band.name))
+        added = len(second.trees[name]) - len(nodes)
+        assert added == 0 if name.endswith("spread") else added >= WARM_ROUNDS * bags
+    assert second.graphs["cancelled"] == first.graphs["cancelled"]

@@ -68,6 +68,8 @@ _PROBABILITIES = {
 _GAINS = {
     "skill": Label("skill", "%", "high", "Share of the baseline's error that is gone.", 1),
     "gain": Label("gain", "min", "high", "By how many minutes the error is smaller; above 0 is better.", 2),
+    "way": Label("way of training", "", None, "How a model is trained again: its start and its history."),
+    "proven": Label("proven", "", None, "Better or as good beyond doubt; nothing where it may be chance."),
     "loss": Label("loss", "", "low", "What training makes small.", 3),
     "accuracy": Label("accuracy", "%", "high", "Share of flights rightly called late or punctual.", 1),
     "precision": Label("precision", "%", "high", "Share of the flights called late that were late.", 1),

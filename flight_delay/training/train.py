@@ -28,7 +28,7 @@ from ..sources.tables import Tables
 from .blend import DECISION, blend_weights
 from .blocks import MOST_FLIGHTS, STALE_HOURS, Split, at_lead, known_by, landed_flights, outcomes_between
 from .blocks import outcomes_by_name, past_flights
-from .fit import fit_until
+from .fit import HISTORY, fit_until, history_start
 from .leaks import probes
 
 # %% ../../nbs/training/640_train.ipynb #317c68b4
@@ -100,9 +100,27 @@ def _cancelled_outcomes(block: Mapping[str, Outcomes]) -> dict[str, Outcomes]:
     cancelled = {name: asked.where(asked.flights["cancelled"]) for name, asked in before.items()}
     return {name: asked for name, asked in cancelled.items() if asked.flights.height}
 
+# %% ../../nbs/training/640_train.ipynb #ab12cd36
+def _learn(
+    tables: Tables,
+    until: datetime,
+    horizons: Sequence[str],
+    seed: int,
+    params: Mapping[str, Any] | None,  # blend weights among them
+    most: int,
+    earlier: delay_model.DelayModel | None,
+) -> delay_model.DelayModel:
+    "A model that has learned until an instant, with the blend weights of its settings."
+    shares = blend_weights((params or {}).get("blend", ()))
+    return fit_until(tables, until, horizons, seed, params, shares=shares, most=most, earlier=earlier)
+
 # %% ../../nbs/training/640_train.ipynb #0a8d06d4
-def _with_reference(model: delay_model.DelayModel, tables: Tables, learned_until: datetime) -> delay_model.DelayModel:
-    "The model, which takes the sketch of its flights along when it is registered."
+def _registered(
+    measured: delay_model.DelayModel, tables: Tables, blocks: Split, refit: bool, learning: Sequence[Any]
+) -> delay_model.DelayModel:
+    "The model that was measured, or one that has also learned from the test block; it takes the sketch of its flights along."
+    learned_until = blocks.test_until if refit else blocks.validate_until
+    model = _learn(tables, learned_until, *learning) if refit else measured
     model.beside[REFERENCE_FILE] = partial(reference_content, tables, model, learned_until)
     return model
 
@@ -116,18 +134,18 @@ def train(
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default; blend weights
     champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
     most: int = MOST_FLIGHTS,  # flights to learn from; whole days are left out where there are more
+    earlier: delay_model.DelayModel | None = None,  # a model to go on from, see `adapt`; None: learn from nothing
 ) -> Trained:
     "Learn, measure, explain."
-    shares = blend_weights(decisions := (params or {}).get("blend", ()))
-    measured = fit_until(tables, blocks.validate_until, _checked_horizons(horizons), seed, params, shares=shares, most=most)
-    model = fit_until(tables, blocks.test_until, horizons, seed, params, shares=shares, most=most) if refit else measured
+    learning = _checked_horizons(horizons), seed, params, most, earlier
+    measured = _learn(tables, blocks.validate_until, *learning)
     block = outcomes_between(tables, blocks.validate_until, blocks.test_until, horizons, cancelled=True)
     landed = _landed_outcomes(block)
     answers = {name: score_rows(measured, asked.X, asked.delay) for name, asked in landed.items()}
     return Trained(
-        _with_reference(model, tables, blocks.test_until if refit else blocks.validate_until),
+        _registered(measured, tables, blocks, refit, learning),
         measured,
-        ensemble=pl.DataFrame(decisions, schema_overrides=DECISION),
+        ensemble=pl.DataFrame((params or {}).get("blend", ()), schema_overrides=DECISION),
         test=evaluate(measured, landed, past_flights(tables, blocks.validate_until), champion, answers),
         outcomes=landed,
         answers=answers,
@@ -222,12 +240,26 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
         **card_sections(trained.measured, trained.outcomes, trained.answers),
     }
 
+# %% ../../nbs/training/640_train.ipynb #ab12cd35
+def _card_settings(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    "With which settings and on what a model was trained."
+    return {
+        "bags": {band.name: band.bags for band in calibration.BANDS},
+        "trees": {score: {**trees.settings_with(trees.TREES, params), **own} for score, own in trees.SCORES.items()},
+        "network": trees.settings_with(network.NETWORK, params),
+        "history": trees.settings_with(HISTORY, params),
+        "device": trees.training_device(params),
+    }
+
 # %% ../../nbs/training/640_train.ipynb #d4b8e611
 def trained_on(
-    flights: pl.DataFrame, until: datetime
+    flights: pl.DataFrame,
+    until: datetime,
+    since: datetime | None = None,  # the first of its window; None: all
 ) -> dict[str, Any]:  # from, until, and flights per airline, origin and route
     "How many flights of each airline, origin and route a model has learned from, for its card."
     past = flights.filter(pl.col("scheduled_departure") < until, pl.col("cancelled") | pl.col("arrival_delay").is_not_null())
+    past = past if since is None else past.filter(pl.col("scheduled_departure") >= since)
     names = {"airlines": pl.col("carrier"), "origins": pl.col("origin"), "routes": pl.format("{}-{}", "origin", "dest")}
     counts = {name: past.group_by(code=code).len().sort("code") for name, code in names.items()}
     span = {"from": past["scheduled_departure"].min().isoformat(), "until": until.isoformat()}
@@ -242,8 +274,10 @@ def model_card(
     seed: int,
     refit: bool,
     params: Mapping[str, Any] | None = None,
+    adaptation: Mapping[str, Any] | None = None,  # as `Adaptation.card` gives it
 ) -> dict[str, Any]:
     "The model's card: what it is and where it comes from; see `_card_metrics` for how good it is."
+    learned_until = blocks.test_until if refit else blocks.validate_until
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "library_version": __version__,
@@ -252,14 +286,13 @@ def model_card(
         "source_digest": tables.digest,
         **_card_digests(trained.model.features),
         "lineage": {"tables": {name: getattr(tables, name).height for name in TABLES}},
-        "learned_until": (blocks.test_until if refit else blocks.validate_until).isoformat(),
+        "learned_until": learned_until.isoformat(),
         **{name: getattr(blocks, name).isoformat() for name in ("train_until", "validate_until", "test_until")},
         "refit": refit,
         "metrics_are_of": "a sibling that learned until validate_until" if refit else "this model",
-        "trained_on": trained_on(tables.flights, blocks.test_until if refit else blocks.validate_until),
+        "trained_on": trained_on(tables.flights, learned_until, history_start(learned_until, params)),
         "horizons": list(horizons),
         "seed": seed,
-        "bags": {band.name: band.bags for band in calibration.BANDS},
-        "trees": {head: {**trees.settings_with(trees.TREES, params), **own} for head, own in trees.SCORES.items()},
-        "network": trees.settings_with(network.NETWORK, params),
+        "adaptation": dict(adaptation or {}),
+        **_card_settings(params),
     } | _card_metrics(trained)

@@ -185,11 +185,13 @@ def _gains(
     least_flights: int = LEAST_FLIGHTS,
 ) -> pl.DataFrame:  # horizon, kind, segment, flights, days, champion (CRPS), gain, low, high; first row: all flights
     "How much less the new model's answers cost, in minutes of CRPS, with day-block intervals."
-    rows = [{"horizon": "all", "kind": "all", "segment": "all", **_gain(pairs)}]
-    for (horizon,), of_horizon in pairs.group_by("horizon", maintain_order=True):
+    horizons, rows = [name for (name,), _ in pairs.group_by("horizon", maintain_order=True)], []
+    for horizon in ("all", *horizons):
+        of_horizon = pairs if horizon == "all" else pairs.filter(pl.col("horizon") == horizon)
         rows.append({"horizon": horizon, "kind": "all", "segment": "all", **_gain(of_horizon)})
         for kind in COMPARED_KINDS:
-            small = (pl.len().over(kind) < least_flights) | (pl.col("day").n_unique().over(kind) < LEAST_DAYS)
+            answers = pl.len().over(kind, "horizon").max().over(kind)  # a flight is asked about once at each horizon
+            small = (answers < least_flights) | (pl.col("day").n_unique().over(kind) < LEAST_DAYS)
             pooled = of_horizon.with_columns(pl.when(small).then(pl.lit(TOGETHER)).otherwise(kind).alias("segment"))
             for (segment,), part in pooled.group_by("segment", maintain_order=True):
                 rows.append({"horizon": horizon, "kind": kind, "segment": segment, **_gain(part)})
@@ -198,21 +200,22 @@ def _gains(
 # %% ../../nbs/training/670_promotion.ipynb #a9b4abea
 def _loss_text(row: Mapping[str, Any], percent: float) -> str:  # row: of `_gains`; percent: its gain, of the champion's CRPS
     "Who is served worse, and by how much."
-    when = horizon_text(row["horizon"], sentence=True)
+    when = "over all horizons" if row["horizon"] == "all" else horizon_text(row["horizon"], sentence=True)
     if row["kind"] == "all":
         return f"{when} as a whole {percent:+.1f} % ({row['low']:+.3f} to {row['high']:+.3f} min)"
-    return f"{row['kind']} {row['segment']} {when} {-percent:.0f} % worse"
+    return f"{row['kind']} {row['segment']} {when} {-percent:.1f} % worse"
 
 # %% ../../nbs/training/670_promotion.ipynb #0368cb0e
-TOLERATED = 0.02  # of the champion's CRPS, by which a horizon may be worse as far as the interval can tell
-FAR_BEHIND = 0.05  # of the champion's CRPS, by which no segment may clearly be worse
+TOLERATED = 0.02  # of the champion's CRPS, by which a horizon, or a segment over all horizons, may be worse
+FAR_BEHIND = 0.05  # of the champion's CRPS, by which no segment may clearly be worse at any one horizon
 
 
 def _worse_segments(table: pl.DataFrame) -> str:  # table: as `_gains` gives it; empty: nobody
     "The horizons and segments that would be served worse, the worst first."
     share, whole = pl.col("gain") / pl.col("champion"), pl.col("kind") == "all"
     worse = (pl.col("high") < 0) | (pl.col("low") < -TOLERATED * pl.col("champion"))
-    far = (pl.col("high") < 0) & (pl.col("days") > 1) & (share < -FAR_BEHIND)  # one day's interval has no width
+    limit = pl.when(pl.col("horizon") == "all").then(TOLERATED).otherwise(FAR_BEHIND)
+    far = (pl.col("high") < 0) & (pl.col("days") > 1) & (share < -limit)  # one day's interval has no width
     behind = table.slice(1).filter(pl.when(whole).then(worse).otherwise(far)).sort(~whole, share)
     return ", ".join(_loss_text(row, 100 * row["gain"] / row["champion"]) for row in behind.head(3).to_dicts())
 

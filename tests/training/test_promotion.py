@@ -108,6 +108,14 @@ def test_no_segment_may_pay_for_the_others_be_it_small(verdict, worse, who):
     assert not decision.promoted and f"{who} at " in decision.reason, decision.reason
 
 
+@pytest.mark.parametrize(("cost", "promoted"), [(9.5, True), (10.1, True), (10.3, False)])
+def test_an_airline_that_is_served_a_little_worse_at_every_horizon_keeps_the_champion(verdict, cost, promoted):
+    worse = pl.col("carrier") == "A4"  # of two large ones; all others gain a fifth
+    decision = verdict(challenger(costs=8.0, worse=worse, more=cost - 8.0))
+    assert decision.promoted == promoted, decision.reason
+    assert promoted or "not for all: airline A4 over all horizons " in decision.reason
+
+
 def test_no_month_may_pay_for_the_others(verdict):
     decision = verdict(challenger(costs=8.0, worse=pl.col("scheduled_departure").dt.month() == 12, more=2.6, days=40))
     assert not decision.promoted and "month 2013-12 at " in decision.reason, decision.reason

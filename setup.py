@@ -9,7 +9,8 @@ config = ConfigParser(delimiters=["="], interpolation=None)
 config.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
 project = config["DEFAULT"]
 extras = {
-    group: project[f"{group}_requirements"].split() for group in ("train", "postgres", "redis", "spark", "otlp", "lab", "dev")
+    group: project[f"{group}_requirements"].split()
+    for group in ("train", "tune", "postgres", "redis", "spark", "otlp", "lab", "dev")
 }
 
 setup(

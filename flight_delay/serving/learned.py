@@ -52,7 +52,7 @@ def learned_mark(version: str, config: Settings) -> str:
     "A digest of what a version forecasts with, and of the code that learns; the same for one that was trained again alike."
     folder = registry.registry_folder(config) / version
     files, card = (json.loads((folder / name).read_text()) for name in (DIGESTS_FILE, "card.json"))
-    parts = {name: digest.encode() for name, digest in files.items() if not name.startswith("card.")}
+    parts = {name: digest.encode() for name, digest in files.items() if name.endswith((".onnx", ".npy"))}
     learned = [card.get("learned_until"), card["features"]]
     return combined_digest(parts | {"card.json": json.dumps(learned).encode(), "code": _code()})
 

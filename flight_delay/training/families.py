@@ -16,6 +16,7 @@ import optuna
 from scipy.special import logit
 from scipy.stats import norm
 
+from ..core.errors import BadInput
 from ..models import calibration, network, recalibration, trees
 from ..models.distribution import THRESHOLDS
 from ..sources.tables import LATE_MINUTES
@@ -245,9 +246,13 @@ SHIFT_MINUTES = 120.0  # before the schedule: earlier than any flight lands
 
 def _fit_ngboost(features, x, delay, offset, stage, seed, settings) -> Heads:
     "NGBoost: a log-normal distribution whose two parameters are boosted."
-    from ngboost import NGBRegressor
     from sklearn.tree import DecisionTreeRegressor
 
+    try:
+        from ngboost import NGBRegressor
+    except ImportError as error:
+        rule = "family ngboost needs the package of its name; it is not installed"
+        raise BadInput(f"{rule}; pip install 'flight-delay[tune]', or leave the family out.") from error
     given = {**settings, "col_sample": 0.4, "minibatch_frac": 0.2, "verbose": False, "random_state": seed}
     tree = DecisionTreeRegressor(max_depth=given.pop("max_depth"), splitter=given.pop("splitter"), min_samples_leaf=20)
     model = NGBRegressor(Base=tree, **given).fit(x, np.log(trees.minutes_target(delay, offset) + SHIFT_MINUTES))

@@ -2,8 +2,11 @@
 
 from flight_delay.training.families import *
 
+import sys
+
 import numpy as np
 import pytest
+from flight_delay.core.errors import BadInput
 from flight_delay.models.distribution import THRESHOLDS, quantile
 from flight_delay.training.families import _calibrated_quantiles, _fit_ngboost
 from scipy.stats import norm
@@ -32,6 +35,12 @@ def test_a_forecast_too_narrow_and_too_late_is_put_right_on_flights_that_were_no
     exceedance = _calibrated_quantiles(told[:2_000], came[:2_000])(told[2_000:])
     inside = (quantile(exceedance, 0.1) <= came[2_000:]) & (came[2_000:] <= quantile(exceedance, 0.9))
     assert inside.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_family_that_is_not_installed_is_refused_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ngboost", None)
+    with pytest.raises(BadInput, match="pip install"):
+        _fit_ngboost([], np.zeros((2, 1)), np.zeros(2), np.zeros(2), "scheduled", 0, {})
 
 
 def test_ngboost_tells_a_wider_distribution_where_delays_stray_more():

@@ -87,10 +87,11 @@ def _errors(scores: _MemberScores, calibration: _MemberScores, shares: Sequence[
 
 # %% ../../nbs/training/620_blend.ipynb #d966388d
 def _member_errors(
-    scores: _MemberScores, calibration: _MemberScores, day: np.ndarray, slope: float
+    scores: _MemberScores, calibration: _MemberScores, day: np.ndarray, slope: float, usual: Sequence[float] = (0, 0)
 ) -> dict[str, np.ndarray]:  # minutes (n,) each
-    "Absolute errors of trees, network and blend; the shares used on each half of the days come from the other half."
+    "Absolute errors of trees, network, usual shares and blend, whose shares on each half of the days come from the other half."
     errors = {"trees": _errors(scores, calibration, (0, 0)), "network": _errors(scores, calibration, (1, 1))}
+    errors["usual"] = _errors(scores, calibration, usual) if any(usual) else errors["trees"]
     both, early = np.empty(len(day)), day <= np.median(day)
     for half in (early, ~early):
         both[half] = _errors(scores.where(half), calibration, _best_shares(scores.where(~half), slope))
@@ -101,20 +102,20 @@ def choose_blend(
     model: delay_model.DelayModel,  # members that have seen nothing later than the training block
     held_out: Outcomes,  # for the calibration
     later: Mapping[str, Outcomes],  # the validation block, by horizon
-) -> pl.DataFrame:  # band, shares in late and minutes, errors in minutes, gain over the better member with interval, kept
-    "Give each band its ensemble, or its better member."
+    usual: Mapping[str, Sequence[float]] | None = None,  # band -> shares that stay unless others are clearly better; None: 0
+) -> pl.DataFrame:  # band, shares in late and minutes, errors in minutes, gain over the usual shares with interval, kept
+    "Give each band the shares that are clearly better than the usual ones, or leave these."
     decisions = []
     for horizon, asked in later.items():
         band = models_calibration.BANDS[place := int(models_calibration.bands_of(asked.X)[0])]
         if delay_model.NETWORK_GRAPH.format(network=band.network) not in model.sessions:
             continue
         later_scores, slope = _member_scores(model, asked, place), models_trees.HUBER_SLOPE_MINUTES[band.stage]
-        error, day = _member_errors(later_scores, _member_scores(model, held_out, place), asked.day, slope), asked.day
-        member = min(("trees", "network"), key=lambda name: error[name].mean())
-        low, high = day_block_interval(gain := error[member] - error["both"], day)
-        alone = (0.0, 0.0) if member == "trees" else (1.0, 1.0)
-        late, minutes = _best_shares(later_scores, slope) if low > 0 else alone
-        means = {f"mae_{name}": float(values.mean()) for name, values in error.items()}
+        stays, day = (usual or {}).get(band.name, (0.0, 0.0)), asked.day
+        error = _member_errors(later_scores, _member_scores(model, held_out, place), day, slope, stays)
+        low, high = day_block_interval(gain := error["usual"] - error["both"], day)
+        late, minutes = _best_shares(later_scores, slope) if low > 0 else stays
+        means = {f"mae_{name}": float(error[name].mean()) for name in ("trees", "network", "both")}
         row = {"band": band.name, "horizon": horizon, **means, "gain": float(gain.mean()), "low": low, "high": high}
         decisions.append(row | {"kept": low > 0, "late": late, "minutes": minutes})
     return pl.DataFrame(decisions, schema=DECISION)
@@ -126,6 +127,7 @@ def choose_blend_weights(
     horizons: Sequence[str] = tuple(queries.HORIZONS),
     seed: int = 0,
     params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default
+    usual: Mapping[str, Sequence[float]] | None = None,  # band -> shares that stay unless others are clearly better; None: 0
 ) -> pl.DataFrame:  # as `choose_blend` gives it; no rows where no band has a network
     "Decide how much the network counts in each band, with members that have learned from the training block."
     deciding = [name for name in horizons if models_calibration.BANDS[band_at(name)].network]
@@ -135,7 +137,7 @@ def choose_blend_weights(
     networks = sorted({network for name in deciding if (network := models_calibration.BANDS[band_at(name)].network)})
     members = fit.fit_scores(learned.seen.X, learned.seen.delay, learned.held_out.X, seed, params, networks)
     later = outcomes_between(tables, blocks.train_until, blocks.validate_until, deciding)
-    return choose_blend(members, learned.held_out, later)
+    return choose_blend(members, learned.held_out, later, usual)
 
 # %% ../../nbs/training/620_blend.ipynb #3c0ebe4d
 def blend_weights(decisions: pl.DataFrame | Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:

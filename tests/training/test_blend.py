@@ -10,3 +10,29 @@ def test_a_blend_is_chosen_only_for_bands_that_have_a_network():
 
     asked = Outcomes(pl.DataFrame({"lead_minutes": [120.0], "departure_delay": [None]}), pl.DataFrame({"arrival_delay": [5.0]}))
     assert choose_blend(SimpleNamespace(sessions={}), asked, {"two_hours": asked}).is_empty()
+
+
+def test_usual_shares_stay_where_others_are_no_better_beyond_chance():
+    import numpy as np
+    from flight_delay.evaluation.metrics import day_block_interval
+    from flight_delay.training.blend import _best_shares, _MemberScores, _member_errors
+
+    random, n = np.random.default_rng(0), 4_000
+    day, truth = np.repeat(np.arange(40), n // 40), random.normal(0, 10, n)
+
+    def member(noise):
+        return truth + noise, 0.1 * (truth + noise)
+
+    shared = random.normal(0, 5, n)
+    (minutes, odds), (other_minutes, other_odds) = (member(shared + random.normal(0, 5, n)) for _ in range(2))
+    scores = _MemberScores(
+        np.column_stack([odds, minutes, np.zeros(n)]),
+        np.column_stack([other_odds, other_minutes]),
+        truth + random.normal(0, 9, n),
+    )
+    assert 0.3 <= _best_shares(scores, 10.0)[1] <= 0.6  # two members of one quality
+    gains = {}
+    for usual in ((0.0, 0.0), (0.4, 0.4), (0.5, 0.5)):
+        errors = _member_errors(scores, scores, day, 10.0, usual)
+        gains[usual] = day_block_interval(errors["usual"] - errors["both"], day)[0]
+    assert gains[0.0, 0.0] > 0 > max(gains[0.4, 0.4], gains[0.5, 0.5])

@@ -19,7 +19,6 @@ from ..evaluation.as_served import score_as_served
 from ..evaluation.metrics import day_block_interval
 from ..models.delay_model import DelayModel
 from ..sources.tables import Tables
-from .blend import blend_weights
 from .blocks import MOST_FLIGHTS, TrainingSet, known_by, outcomes_between, parse_instant, training_set
 from .fit import fit_set
 
@@ -67,7 +66,6 @@ class _Trainer:
     horizons: Sequence[str]
     seed: int
     params: Mapping[str, Any]
-    shares: Mapping[str, Sequence[float]]
     most: int
     sets: dict[datetime, TrainingSet] = field(default_factory=dict)
     models: dict[tuple[Way, datetime], tuple[DelayModel, float]] = field(default_factory=dict)
@@ -80,7 +78,7 @@ class _Trainer:
                 inputs = self.tables, until, self.horizons, self.seed
                 self.sets = {until: training_set(*inputs, every=ADAPT_EVERY, most=self.most)}
             began, params = time.process_time(), {**self.params, **HISTORIES[way.history]}
-            model = fit_set(self.sets[until], until, self.seed, params, self.shares, earlier)
+            model = fit_set(self.sets[until], until, self.seed, params, earlier=earlier)
             self.models[way, until] = model, time.process_time() - began
         return self.models[way, until]
 
@@ -91,13 +89,12 @@ def served_costs(
     horizons: Sequence[str],
     considered: Sequence[Way],
     seed: int = 0,
-    params: Mapping[str, Any] | None = None,  # settings as in `train`, blend weights among them
+    params: Mapping[str, Any] | None = None,  # settings as in `train`
     most: int = MOST_FLIGHTS,
 ) -> tuple[pl.DataFrame, dict[Way, float]]:  # horizon, day, + a column of CRPS per way; processor seconds of one training
     "What each way would have cost in the last months, per answer."
-    shares = blend_weights((params or {}).get("blend", ()))
     parts, seconds = [], dict.fromkeys(considered, 0.0)
-    trainer = _Trainer(tables, horizons, seed, params or {}, shares, most)
+    trainer = _Trainer(tables, horizons, seed, params or {}, most)
     for origin, end in pairwise(until - k * MONTH for k in range(ORIGINS, -1, -1)):
         block = outcomes_between(tables, origin, end, horizons)
         models = {way: trainer.fit(way, origin) for way in considered}
@@ -199,7 +196,7 @@ def adapt(
     history: str = "all",  # of HISTORIES, or auto
     champion: DelayModel | None = None,  # which has learned until `until` at most
     seed: int = 0,
-    params: Mapping[str, Any] | None = None,  # settings as in `train`, blend weights among them
+    params: Mapping[str, Any] | None = None,  # settings as in `train`
     most: int = MOST_FLIGHTS,
 ) -> Adaptation:
     "Choose how a model is trained again."

@@ -79,7 +79,7 @@ def test_what_is_named_needs_no_backtest_and_a_warm_start_a_champion(nyc, monkey
 def test_nothing_from_the_test_block_on_is_looked_at(nyc):
     until = datetime(2013, 6, 1, tzinfo=UTC)
     later = pl.col("scheduled_departure") >= until
-    flights = nyc.flights.gather_every(40)
+    flights = nyc.flights.gather_every(10)
     spoiled = flights.with_columns(
         pl.when(later).then(999.0).otherwise(name).alias(name) for name in ("arrival_delay", "taxi_out")
     )
@@ -87,7 +87,7 @@ def test_nothing_from_the_test_block_on_is_looked_at(nyc):
         served_costs(
             Tables(some, nyc.weather, nyc.aircraft, nyc.airports, nyc.carriers),
             until,
-            ["pushback"],
+            ["two_hours", "pushback"],
             ways("auto", "all"),
             0,
             {"rounds": 3},

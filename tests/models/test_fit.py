@@ -20,6 +20,37 @@ import numpy as np
 import polars as pl
 import pytest
 
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_a_model_trained_on_an_accelerator_answers_as_one_trained_without():
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("torch sees no accelerator here; run this where nvidia-smi shows one")
+    random, shares = np.random.default_rng(0), {"1h_to_4h": (0.3, 0.3), "departed": (0.3, 0.3)}
+    recent, left = random.exponential(20, 6_000) - 5, random.random(6_000) < 0.5
+    columns = {"lead_minutes": np.where(left, 0.0, 120.0), "departure_delay": np.where(left, recent, np.nan)}
+    X, delay = (
+        pl.DataFrame({**columns, "avg_delay_7d": recent}, nan_to_null=True),
+        np.round(recent + random.normal(0, 10, 6_000)),
+    )
+    answers = [
+        fit(X[:3000], delay[:3000], X[3000:], delay[3000:], params={"rounds": 30, "device": device}, shares=shares).predict(
+            X[3000:]
+        )
+        for device in ("cpu", "cuda")
+    ]
+    one, other = (answer.select("delay_minutes", "p_15").to_numpy() for answer in answers)
+    assert (np.abs(one - other).mean(axis=0) < (1.0, 0.02)).all()
+    errors = [np.abs(answer[:, 0] - delay[3000:]).mean() for answer in (one, other)]
+    assert abs(errors[0] - errors[1]) < 0.02 * errors[0]
+
+
+import numpy as np
+import polars as pl
+import pytest
+
 from flight_delay.models.delay_model import read_model, write_model
 from flight_delay.models.trees import feature_matrix, quantile_matrices, fit_trees, to_onnx
 

@@ -3,7 +3,8 @@
     python benchmarks/sources.py PATH
 
 Each runs in a process of its own, one after the other. The conversion opens the file, checks every row, rebuilds every instant and
-writes parquet; pandas only reads the text.
+writes parquet; pandas only reads the text. A national month (535,430 rows, a zip of 23 MB) on two quiet cores: 5.9 s and 0.86 GB, pandas
+5.2 s and 1.68 GB.
 """
 
 import os

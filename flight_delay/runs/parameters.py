@@ -161,10 +161,14 @@ def jobs(config: Settings | None = None) -> list[str]:
 # %% ../../nbs/runs/800_parameters.ipynb #746e2222
 def job_notebook(job: str, config: Settings) -> Path:
     "A job's notebook."
-    if job not in jobs(config):
+    if not (names := jobs(config)):
         raise UnknownJob(
-            f"job must be a notebook of scheduled/ ({', '.join(jobs(config)) or 'there is none'}); got {job!r}.", job=job
+            f"jobs are notebooks of scheduled/ in the project's folder; {config.root} holds none; go there, or name it by "
+            "FLIGHT_DELAY_ROOT.",
+            job=job,
         )
+    if job not in names:
+        raise UnknownJob(f"job must be a notebook of scheduled/ ({', '.join(names)}); got {job!r}.", job=job)
     return config.root / "scheduled" / f"{job}.ipynb"
 
 # %% ../../nbs/runs/800_parameters.ipynb #09181322

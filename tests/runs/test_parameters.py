@@ -9,7 +9,7 @@ import sys
 import nbformat
 import pytest
 from flight_delay.core.errors import BadInput
-from flight_delay.runs.parameters import absolute_paths, check_parameters, check_paths, data_names, job_parameters
+from flight_delay.runs.parameters import absolute_paths, check_parameters, check_paths, data_names, job_parameters, UnknownJob
 
 TYPES = """from typing import Annotated, Literal
 from pydantic import Field
@@ -252,3 +252,8 @@ def test_a_notebook_made_for_another_kernel_is_refused(metadata, refused, caplog
     else:
         check_kernel(notebook, "odd")
     assert ("names no kernel" in caplog.text) is (metadata == {})
+
+
+def test_outside_of_the_project_it_is_said_where_jobs_are(tmp_path):
+    with pytest.raises(UnknownJob, match=rf"{tmp_path} holds none; go there, or name it by FLIGHT_DELAY_ROOT"):
+        read_job("train", settings(root=tmp_path))

@@ -6,8 +6,9 @@ SOURCE is a month of flights: whatever `sources.load` reads, or a folder of cano
 schedule is announced in one go at noon (UTC) of the day before, and what happens follows at the instant at which it became known. Beyond its end
 the month begins anew with shifted dates. Times are processor seconds, since other work on the machine lengthens the clock's; making the events
 is not counted. The last column holds each day's rate as a ratio to the first's. On December 2021:
-30 days, 2,053,992 events, 4,300 to 4,800 a second on each day, the thirtieth 1.06 times as many as the first; 1.33 GB, 1.66 GB at most, while
-a day is packed, which keeps one event waiting for 2.1 s; a question 1.5 ms, of a hundred the slowest 2.2 ms. Under the profiler the first day
+30 days, 2,053,992 events, 3,400 to 4,700 a second on each day, the thirtieth 1.14 times as many as the first; 1.16 GB, 1.68 GB at most, while
+a day is packed, which keeps one event waiting for 2 to 4 s; a question 1.6 ms, of a hundred the slowest 2.5 ms. A snapshot takes 35 s, 826 MB on
+disk and 3.6 GB of memory at most, to start from it 73 s (two cores that ran the tests beside). Under the profiler the first day
 takes 2,860 events a second, and took 740 before rows were worked in together.
 """
 

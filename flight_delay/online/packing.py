@@ -6,6 +6,7 @@ __all__ = ['Facts', 'summed_up', 'pack']
 # %% ../../nbs/online/315_packing.ipynb #d68862e0
 import numpy as np
 
+from ..core.memory import release_memory
 from ..features.asof import PAIRS, STAMP_BITS, totals_needed
 from flight_delay.online.fact_index import (
     _TOTALS,
@@ -124,3 +125,4 @@ def pack(index: FactIndex, before: int = 0) -> None:  # milliseconds
         array.resize(ends[name], refcheck=False)  # gives back what was not needed, without a copy
     index.bulk = PackedFacts(arrays | {"sizes": np.array(sizes)})
     index.large, index.later, index.latest = LaterFacts(), LaterFacts(), LaterFacts()
+    release_memory()

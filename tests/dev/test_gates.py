@@ -193,6 +193,7 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(
         prediction.PredictionService, "answer", lambda desk, asked: {"of": desk.config.alias, "route": asked.route}
     )
+    monkeypatch.setattr(prediction.PredictionService, "warm_up", lambda desk: None)
     return config
 
 

@@ -1128,7 +1128,7 @@ def test_announced_flights_are_forgotten_and_their_rows_used_again(slice_of_the_
             if event["kind"] != "weather":
                 state.observe(event | {"known_at": known_at})
         rows.append((state.codes["flights"].shape[1], len(state.announced), len(state.told)))
-    assert all(size == rows[40][0] and max(announced, told) < 12 * 36 for size, announced, told in rows[40:])
+    assert all(size == rows[48][0] and max(announced, told) < 12 * 43 for size, announced, told in rows[48:])
     tables = replace(slice_of_the_year, flights=pl.concat([slice_of_the_year.flights, *days[1:]]).sort(FLIGHT_ORDER))
     asks = at_horizon(days[-1], "two_hours")
     assert pl.concat(state.features(name, as_of) for name, as_of, _ in asks.rows()).equals(build(tables, asks))

@@ -410,7 +410,8 @@ def nation(breaking_server, tmp_path, monkeypatch):
     (root / "scheduled").mkdir(parents=True)
     (root / "scheduled" / "fetch.ipynb").write_bytes((shipped / "fetch.ipynb").read_bytes())
     spans = 'span_start: str = ""\nspan_end: str = ""\nonly_propose: bool = True'
-    for name, takes, since in (("monitor", spans, "span_start"), ("train", 'test_until: str = ""', '"2000-01-01"')):
+    takes_of_train = 'test_until: str = ""\nstart: str = "full"\nhistory: str = "all"'
+    for name, takes, since in (("monitor", spans, "span_start"), ("train", takes_of_train, '"2000-01-01"')):
         cell = nbformat.v4.new_code_cell(f'source: str = ""\n{takes}', metadata={"tags": ["parameters"]})
         code = nbformat.v4.new_code_cell(QUICK.replace("SINCE", since))
         nbformat.write(nbformat.v4.new_notebook(cells=[cell, code]), root / "scheduled" / f"{name}.ipynb")
@@ -446,5 +447,6 @@ def test_a_year_of_months_that_come_late_or_again_or_not_is_followed_by_the_ship
         records = fire(entries[0], entries, slot, config)
         assert [f"{record.entry} {record.state}" for record in records] == expected, (number, records)
     retrained = records[-1].parameters
-    assert retrained == {"source": "bts:2022-02-01..2022-07-01", "test_until": "2022-08-01"}
+    chosen = {"start": "auto", "history": "auto"}
+    assert retrained == {"source": "bts:2022-02-01..2022-07-01", "test_until": "2022-08-01"} | chosen
     assert fire(entries[0], entries, slot, config)[0].attempts == 1  # what is done is not done again

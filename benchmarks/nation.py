@@ -193,6 +193,8 @@ def main() -> None:
     parser.add_argument("--spark", action="store_true")
     parser.add_argument("--work", type=Path)
     given = parser.parse_args()
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=given.work) as folder:
         work = Path(folder) / "months"
         make(given.source, max(given.months), work)

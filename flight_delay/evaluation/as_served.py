@@ -6,16 +6,13 @@ __all__ = ['experience_of_block', 'score_as_served']
 # %% ../../nbs/evaluation/515_as_served.ipynb #24b545eb
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 
 from .baselines import Outcomes
 from .metrics import score_rows
-from ..models.as_served import BAND_HORIZONS
-from ..models.calibration import bands_of
-from ..models.delay_model import DelayModel, exceedances_before_waiting, map_rows
-from ..models.recalibration import Experience, levels_of, transform
-from ..models.trees import feature_matrix
+from ..models.as_served import BAND_HORIZONS, count_landings
+from ..models.delay_model import DelayModel
+from ..models.recalibration import Experience
 
 # %% ../../nbs/evaluation/515_as_served.ipynb #be261e87
 def experience_of_block(
@@ -23,15 +20,11 @@ def experience_of_block(
     block: Mapping[str, Outcomes],  # flights that landed, by horizon; features of its feeds without lag
 ) -> Experience:
     "How right a model was about the flights of a block, by the hour at which they were known to have landed."
-    landings = [tuple(np.array([], kind) for kind in (np.int64, int, str, float))]
+    experience = Experience.none()
     for band, horizon in BAND_HORIZONS.items():
-        if (asked := block.get(horizon)) is None:
-            continue
-        forecasts = map_rows(lambda X: exceedances_before_waiting(model, feature_matrix(model.features, X)), asked.X)
-        transformed = transform(np.concatenate(forecasts), asked.delay)
-        known_at, airline = asked.flights["actual_arrival"].dt.epoch("ms").to_numpy(), asked.flights["carrier"].to_numpy()
-        landings.append((known_at, np.full(asked.X.height, band), airline, transformed))
-    return Experience.of(*map(np.concatenate, zip(*landings, strict=True)))
+        if asked := block.get(horizon):
+            count_landings(experience, model, asked.X, asked.flights.with_columns(known_at="actual_arrival"), band)
+    return experience
 
 # %% ../../nbs/evaluation/515_as_served.ipynb #84f00906
 def score_as_served(
@@ -39,9 +32,5 @@ def score_as_served(
     block: Mapping[str, Outcomes],  # flights that landed, by horizon, with as_of
 ) -> dict[str, pl.DataFrame]:  # by horizon, as `score_rows` gives it
     "The answers that callers would have got about a block, and the `crps` of each."
-    experience, answers = experience_of_block(model, block), {}
-    for horizon, asked in block.items():
-        as_of, airline = asked.flights["as_of"].dt.epoch("ms").to_numpy(), asked.flights["carrier"]
-        levels = levels_of(experience, as_of, bands_of(asked.X), airline)
-        answers[horizon] = score_rows(model, asked.X, asked.delay, levels)
-    return answers
+    experience = experience_of_block(model, block)
+    return {name: score_rows(model, asked.X, asked.delay, asked.flights, experience) for name, asked in block.items()}

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ..models.delay_model import DelayModel, answer_columns, exceedances, map_rows
+from ..models.as_served import map_served
+from ..models.delay_model import DelayModel, answer_columns, cancellation_probability, exceedances, map_rows
 from ..models.distribution import CLOSE_MINUTES, THRESHOLDS
+from ..models.recalibration import Experience
 from ..models.trees import feature_matrix
 from ..sources.tables import LATE_MINUTES
 
@@ -38,16 +40,20 @@ def score_rows(
     model: DelayModel,
     X: pl.DataFrame,  # features (n)
     delay: np.ndarray,  # (n,) what came, minutes
-    levels: np.ndarray | None = None,  # (n, LEVELS + 1): how to recalibrate each; None: the static forecast
-) -> pl.DataFrame:  # (n), without p_cancelled
-    "The model's answers about the rows of X, as `predict` gives them, and the `crps` of each."
+    questions: pl.DataFrame | None = None,  # (n) as for `map_served`: how answers are served; None: the static forecast
+    experience: Experience | None = None,  # as for `map_served`
+) -> pl.DataFrame:  # (n)
+    "The answers about the rows of X, as `predict` gives them, and the `crps` of each."
 
-    def score_block(block: pl.DataFrame) -> pl.DataFrame:
-        x = feature_matrix(model.features, block)
-        exceedance = exceedances(model, x, None if levels is None else levels[block["row"]])
-        return pl.DataFrame(answer_columns(model, x, exceedance, crps=crps(exceedance, block["delay"].to_numpy())))
+    def score(block, x, width=None, levels=None) -> pl.DataFrame:
+        exceedance = exceedances(model, x, levels, width)
+        cancelled, losses = cancellation_probability(model, x, levels), crps(exceedance, block["came"].to_numpy())
+        return pl.DataFrame(answer_columns(model, x, exceedance, p_cancelled=cancelled, crps=losses))
 
-    return pl.concat(map_rows(score_block, X.with_columns(delay=pl.Series(delay, dtype=pl.Float64)).with_row_index("row")))
+    asked = X.with_columns(came=pl.Series(delay, dtype=pl.Float64))
+    if questions is not None:
+        return map_served(score, model, asked, questions, experience)
+    return pl.concat(map_rows(lambda block: score(block, feature_matrix(model.features, block)), asked))
 
 # %% ../../nbs/evaluation/500_metrics.ipynb #f1a4a7d6
 def event_losses(probability: np.ndarray, happened: np.ndarray) -> dict[str, np.ndarray]:

@@ -215,12 +215,14 @@ def exceedances(
     model: DelayModel,
     x: np.ndarray,
     levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
+    width: np.ndarray | None = None,  # (n,) as for `widened`; of flights about which the model is known to be too sure
 ) -> np.ndarray:  # (n, thresholds)
     "The distribution of each query, given how long it has been overdue."
     exceedance, minutes = exceedances_before_waiting(model, x, levels), minutes_overdue(model, x)
     if BANDS[model.answers_for[0]].name != "overdue" and (overdue := minutes > 0).any():
         exceedance[overdue] = _given_still_waiting(exceedance[overdue], minutes[overdue])
-    return _given_under_way(exceedance, least_delay(model, x))
+    exceedance = _given_under_way(exceedance, least_delay(model, x))
+    return exceedance if width is None else widened(exceedance, width)
 
 # %% ../../nbs/models/440_delay_model.ipynb #6a43ac27
 def _still_up(minutes: np.ndarray | float, least: np.ndarray) -> np.ndarray:  # (n,)
@@ -277,13 +279,11 @@ def cancellation_probability(
 def predict_rows(
     model: DelayModel,
     x: np.ndarray,  # float32 (n, features), NaN for unknown
-    width: np.ndarray | None = None,  # (n,) as for `widened`; of flights about which the model is known to be too sure
+    width: np.ndarray | None = None,  # (n,) as for `exceedances`
     levels: np.ndarray | None = None,  # as for `exceedances_before_waiting`
 ) -> dict[str, np.ndarray]:  # (n,) each: the columns of `summary_columns`, and p_cancelled
     "The predictions of rows of features."
-    exceedance = exceedances(model, x, levels)
-    if width is not None:
-        exceedance = widened(exceedance, width)
+    exceedance = exceedances(model, x, levels, width)
     return answer_columns(model, x, exceedance, p_cancelled=cancellation_probability(model, x, levels))
 
 # %% ../../nbs/models/440_delay_model.ipynb #e81b6d3f

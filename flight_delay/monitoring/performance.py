@@ -26,10 +26,8 @@ from ..features.offline import build
 from ..features.queries import at_horizon
 from ..features.timetable import with_local_time
 from ..models.as_served import experience_for
-from ..models.calibration import bands_of
-from ..models.delay_model import DelayModel, cancellation_probability
-from ..models.recalibration import Experience, levels_of
-from ..models.trees import feature_matrix
+from ..models.delay_model import DelayModel
+from ..models.recalibration import Experience
 from .limits import Check, Limits
 from ..sources.tables import Tables
 from ..training.blocks import parse_instant, past_flights
@@ -62,16 +60,9 @@ class Predicted:
 # %% ../../nbs/monitoring/740_performance.ipynb #58f2af52
 def _predicted(model: DelayModel, X: pl.DataFrame, fates: pl.DataFrame, experience: Experience | None) -> Predicted:
     "What the model says of some questions, with and without recalibration."
-    delay, x = fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy(), feature_matrix(model.features, X)
-    moments = fates["as_of"].dt.epoch("ms").to_numpy()
-    levels = levels_of(experience, moments, bands_of(X), fates["carrier"]) if experience else None
-
-    def answers(levels: np.ndarray | None) -> pl.DataFrame:
-        cancelled = pl.Series(cancellation_probability(model, x, levels), dtype=pl.Float64)
-        return score_rows(model, X, delay, levels).with_columns(p_cancelled=cancelled)
-
-    raw = answers(None)
-    return Predicted(raw if levels is None else answers(levels), fates, X, raw)
+    delay = fates["arrival_delay"].cast(pl.Float64).fill_null(math.nan).to_numpy()
+    raw = score_rows(model, X, delay, fates)
+    return Predicted(raw if experience is None else score_rows(model, X, delay, fates, experience), fates, X, raw)
 
 # %% ../../nbs/monitoring/740_performance.ipynb #c07fd868
 def predict_span(

@@ -31,7 +31,7 @@ from ..features.declarations import LEDGER
 from ..models import explanation, phrases, registry
 from ..models.calibration import BANDS, band_of
 from ..models.delay_model import DelayModel, exceedances, least_delay, not_before, predict_rows
-from ..models.distribution import LATE_THRESHOLDS, quantile, widened
+from ..models.distribution import LATE_THRESHOLDS, quantile
 from ..models.recalibration import HOUR_MS
 from ..models.unseen import distribution_width
 from ..online.forgetting import state_now
@@ -214,9 +214,8 @@ def _quantiles(
 ) -> dict[str, list[float]]:
     "The delays at `QUANTILE_LEVELS`, in minutes."
     x = np.array([[row[place] for place in _places(model).values()]], np.float32)
-    distribution, least = exceedances(model, x, levels), least_delay(model, x)
-    if (width := distribution_width(model.card, flight["carrier"])) > 1:
-        distribution = widened(distribution, np.array([width]))
+    width = np.array([distribution_width(model.card, flight["carrier"])])
+    distribution, least = exceedances(model, x, levels, width), least_delay(model, x)
     delays = (not_before(quantile(distribution, level), least, level)[0] for level in QUANTILE_LEVELS)
     return {"quantiles": [round(float(delay), 4) for delay in delays]}
 

@@ -22,10 +22,15 @@ def test_answers_of_a_block_are_what_would_have_been_served_from_its_tables():
     X = pl.concat([asked.X for asked in block.values()])
     delay = np.concatenate([asked.delay for asked in block.values()]) + 15  # for a model that expects later flights
     model = fit(X[::2], delay[::2], X[1::2], delay[1::2], params={"rounds": 5})
+    model.card["trained_on"] = {"airlines": {"UA": 10_000}}  # all others are widened
     answers = score_as_served(model, block)
     for horizon, asked in block.items():
         stage = at_horizon(few[:1], horizon)["stage"][0]
         expected = forecast(model, tables, asked.flights.select("flight_id", "as_of", stage=pl.lit(stage)))
-        for name in ("delay_minutes", "delay_p10", "delay_p90", "p_15"):
-            assert np.array_equal(answers[horizon][name], expected[name])
+        assert answers[horizon].drop("crps").equals(expected)
         assert not np.array_equal(answers[horizon]["p_15"], model.predict(asked.X)["p_15"])
+        wide = (expected["delay_p90"] - expected["delay_p10"]).to_numpy()[asked.flights["carrier"] != "UA"]
+        model.card, seen = {}, model.card
+        narrow = forecast(model, tables, asked.flights.select("flight_id", "as_of", stage=pl.lit(stage)))
+        narrow, model.card = (narrow["delay_p90"] - narrow["delay_p10"]).to_numpy()[asked.flights["carrier"] != "UA"], seen
+        assert np.median(wide / narrow) > 1.2

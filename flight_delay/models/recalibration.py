@@ -124,10 +124,12 @@ def recalibrated(
     rows: np.ndarray,  # (n, LEVELS + 1): the `levels` of each
 ) -> np.ndarray:  # (n, thresholds)
     "Forecasts in which each probability is what it has stood for."
-    below = np.minimum(np.maximum((1 - exceedance) * LEVELS, 0), LEVELS)
-    left, row = np.minimum(below.astype(int), LEVELS - 1), np.arange(len(rows))[:, None]
-    low = rows[row, left]
-    return 1 - (low + (below - left) * (rows[row, left + 1] - low))
+    below = (1 - exceedance) * LEVELS
+    below = np.minimum(np.maximum(below, 0, out=below), LEVELS, out=below)
+    left = np.minimum(below.astype(int), LEVELS - 1)
+    in_row = left + np.arange(0, rows.size, LEVELS + 1)[:, None]
+    low, high = rows.ravel().take(in_row), rows.ravel().take(in_row + 1)
+    return 1 - (low + (below - left) * (high - low))
 
 # %% ../../nbs/models/415_recalibration.ipynb #04cc1bbb
 def levels_of(

@@ -29,7 +29,8 @@ from flight_delay.runs.executor import _cell_limit_seconds
 
 
 def test_every_refusal_of_the_library_has_a_failure_of_its_own_kind():
-    import flight_delay.runs.runner  # it and what it imports define some
+    import flight_delay.features.queries
+    import flight_delay.runs.runner  # these and what they import define some
     from flight_delay.core.errors import error_classes
 
     refusals = {
@@ -37,7 +38,11 @@ def test_every_refusal_of_the_library_has_a_failure_of_its_own_kind():
         for name, kind in error_classes().items()
         if kind.__bases__[0].__name__ in ("BadInput", "BadData", "NotReady")
     }
-    assert {"UnknownHorizon", "NoModel", "UnknownJob"} <= set(refusals) and flight_delay.runs.runner
+    assert (
+        {"UnknownHorizon", "NoModel", "UnknownJob"} <= set(refusals)
+        and flight_delay.runs.runner
+        and flight_delay.features.queries
+    )
     kinds = [
         CellError([f"{base.__module__}.{base.__name__}" for base in kind.__mro__], kind.exit_code) for kind in refusals.values()
     ]
@@ -61,12 +66,6 @@ def test_an_error_is_named_by_its_class_and_not_by_a_name_that_looks_alike(class
     assert error_meaning(CellError(classes, code), said) == failure
 
 
-def test_a_cell_with_the_tag_long_may_take_as_long_as_the_run():
-    watch = SimpleNamespace(config=SimpleNamespace(cell_timeout_seconds=10), deadline=time.monotonic() + 1000)
-    assert _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1")) == 10
-    assert 900 < _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
-
-
 def test_a_secret_that_was_printed_in_pieces_is_hidden():
     def piece(name, text):
         return nbformat.v4.new_output("stream", name=name, text=text)
@@ -76,3 +75,24 @@ def test_a_secret_that_was_printed_in_pieces_is_hidden():
     shown = without_secrets(notebook, ["hunter2-hunter2"])
     assert [output.text for output in shown.cells[0].outputs] == ["•••", "between"]
     assert notebook.cells[0].outputs[0].text == "hunter"  # a run goes on with what it has
+
+
+def test_a_cell_with_the_tag_long_may_take_as_long_as_the_run():
+    watch = SimpleNamespace(config=SimpleNamespace(cell_timeout_seconds=10), deadline=time.monotonic() + 1000)
+    assert _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1")) == 10
+    assert 900 < _cell_limit_seconds(watch)(nbformat.v4.new_code_cell("1", metadata={"tags": ["long"]})) <= 1000
+
+
+def test_the_work_of_every_job_may_take_as_long_as_its_run():
+    work = {
+        "train": ["train.train(", "promotion.decide("],
+        "backtest": ["backtest.backtest("],
+        "monitor": ["monitor_as_asked("],
+        "fetch": ["fetch.update("],
+        "tune": ["tuning.tune(", "choose_blend_weights(", "stack_best("],
+    }
+    assert {path.stem for path in Path("scheduled").glob("*.ipynb")} == set(work)
+    for job, calls in work.items():
+        cells = nbformat.read(f"scheduled/{job}.ipynb", 4).cells
+        long = "".join(cell.source for cell in cells if "long" in cell.metadata.get("tags", []))
+        assert [call for call in calls if call not in long] == []

@@ -19,6 +19,7 @@ import polars as pl
 
 from ..core.errors import BadInput
 from ..core.labels import label_of
+from ..evaluation.as_served import beside_raw
 from ..evaluation.baselines import Outcomes, evaluate
 from ..evaluation.metrics import row_losses, score_rows
 from ..evaluation.segments import rank_segments, segments
@@ -125,27 +126,13 @@ def performance(
     table = table.join(pl.DataFrame(counts), on="horizon", how="left", maintain_order="left")
     return beside_the_test(table, model.card.get("test") or [])
 
-# %% ../../nbs/monitoring/740_performance.ipynb #8bf829b7
-def _held(answers: pl.DataFrame, flights: pl.DataFrame, delay: np.ndarray) -> dict[str, float]:
-    "Coverage of the 80 % interval, its mean miss by week, and the mean absolute error."
-    inside = pl.Series(delay).is_between(answers["delay_p10"], answers["delay_p90"])
-    days = (flights["scheduled_departure"] - flights["scheduled_departure"].min()).dt.total_days()
-    weeks = pl.DataFrame({"week": days // 7, "inside": inside}).group_by("week").agg(pl.mean("inside"), n=pl.len())
-    miss = float(((weeks["inside"] - 0.8).abs() * weeks["n"]).sum() / weeks["n"].sum())
-    error = float(np.abs(answers["delay_minutes"].to_numpy() - delay).mean())
-    return {"coverage_80": float(inside.mean()), "miss_by_week": miss, "mae": error}
-
 # %% ../../nbs/monitoring/740_performance.ipynb #5b802e82
-def served_and_raw(predicted: Mapping[str, Predicted]) -> pl.DataFrame:  # a row per horizon: figures, and those of `raw`
+def served_and_raw(predicted: Mapping[str, Predicted]) -> pl.DataFrame:  # as `beside_raw` gives it
     "The forecast as served, beside the model's own."
-    rows = []
-    for horizon, one in predicted.items():
-        if one.raw is None or not one.landed.any():
-            continue
-        delay, flights = one.outcomes.delay, one.flights.filter(one.landed)
-        served, raw = (_held(answers.filter(one.landed), flights, delay) for answers in (one.answers, one.raw))
-        rows.append({"horizon": horizon, **{n: v for k in served for n, v in ((k, served[k]), (f"{k}_raw", raw[k]))}})
-    return pl.DataFrame(rows)
+    of = {horizon: one for horizon, one in predicted.items() if one.raw is not None and one.landed.any()}
+    served = {horizon: one.answers.filter(one.landed) for horizon, one in of.items()}
+    raw = {horizon: one.raw.filter(one.landed) for horizon, one in of.items() if one.raw is not None}
+    return beside_raw(served, raw, {horizon: one.outcomes for horizon, one in of.items()})
 
 # %% ../../nbs/monitoring/740_performance.ipynb #a74d5120
 def performance_checks(table: pl.DataFrame, limits: Limits) -> list[Check]:  # table: as `performance` gives it

@@ -332,6 +332,44 @@ def test_a_service_has_its_state_kept_while_it_goes_on_and_a_failure_of_that_har
     assert asked == [2, 4, 4] and caplog.text.count("could not be kept: the disk is full") == 3
 
 
+def landings(flights, since):
+    told = [
+        {
+            "kind": kind,
+            "flight_id": row["flight_id"],
+            f"{name}_delay": row[f"{name}_delay"],
+            "known_at": row[f"actual_{name}"],
+        }
+        for row in flights.iter_rows(named=True)
+        for kind, name in (("departed", "departure"), ("arrived", "arrival"))
+    ]
+    return [event | {"known_at": event["known_at"].isoformat()} for event in told if event["known_at"] > since]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_service_has_looked_at_what_its_first_question_would_wait_for_before_it_is_ready(live_home, monkeypatch, nyc):
+    from flight_delay.core.config import settings
+    from flight_delay.serving import live as serving_live
+
+    monkeypatch.setattr(serving_live, "LOOK_SECONDS", 1e9)
+    start = datetime(2013, 3, 4, 12, tzinfo=UTC)  # soon after what the model has learned from
+    flights = nyc.flights.filter(pl.col("actual_arrival") > start)[:6]
+
+    async def due(told):
+        live = LiveService(settings(home=live_home.home, until=start))
+        await live.start()
+        await live.ingest(told)
+        [learning] = live.state.learning.values()
+        waits, looked_at = len(learning.due(learning.hour)), len(learning.seen)
+        await live.stop()
+        return waits, looked_at
+
+    waited, looked_at = asyncio.run(due(landings(flights, start)))
+    assert waited and not looked_at
+    assert asyncio.run(due([])) == (0, waited)
+
+
 @pytest.mark.model
 @pytest.mark.slow
 def test_what_landings_taught_outlives_a_restart_and_without_the_setting_nothing_is_learned(live_home, monkeypatch, nyc):
@@ -340,23 +378,13 @@ def test_what_landings_taught_outlives_a_restart_and_without_the_setting_nothing
     from flight_delay.serving import live as serving_live
 
     monkeypatch.setattr(serving_live, "LAST_SNAPSHOT_EVENTS", 3)
-    start = datetime(2013, 12, 30, 12, tzinfo=UTC)
+    start = datetime(2013, 3, 4, 12, tzinfo=UTC)  # soon after what the model has learned from
     flights = nyc.flights.filter(pl.col("actual_arrival") > start)[:6]
 
     async def day(config, look):
         live = LiveService(config)
         await live.start()
-        told = [
-            {
-                "kind": kind,
-                "flight_id": row["flight_id"],
-                f"{name}_delay": row[f"{name}_delay"],
-                "known_at": row[f"actual_{name}"],
-            }
-            for row in flights.iter_rows(named=True)
-            for kind, name in (("departed", "departure"), ("arrived", "arrival"))
-        ]
-        await live.ingest([event | {"known_at": event["known_at"].isoformat()} for event in told if event["known_at"] > start])
+        await live.ingest(landings(flights, start))
         if look:
             for one in live.state.learning.values():
                 one.look_around()

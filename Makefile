@@ -62,7 +62,7 @@ gates: $(STAMP) ## the notebooks and what is made from them
 
 unit: $(STAMP)
 	@echo "[7/7] tests"
-	@python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadfile --cov --cov-fail-under=90 --cov-report=term:skip-covered
+	@python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90 --cov-report=term:skip-covered
 
 research: $(STAMP) ## run the notebooks of nbs/research, none of which make test runs (an hour)
 	@folder=$$(mktemp -d) && for notebook in nbs/research/*.ipynb; do \

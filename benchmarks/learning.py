@@ -26,7 +26,7 @@ import polars as pl
 
 from flight_delay.core.config import settings
 from flight_delay.models import registry
-from flight_delay.online.live_facts import _known_until
+from flight_delay.online.live_facts import known_until
 from flight_delay.serving.learned import learned_from
 from flight_delay.serving.learning import LOOK_AT_ONCE, LearningState, learn
 from flight_delay.serving.live import query_of_row
@@ -59,7 +59,7 @@ def main() -> None:
         event["known_at"] += timedelta(seconds=round(60 * given.late * random.random()))
     events.sort(key=lambda event: event["known_at"])
     states = {name: LearningState.from_tables(tables, until=given.until) for name in ("without", "with")}
-    learn(states["with"], model, learned_from(model, _known_until(tables, given.until)))
+    learn(states["with"], model, learned_from(model, known_until(tables, given.until)))
     learning = states["with"].learning[model.version]
     took = {}
     for name, state in states.items():

@@ -33,6 +33,8 @@ def trials_of(storage: str) -> list[dict]:
     rows = []
     for family in optuna.get_all_study_names(storage):
         for trial in optuna.load_study(study_name=family, storage=storage).trials:
+            if trial.state == optuna.trial.TrialState.RUNNING:  # it was broken off
+                continue
             told = {"family": family, "number": trial.number, "state": trial.state.name.lower(), "crps": trial.value}
             rows.append(told | {"settings": trial.params, **trial.user_attrs})
     return rows

@@ -10,6 +10,11 @@ from flight_delay.core.imports import put_off_url_grammar
 put_off_url_grammar()
 
 
+def pytest_collection_modifyitems(items):
+    "Begin with the commands of the README, which take longest, so that no worker waits for another in the end."
+    items.sort(key=lambda item: "readme" not in item.keywords)
+
+
 import pytest
 
 

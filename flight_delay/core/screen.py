@@ -20,7 +20,7 @@ SCREEN_STYLE = """
 .first { border-bottom: 1px solid var(--line); padding-bottom: 1.1rem; margin-bottom: 1rem; }
 .kicker { color: var(--soft); font-size: .85rem; margin: 0 0 .2rem; }
 .answer { font-size: 1.2rem; line-height: 1.4; max-width: 58rem; margin: .2rem 0 .9rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(10.5rem, 46%), 1fr)); gap: .7rem; margin: .8rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(var(--row), 1fr); gap: .7rem; margin: .8rem 0; }
 .tile { background: var(--tint); border-radius: .5rem; padding: .6rem .8rem; min-width: 0; }
 .tile .name { color: var(--soft); font-size: .82rem; line-height: 1.3; margin: 0; min-height: 2.6em; }
 .tile .figure { font-size: 1.3rem; font-weight: 600; line-height: 1.3; margin: .15rem 0; }
@@ -39,7 +39,9 @@ SCREEN_STYLE = """
 .card h2 { margin: 0 0 .2rem; } .card .verdict { font-size: .85rem; vertical-align: middle; }
 .card .tiles { grid-template-columns: repeat(auto-fit, minmax(min(9rem, 46%), 1fr)); gap: .5rem; }
 .card .tile .figure { font-size: 1.05rem; } .card .tile { padding: .45rem .6rem; }
+@media (max-width: 62rem) { .tiles { grid-template-columns: repeat(3, 1fr); } }
 @media (max-width: 40rem) { .answer { font-size: 1.1rem; } .tile { padding: .5rem .6rem; }
+  .tiles { grid-template-columns: 1fr 1fr; }
   .tile .figure { font-size: 1.1rem; } }
 @media print { .tiles { grid-template-columns: repeat(3, 1fr); } .screen { grid-template-columns: 1fr 1fr; } }
 """
@@ -89,7 +91,8 @@ def change_text(tile: Tile) -> str:
     return f"{'▲' if tile.value > tile.before else '▼'} {shown}{better}{chance}"
 
 # %% ../../nbs/core/045_screen.ipynb #533c5529
-TILES = """<div class="tiles">{% for tile in tiles %}<div class="tile"><p class="name" title="{{ tile.meaning }}">{{
+TILES = """<div class="tiles" style="--row: {{ 3 if tiles | length == 6 else tiles | length }}">
+{% for tile in tiles %}<div class="tile"><p class="name" title="{{ tile.meaning }}">{{
  tile.label }}</p>
 <p class="figure">{{ tile.figure }}{% if tile.unit %} <small>{{ tile.unit }}</small>{% endif %}</p>
 {% if tile.change %}<p class="change {{ tile.kind }}">{{ tile.change }}</p>{% endif %}

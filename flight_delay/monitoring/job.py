@@ -300,7 +300,7 @@ def _nearness(check: Check) -> tuple[bool, float]:  # smaller: earlier
 
 # %% ../../nbs/monitoring/765_job.ipynb #4c07a493
 MOST_BEYOND = 0.6  # of what is allowed; what lies further is drawn there
-LABEL_WIDTH, LABEL_LINES = 46, 3  # characters and lines beside the scale
+LABEL_WIDTH, LABEL_LINES = 62, 2  # characters and lines above the mark
 
 
 def _draw_check(axes, row: int, check: Check) -> str:  # its label
@@ -320,12 +320,12 @@ def _draw_check(axes, row: int, check: Check) -> str:  # its label
 def plot_checks(checks: Sequence[Check], most: int = 8) -> plots.Picture:
     "The checks that do not hold, and those nearest to their limits."
     shown = sorted(checks, key=_nearness)[:most][::-1]
-    figure, axes = plt.subplots(figsize=(6, 0.55 * len(shown) + 0.8))
+    figure, axes = plt.subplots(figsize=(4.8, 0.62 * len(shown) + 0.7))
     axes.axvspan(0, 1, color=plots.BLUE, alpha=0.12, linewidth=0)
-    labels = [_draw_check(axes, row, check) for row, check in enumerate(shown)]
-    axes.set_yticks(range(len(shown)), labels, fontsize=8.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set(ylim=(-0.6, len(shown) - 0.4), xticks=[0, 1], xticklabels=["least", "most"])
+    for row, check in enumerate(shown):
+        axes.text(0, row + 0.2, _draw_check(axes, row, check), transform=axes.get_yaxis_transform(), fontsize=8.5)
+    axes.spines["left"].set_visible(False)
+    axes.set(yticks=[], ylim=(-0.4, len(shown) - 0.1), xticks=[0, 1], xticklabels=["least", "most"])
     axes.set(xlim=(-MOST_BEYOND - 0.05, 1 + MOST_BEYOND + 0.05))
     axes.set_xlabel("what is allowed (shaded)")
     out = sum(not check.holds for check in checks)

@@ -25,7 +25,7 @@ from ..models import registry
 from ..models.as_served import experience_of
 from ..models.delay_model import DelayModel
 from ..models.recalibration import Experience
-from ..online.live_facts import _known_until
+from ..online.live_facts import known_until
 from .learning import MOST_HOURS, Learned, LearningState, Seen
 from ..sources import store
 from ..sources.files import combined_digest
@@ -110,7 +110,7 @@ def learned_file(folder: Path, mark: str) -> Path:  # folder: of a state
 def _prepare_learned(config: Settings, version: str, path: Path, mark: str) -> None:
     "Keep what the newest tables teach about a version."
     tables = store.latest(config.source, config)
-    tables = _known_until(tables, config.until) if config.until else tables
+    tables = known_until(tables, config.until) if config.until else tables
     write_learned(path, learned_from(registry.load(version, config), tables), mark)
 
 

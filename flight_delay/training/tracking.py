@@ -18,7 +18,7 @@ import polars as pl
 from ..core.config import Settings, settings
 from ..core.errors import BadInput
 from ..core.files import Tampered, verify_folder
-from ..models.registry import _locked, alias_history, aliases, log, registry_folder, versions
+from ..models.registry import alias_history, aliases, locked, log, registry_folder, versions
 
 # %% ../../nbs/training/680_tracking.ipynb #f38e4ca4
 TRACKING = ("online", "offline", "disabled")
@@ -180,7 +180,7 @@ def _retired_versions(config: Settings) -> list[Path]:  # where they lie now
     if not list(_superseded(config)):  # as after most runs: nothing is verified
         return []
     folder, aside = registry_folder(config), []
-    with suppress(OSError), _locked(config):
+    with suppress(OSError), locked(config):
         sound = [name for name in versions(config) if _sound(folder / name)][-config.keep_versions :]
         oldest = int(sound[0][1:]) if len(sound) == config.keep_versions else 0  # of those that are kept
         for name in sorted(_superseded(config), key=lambda name: int(name[1:])):

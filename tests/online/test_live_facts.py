@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from flight_delay.online.live_facts import _known_until
+from flight_delay.online.live_facts import known_until
 
 
 @pytest.mark.data
 def test_nothing_younger_than_the_instant_is_left_but_the_timetable(nyc):
     noon = datetime(2013, 7, 8, 16, tzinfo=UTC)
-    known = _known_until(nyc, noon)
+    known = known_until(nyc, noon)
     assert known.flights["actual_departure"].max() <= noon and known.weather["known_at"].max() <= noon
     assert known.flights.filter(pl.col("scheduled_departure") > noon, pl.col("cancelled")).height == 0
     assert known.flights["scheduled_departure"].equals(nyc.flights["scheduled_departure"])

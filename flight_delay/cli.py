@@ -108,7 +108,11 @@ def _run(
         typer.Option(help="mail, slack or webhook: who hears of a failure, a recovery, an alert; may be repeated"),
     ] = None,
 ) -> None:
-    "Run a job. The exit code is 0 for ok and warn; each kind of failure has its own."
+    """Run a job.
+
+    The exit code is 0 for ok and warn, 2 for a parameter that is not allowed, 3 for data that break a rule,
+    4 where something is not there yet, 5 after too long, 8 where the job's own checks failed, 10 where it runs already.
+    """
     from flight_delay.runs import notifications
     from flight_delay.runs import runner
 
@@ -512,10 +516,11 @@ def _export(
 # %% ../nbs/990_cli.ipynb #d478597b
 @reports.command("path")
 def _path(job: Annotated[str, typer.Argument(help="a notebook of scheduled/, by its name")]) -> None:
-    "The newest report of a job, as a path."
+    "The newest report of a job, as a path; of a start that was refused only where there is no other."
     from flight_delay.runs import listing
 
-    typer.echo(listing.runs_of(job)[0].path)
+    past = listing.runs_of(job)
+    typer.echo(next((run for run in past if run.standing != "refused"), past[0]).path)
 
 # %% ../nbs/990_cli.ipynb #b32d8b18
 @reports.command("list")

@@ -288,6 +288,18 @@ def test_a_crontab_that_first_calls_makes_nothing_up(typed):
     assert typed("schedule", "fire", "weekly", "--if-due") == (0, "", "")
 
 
+def test_the_newest_report_is_not_that_of_a_start_that_was_refused(typed, home):
+    for run_id, outcome in (
+        ("20260301T060000Z-abc", {"verdict": "ok", "failure": None}),
+        ("20260302T060000Z-abc", {"failure": "bad input"}),
+    ):
+        (home.reports / "figure" / run_id).mkdir(parents=True)
+        run = history.Run("figure", run_id, "2026-03-01T06:00:00", **outcome)
+        (home.reports / "figure" / run_id / "run.json").write_text(history.run_record(run))
+    code, output, _ = typed("reports", "path", "figure")
+    assert code == 0 and "20260301T060000Z-abc" in output
+
+
 def test_an_api_elsewhere_is_asked_and_its_answer_told_or_shown(typed, monkeypatch):
     from flight_delay.serving.answer import ANSWER_EXAMPLE
 
@@ -295,7 +307,7 @@ def test_an_api_elsewhere_is_asked_and_its_answer_told_or_shown(typed, monkeypat
     monkeypatch.setattr("flight_delay.serving.client.Client.predict", lambda _, query: asked.append(query) or ANSWER_EXAMPLE)
     words = ("predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "flight_number=181", "--url", "http://127.0.0.1:1")
     code, output, _ = typed(*words)
-    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "10 minutes early" in output
+    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "9 minutes early" in output
     assert json.loads(typed(*words, "--json")[1]) == ANSWER_EXAMPLE and asked[0]["flight_number"] == 181
 
 

@@ -170,6 +170,8 @@ _MONITORING = {
     "caught_share": Label("very late flights in the riskiest tenth", "%", "high", "Of those at least an hour late.", 0),
     "missed_share": Label("very late flights not announced", "%", "low", "Of those at least an hour late.", 0),
     "false_alarms": Label("false alarms per 1,000 flights", "", "low", "Flights prepared for that came in time.", 0),
+    "rule": Label("rule", "", None, "The first that applies decides."),
+    "alerts": Label("flights warned of", "%", None, "Share of the flights that an alert is given for.", 1),
     "cost": Label("cost per 1,000 flights", "", "low", "What misses and alerts cost, under the stated prices.", 0),
     "cost_never": Label("cost of never acting", "", None, "Per 1,000 flights, under the stated prices.", 0),
     "cost_always": Label("cost of always acting", "", None, "Per 1,000 flights, under the stated prices.", 0),

@@ -56,7 +56,7 @@ def _cell_text(
         return f"{value:,}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return VALUE_TEXTS.get(str(value), str(value)) if name in VALUE_COLUMNS else str(value)
+    return VALUE_TEXTS.get(str(value).replace(" ", "_"), str(value)) if name in VALUE_COLUMNS else str(value)
 
 # %% ../../nbs/core/040_pages.ipynb #8a26ccf0
 def _head_cell(name: str, kind: str) -> str:  # kind: the attribute of a column of numbers

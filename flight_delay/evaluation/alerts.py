@@ -35,7 +35,7 @@ def alert_levels(
     probability: np.ndarray,  # (n,) of being late
     late: np.ndarray,  # (n,) bool, what came
     prices: Prices | None = None,  # None: the defaults
-) -> pl.DataFrame:  # level, alerts (share of flights), precision, recall, cost (per 100 flights)
+) -> pl.DataFrame:  # level, alerts (share of flights), precision, recall, cost (per 1,000 flights)
     "What alerts from each level on would have been worth."
     prices, n, rows = prices or Prices(), max(len(late), 1), []
     for level in LEVELS:
@@ -43,7 +43,7 @@ def alert_levels(
         right = int((told & late).sum())
         cost = prices.miss * (late.sum() - right) + prices.alert * told.sum()
         shares = {"precision": right / told.sum() if told.any() else None, "recall": right / late.sum() if late.any() else None}
-        rows.append({"level": level, "alerts": told.sum() / n, **shares, "cost": 100 * cost / n})
+        rows.append({"level": level, "alerts": told.sum() / n, **shares, "cost": 1000 * cost / n})
     return pl.DataFrame(rows, schema=dict.fromkeys(("level", "alerts", "precision", "recall", "cost"), pl.Float64))
 
 # %% ../../nbs/evaluation/534_alerts.ipynb #5838862a
@@ -68,7 +68,7 @@ def plot_alert_levels(levels: pl.DataFrame, prices: Prices | None = None) -> Pic
     costs.text(2, levels["cost"][-1], "never warn", va="bottom", fontsize=8.5)
     for axes in (shares, costs):
         axes.axvline(100 * best, color=GREY, linestyle="--")
-    costs.set(xlabel="alert from this risk on (%); dashed: cheapest", ylabel="cost per 100 flights", ylim=(0, None))
+    costs.set(xlabel="alert from this risk on (%); dashed: cheapest", ylabel="cost per 1,000 flights", ylim=(0, None))
     row = levels.filter(pl.col("level") == best).row(0, named=True)
     told = f"{100 * row['alerts']:.0f} % of the flights are announced"
     if row["precision"] is not None and row["recall"] is not None:
@@ -76,5 +76,5 @@ def plot_alert_levels(levels: pl.DataFrame, prices: Prices | None = None) -> Pic
     return Picture(
         figure,
         f"Where a miss costs {prices.miss:g} and an alert {prices.alert:g}, alerts from a risk of {100 * best:.0f} % on "
-        f"cost least, {row['cost']:.0f} per 100 flights beside {levels['cost'][-1]:.0f} without any: {told}.",
+        f"cost least, {row['cost']:,.0f} per 1,000 flights beside {levels['cost'][-1]:,.0f} without any: {told}.",
     )

@@ -66,6 +66,8 @@ def resolve_queries(
     ask: pl.DataFrame,  # flight_id, as_of [, stage]
 ) -> pl.DataFrame:  # ask's rows in order, each with its flight, its row and its stage
     "The queries with their flights looked up, or `BadInput` for the first that cannot be answered."
+    if not isinstance(ask, pl.DataFrame):
+        raise BadInput(f"ask must be a polars.DataFrame; got {type(ask).__name__}; pl.DataFrame({{...}}) makes one.")
     for column in ("flight_id", "as_of"):
         if column not in ask.columns:
             raise BadInput(

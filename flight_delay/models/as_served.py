@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['BAND_HORIZONS', 'QUESTIONS_AT_ONCE', 'landings_to_learn_from', 'transformed', 'count_landings', 'experience_of',
-           'experience_for', 'map_served', 'served', 'forecast']
+           'experience_for', 'map_served', 'served', 'known_ends', 'forecast']
 
 # %% ../../nbs/models/495_as_served.ipynb #ee8bc597
 from collections.abc import Callable, Mapping
@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from ..features import offline
+from ..features.declarations import MINUTE_MS
 from ..features.queries import HORIZONS, at_horizon, resolve_queries
 from .calibration import band_of, bands_of
-from .distribution import THRESHOLDS
+from .distribution import LATE_THRESHOLDS, THRESHOLDS
 from .delay_model import DelayModel, exceedances_before_waiting, map_rows, predict_rows
 from .recalibration import HOUR_MS, KEPT_DAYS, Experience, level_of, levels_of, transform
 from .trees import feature_matrix
@@ -145,6 +146,41 @@ def served(
 
     return map_served(answer, model, X, questions, experience)
 
+# %% ../../nbs/models/495_as_served.ipynb #9efd5b5b
+def known_ends(
+    questions: pl.DataFrame,  # canonical flights, as_of: as `resolve_queries` gives them
+    lags: Mapping[str, float] | None = None,  # minutes by which a feed is late, by feed
+) -> pl.DataFrame:  # end: landed, cancelled, diverted, or null where it was open; delay: minutes, of those that have landed
+    "How flights had ended, as it was known when they were asked about."
+
+    def late(feed: str) -> pl.Expr:
+        return pl.duration(milliseconds=round((lags or {}).get(feed, 0.0) * MINUTE_MS))
+
+    has_left = pl.col("actual_departure").is_not_null()
+    minutes = pl.max_horizontal("departure_delay", 0.0)
+    due = pl.col("scheduled_arrival") + pl.duration(milliseconds=(minutes * MINUTE_MS).cast(pl.Int64)) + late("arrivals")
+    stays = pl.col("scheduled_departure") + late("departures")
+    known_at = {
+        "landed": pl.when(pl.col("arrival_delay").is_not_null()).then(pl.col("actual_arrival") + late("arrivals")),
+        "cancelled": pl.when("cancelled").then(pl.when(has_left).then(due).otherwise(stays)),
+        "diverted": pl.when(pl.col("diverted") & has_left).then(due),
+    }
+    known = (pl.when(at <= pl.col("as_of")).then(pl.lit(end)) for end, at in known_at.items())
+    end = questions.select(pl.coalesce(*known).alias("end"), "arrival_delay")
+    return end.select("end", delay=pl.when(pl.col("end") == "landed").then("arrival_delay"))
+
+# %% ../../nbs/models/495_as_served.ipynb #66c7be9a
+def _with_ends(answers: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    "The answers, of flights that had ended with how they did."
+    delay, answers = pl.col("delay"), answers.hstack(ends)
+    certain = dict.fromkeys(("delay_minutes", "delay_mean", "delay_p10", "delay_p90"), delay) | {
+        "confidence": pl.lit(1.0),
+        "p_cancelled": (pl.col("end") == "cancelled").cast(pl.Float64),
+        **{f"p_{minutes}": (delay >= minutes).fill_null(True).cast(pl.Float64) for minutes in LATE_THRESHOLDS},
+    }
+    told = (pl.when(pl.col("end").is_null()).then(name).otherwise(value).alias(name) for name, value in certain.items())
+    return answers.with_columns(told).drop(ends.columns)
+
 # %% ../../nbs/models/495_as_served.ipynb #c97d3481
 def forecast(
     model: DelayModel,
@@ -156,4 +192,4 @@ def forecast(
     "What would have been answered at each `as_of`."
     X, questions = offline.build(tables, ask, lags), resolve_queries(tables.flights, ask)
     experience = experience_for(model, tables, questions["as_of"], lags) if recalibrate and ask.height else None
-    return served(model, X, questions, experience)
+    return _with_ends(served(model, X, questions, experience), known_ends(questions, lags))

@@ -2,11 +2,11 @@
 
 # %% auto #0
 __all__ = ['LEVELS', 'HALF_LIFE_DAYS', 'KEPT_DAYS', 'PRIOR_FLIGHTS', 'HOUR_MS', 'MIDDLE_SHARE', 'AIRLINE_PRIOR',
-           'FAR_AIRLINE_PRIOR', 'COUNT', 'SHOWN_DAYS', 'transform', 'level_of', 'Experience', 'weights', 'levels',
-           'recalibrated', 'levels_of', 'counted']
+           'FAR_AIRLINE_PRIOR', 'COUNT', 'SHOWN_DAYS', 'transform', 'level_of', 'Experience', 'experience_of_counts',
+           'weights', 'levels', 'recalibrated', 'levels_of', 'counted']
 
 # %% ../../nbs/models/415_recalibration.ipynb #84993b87
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -46,31 +46,45 @@ def level_of(transformed: np.ndarray) -> np.ndarray:  # (n,) 0 to LEVELS - 1
 COUNT = np.dtype([("hour", np.int32), ("airline", np.int16), ("level", np.int8), ("amount", np.int8)])
 
 
+def _without_taken_back(rows: np.ndarray) -> np.ndarray:  # COUNT (n,)
+    "Drop what was taken back as often as it was counted."
+    kind = (rows["hour"].astype(np.int64) << 24) + (rows["airline"].astype(np.int64) << 8) + rows["level"]
+    _, kinds = np.unique(kind, return_inverse=True)
+    return rows[np.bincount(kinds, rows["amount"])[kinds] != 0]
+
+# %% ../../nbs/models/415_recalibration.ipynb #71eec3ae
 @dataclass
 class _Counts:
-    "What landings taught, by the hour at which it became known."
+    "What landings taught, by the day on which it became known."
 
     airlines: dict[str, int]  # with the number of each
-    counts: list[np.ndarray]  # COUNT (n,), of each band, by hour since 1970; amount: -1 for one that is taken back
+    days: list[dict[int, np.ndarray]]  # of each band, by day since 1970: COUNT (n,); amount: -1 for one that is taken back
 
     def between(self, first: int, end: int, band: int) -> np.ndarray:  # COUNT (n,)
         "What became known about a band from one hour until another began."
-        return self.counts[band][slice(*self.counts[band]["hour"].searchsorted([first, end]))]
+        days = self.days[band]
+        rows = np.concatenate([np.empty(0, COUNT), *(days[day] for day in range(first // 24, -(-end // 24)) if day in days)])
+        return rows[(rows["hour"] >= first) & (rows["hour"] < end)]
 
     def forget(self, hour: int) -> None:
-        "Drop what became known before an hour."
-        self.counts = [counts[counts["hour"].searchsorted(hour) :] for counts in self.counts]
+        "Drop the days before that of an hour."
+        self.days = [{day: rows for day, rows in days.items() if day >= hour // 24} for days in self.days]
 
     def add(self, hour: np.ndarray, band: np.ndarray, airline: np.ndarray, level: np.ndarray, amount: int = 1) -> None:  # (n,)
         "Count landings, or take them back."
         names, number = np.unique(np.asarray(airline, str), return_inverse=True)
         numbers = np.array([self.airlines.setdefault(str(name), len(self.airlines)) for name in names], np.int16)
-        for place in np.unique(band):
-            rows = np.flatnonzero(band == place)
-            new = np.empty(len(rows), COUNT)
-            new["hour"], new["airline"], new["level"], new["amount"] = hour[rows], numbers[number[rows]], level[rows], amount
-            new, before = new[np.argsort(new["hour"], kind="stable")], self.counts[place]
-            self.counts[place] = np.insert(before, before["hour"].searchsorted(new["hour"], "right"), new)
+        new = np.empty(len(level), COUNT)
+        new["hour"], new["airline"], new["level"], new["amount"] = hour, numbers[number], level, amount
+        self._put(band, new)
+
+    def _put(self, band: np.ndarray, new: np.ndarray) -> None:  # (n,), COUNT (n,)
+        "Add rows to the days that they belong to."
+        pairs, which = np.unique(np.column_stack([band, new["hour"] // 24]), axis=0, return_inverse=True)
+        ends, new = np.cumsum(np.bincount(which.ravel())), new[np.argsort(which.ravel(), kind="stable")]
+        for (place, day), rows in zip(pairs.tolist(), np.split(new, ends)[:-1], strict=True):
+            together = np.concatenate([self.days[place].get(day, rows[:0]), rows])
+            self.days[place][day] = _without_taken_back(together) if (rows["amount"] < 0).any() else together
 
 # %% ../../nbs/models/415_recalibration.ipynb #c1f4575a
 class Experience(_Counts):
@@ -79,11 +93,17 @@ class Experience(_Counts):
     @classmethod
     def none(cls) -> Self:
         "No landing yet."
-        return cls({}, [np.empty(0, COUNT) for _ in BANDS])
+        return cls({}, [{} for _ in BANDS])
 
     def copy(self) -> Self:
         "One to which other landings can be added."
-        return type(self)(dict(self.airlines), list(self.counts))
+        return type(self)(dict(self.airlines), [dict(days) for days in self.days])
+
+    @property
+    def counts(self) -> list[np.ndarray]:  # COUNT (n,) of each band, by hour
+        "All that was counted."
+        bands = (np.concatenate([np.empty(0, COUNT), *days.values()]) for days in self.days)
+        return [rows[np.argsort(rows["hour"], kind="stable")] for rows in bands]
 
     @classmethod
     def of(
@@ -97,6 +117,17 @@ class Experience(_Counts):
         experience = cls.none()
         experience.add(np.asarray(known_at, np.int64) // HOUR_MS, band, airline, level_of(transformed))
         return experience
+
+# %% ../../nbs/models/415_recalibration.ipynb #6cbdffa7
+def experience_of_counts(
+    airlines: Mapping[str, int],  # with the number of each
+    counts: Sequence[np.ndarray],  # COUNT (n,) of each band
+) -> Experience:
+    "What was counted, from what was kept of it."
+    experience = Experience.none()
+    experience.airlines |= airlines
+    experience._put(np.repeat(np.arange(len(counts)), [len(rows) for rows in counts]), np.concatenate(counts))
+    return experience
 
 # %% ../../nbs/models/415_recalibration.ipynb #a8ed4839
 def weights(experience: Experience, hour: int, band: int) -> np.ndarray:  # (airlines + 1, LEVELS), the last of all together

@@ -71,8 +71,8 @@ def limits_table(limits: Limits) -> pl.DataFrame:  # what, limit, default, sourc
     rows = [
         (
             f"{'at least' if one.name.startswith('min') else 'at most'}: {one.metadata['meaning']}",
-            float(getattr(limits, one.name)),
-            float(one.default),  # type: ignore[arg-type]
+            f"{getattr(limits, one.name):g}",
+            f"{one.default:g}",
             one.metadata["source"],
         )
         for one in fields(limits)

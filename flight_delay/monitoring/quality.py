@@ -311,7 +311,8 @@ def _source_checks(tables: Tables, start: datetime, end: datetime, limits: Limit
         ("frozen_hours", "longest repetition of one weather report", limits.max_frozen_hours),
     ):
         if worst := _worst(weather, column):
-            meaning = f"{words} ({worst['airport']}):"
+            as_much = weather.filter(pl.col(column) == worst[column])["airport"].sort().to_list()
+            meaning = f"{words} ({', '.join(as_much[:3])}{' and others' * (len(as_much) > 3)}):"
             checks.append(Check(column, meaning, worst[column], high=most, style="hours", kind="quality"))
     for row in newcomers(tables.flights, start, end).iter_rows(named=True):
         named = f" ({row['most']})" if row["most"] else ""

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['UNTIMED', 'TOLD', 'Statement', 'SEEN_AHEAD_MS', 'Span', 'Entry', 'tell', 'newest_values', 'contradiction',
-           'flight_columns', 'plan_told', 'flight_told', 'happens_at', 'said_until', 'hidden_spans', 'KeptStatements',
-           'KeptBefore', 'Spans', 'ManySpans']
+           'flight_columns', 'plan_told', 'flight_told', 'happens_at', 'said_until', 'turning_points', 'hidden_spans',
+           'KeptStatements', 'KeptBefore', 'Spans', 'ManySpans']
 
 # %% ../../nbs/online/325_told.ipynb #e46c50e1
 import marshal
@@ -144,7 +144,7 @@ def _plan_seen(*cases: Mapping[str, Any]) -> float | None:  # milliseconds; None
 
 # %% ../../nbs/online/325_told.ipynb #94c5da92
 def _turning_points(before: Mapping[str, Any], statements: Sequence[Statement]) -> list[int]:  # milliseconds
-    "The instants from which on another value can count: at which one was told, or at which what was told early happens."
+    "As `turning_points`, for whatever was told."
     timed = [one for one in statements if one[1] > UNTIMED]
     points = {instant for _, instant, _ in timed}
     plans = [before, *(plan_told(before, [one for one in statements if one[1] <= instant]) for instant in points)]
@@ -166,6 +166,12 @@ def _told_in_turn(before: Mapping[str, Any], statements: Sequence[Statement]) ->
     flight = {**before, **plan_told(before, statements), "departure_delay": said.get("departure_delay", np.nan)}
     return not any(instant != UNTIMED and happens_at(flight, column, value) > instant for column, instant, value in statements)
 
+# %% ../../nbs/online/325_told.ipynb #c7a992bf
+def turning_points(before: Mapping[str, Any], statements: Sequence[Statement]) -> list[int]:  # milliseconds
+    "The instants from which on another value can count: at which one was told, or at which what was told early happens."
+    in_turn = _told_in_turn(before, statements)
+    return sorted({one[1] for one in statements} - {UNTIMED}) if in_turn else _turning_points(before, statements)
+
 # %% ../../nbs/online/325_told.ipynb #89a59d9a
 Span = tuple[int, int, int]  # since, until (excluded): instants; and up to where a question must at least look: milliseconds
 
@@ -175,7 +181,7 @@ def hidden_spans(before: Mapping[str, Any], statements: Sequence[Statement]) -> 
     spans: list[Span] = []
     since, now = 0, flight_told(before, statements)
     in_turn = _told_in_turn(before, statements)
-    for until in sorted({one[1] for one in statements} - {UNTIMED}) if in_turn else _turning_points(before, statements):
+    for until in turning_points(before, statements):
         said = [one for one in statements if one[1] < until] if in_turn else said_until(before, statements, until - 1)
         then = flight_told(before, said)
         if (seen := _plan_seen(then, now)) is not None:

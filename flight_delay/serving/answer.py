@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..features.declarations import LEDGER, TAIL_KNOWN_MINUTES
 from ..models.calibration import Band
-from ..models.unseen import FEW_FLIGHTS
+from ..models.unseen import FEW_FLIGHTS, LONGEST_LEAD_MINUTES
 from ..online.live_facts import PlannedFlight
 from .query import Query
 
@@ -56,7 +56,8 @@ class Basis(_Part):
 
     state: Literal["fresh", "stale", "missing", "given", "known", "not_used"] = Field(
         description="fresh or stale by the age of its newest fact; missing where there is none; given where the caller's word "
-        "counts in place of it; where the flight's end is known, known for that and not_used for all else"
+        "counts in place of it; not_used where the model does not look at it from so far ahead, and where the flight's end is "
+        "known, which is known then"
     )
     newest_fact_minutes: float | None = Field(description="age of the newest fact as of the query, minutes; null for none")
     recalibrated_on: int | None = Field(
@@ -139,15 +140,15 @@ class Answer(_Flight, _Prediction):
 # fmt: off
 ANSWER_EXAMPLE: dict[str, Any] = {
     "status": "ok", "warnings": [], "support": {"level": "full", "reasons": []},
-    "delay_minutes": -9.9421, "confidence": 0.6749, "interval": {"level": 0.8, "low": -25.8875, "high": 22.985},
-    "delay_mean": -3.5472, "p_15": 0.1671, "p_30": 0.068, "p_60": 0.0297, "p_120": 0.0096, "p_cancelled": 0.0009,
+    "delay_minutes": -9.3771, "confidence": 0.6621, "interval": {"level": 0.8, "low": -25.873, "high": 22.3376},
+    "delay_mean": -3.9979, "p_15": 0.1542, "p_30": 0.063, "p_60": 0.0245, "p_120": 0.0064, "p_cancelled": 0.0045,
     "flight_id": None,
     "scheduled_departure": {"utc": "2013-11-15T19:30:00+00:00", "local": "2013-11-15T14:30:00-05:00"},
     "scheduled_arrival": {"utc": "2013-11-16T01:45:00+00:00", "local": "2013-11-15T17:45:00-08:00"},
-    "predicted_arrival": {"utc": "2013-11-16T01:35:00+00:00", "local": "2013-11-15T17:35:00-08:00"},
+    "predicted_arrival": {"utc": "2013-11-16T01:36:00+00:00", "local": "2013-11-15T17:36:00-08:00"},
     "as_of": "2013-11-15T19:30:00+00:00", "lead_minutes": 0.0, "stage": "scheduled", "model_version": "v1",
     "given": ["weather_condition", "aircraft_type"], "features_used": ["avg_delay_7d", "origin_waiting", "pressure_hpa"],
-    "features_digest": "3f1c9f9bb3a4c2a8f0a3f8c9de1a3a7f2b5c64d7e8f90a1b2c3d4e5f60718293",
+    "features_digest": "fc8005a26eaac2ffb097dd0c0aaff0959b949efea3eaa5744ea6d5c8f5bffac2",
     "basis": {
         "route": {"state": "fresh", "newest_fact_minutes": 30.0},
         "flight": {"state": "missing", "newest_fact_minutes": None},
@@ -157,7 +158,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
         "recovery": {"state": "fresh", "newest_fact_minutes": 30.0},
         "aircraft": {"state": "given", "newest_fact_minutes": None},
         "weather": {"state": "given", "newest_fact_minutes": 39.0},
-        "recalibration": {"state": "fresh", "newest_fact_minutes": 30.0, "recalibrated_on": 12480},
+        "recalibration": {"state": "fresh", "newest_fact_minutes": 30.0, "recalibrated_on": 12822},
     },
     "inference_time_ms": 13.782,
 }
@@ -249,11 +250,15 @@ def status_and_support(
     card: Mapping[str, Any],
     flight: Mapping[str, Any],  # canonical
     rests_on: Mapping[str, Mapping[str, Any]],  # group -> its basis
+    lead_minutes: float = 0.0,
 ) -> dict[str, Any]:  # status, warnings, support
     "Whether to rest on a prediction, and why not."
     beyond, thin = outside_training(card, flight)
     missing, stale = _missing_and_stale(rests_on, card.get("features"))
-    reasons = beyond + thin + missing
+    days = lead_minutes / 1440
+    learned = f"the model has learned from questions up to {LONGEST_LEAD_MINUTES / 1440:.0f} days before departure"
+    far = [f"The flight leaves in {days:,.1f} days; {learned}."] if lead_minutes > LONGEST_LEAD_MINUTES else []
+    reasons = beyond + thin + far + missing
     return {
         "status": "out_of_scope" if beyond else "degraded" if reasons or stale else "ok",
         "warnings": reasons + stale,

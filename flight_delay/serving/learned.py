@@ -24,7 +24,7 @@ from ..core.files import DIGESTS_FILE
 from ..models import registry
 from ..models.as_served import experience_of
 from ..models.delay_model import DelayModel
-from ..models.recalibration import Experience
+from ..models.recalibration import Experience, experience_of_counts
 from ..online.live_facts import known_until
 from .learning import MOST_HOURS, Learned, LearningState, Seen
 from ..sources import store
@@ -77,7 +77,7 @@ def _learned(kept: Mapping[str, np.ndarray]) -> Learned:
     each = zip(*(kept[name].tolist() for name in ("seen", "airlines_of_seen", "of_seen")), strict=True)
     seen = {name: Seen(hour, airline, newest, np.array(classes)) for name, airline, (hour, newest, *classes) in each}
     airlines = {airline: number for number, airline in enumerate(kept["airlines"].tolist())}
-    experience = Experience(airlines, np.split(kept["counts"], kept["counts_of_bands"].cumsum()[:-1]))
+    experience = experience_of_counts(airlines, np.split(kept["counts"], kept["counts_of_bands"].cumsum()[:-1]))
     return Learned(experience, seen, tuple(kept["waiting"].tolist()), bool(kept["of_tables"]))
 
 # %% ../../nbs/serving/959_learned.ipynb #14064009
@@ -98,7 +98,8 @@ def learned_from(model: DelayModel, tables: Tables) -> Learned:
     newest = tables.flights["actual_arrival"].max()
     if newest is None:
         return Learned(Experience.none(), of_tables=True)
-    since, until = newest - timedelta(hours=MOST_HOURS), newest + timedelta(milliseconds=1)
+    last = tables.flights["actual_arrival"].quantile(0.999)  # a flight with a wrong year does not hide the others
+    since, until = last - timedelta(hours=MOST_HOURS), newest + timedelta(milliseconds=1)
     return Learned(experience_of(model, tables, since, until), of_tables=True)
 
 # %% ../../nbs/serving/959_learned.ipynb #f1284331

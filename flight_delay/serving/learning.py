@@ -28,7 +28,7 @@ from ..online.live_facts import flight_id_of, planned_flight, row_as_known, row_
 from ..online.prepared import EPOCH, milliseconds
 from ..online.rows import LiveQuery
 from ..online.state import State
-from ..online.told import UNTIMED
+from ..online.told import UNTIMED, turning_points
 
 # %% ../../nbs/serving/958_learning.ipynb #448b8fe2
 FRESH_MINUTES = 24 * 60
@@ -64,22 +64,20 @@ def correction_at(experience: Experience, hour: int, band: int) -> Correction:
     newest = (first + int(np.flatnonzero(by_hour)[-1]) + 1) * HOUR_MS if by_hour.any() else NOT_KNOWN
     return Correction(levels(experience, hour, band), dict(experience.airlines), int(by_hour.sum()), newest)
 
-# %% ../../nbs/serving/958_learning.ipynb #01609881
-def _lands(state: State, row: int) -> bool:
-    "Whether a flight is known to have landed."
-    arrival = state.columns["flights"]["actual_arrival"][row]
-    return row >= 0 and bool(arrival == arrival)
-
 # %% ../../nbs/serving/958_learning.ipynb #0235aa82
 def landing(state: State, row: int) -> tuple[int, dict[str, float]] | None:  # the hour since 1970; the flight's columns
     "When the landing of a flight became known, and what was known of the flight by the end of that hour."
-    if not _lands(state, row):
+    if row < 0:
         return None
-    known = int(state.columns["flights"]["actual_arrival"][row] + state.lag(STREAMS["arrivals"]))
-    instants = {known, *(instant for _, instant, _ in state.told.get(row, ()) if instant != UNTIMED)}
-    for hour in sorted({instant // HOUR_MS for instant in instants}):
+    told, lag = state.told.get(row, ()), state.lag(STREAMS["arrivals"])
+    known = state.columns["flights"]["actual_arrival"][row] + lag
+    if known != known and not any(column == "arrival_delay" for column, _, _ in told):
+        return None
+    points = turning_points(state.before[row], told) if told else []
+    instants = [*points, *(point + lag for point in points), *([] if known != known else [known])]
+    for hour in sorted({int(instant // HOUR_MS) for instant in instants}):
         then, over = row_as_known(state, "flights", row, (hour + 1) * HOUR_MS - 1), (hour + 1) * HOUR_MS
-        if then["actual_arrival"] + state.lag(STREAMS["arrivals"]) < over:
+        if then["actual_arrival"] + lag < over:
             return hour, then
     return None
 
@@ -134,7 +132,6 @@ class _Counting:
 
     def __init__(self, state: State, model: DelayModel, learned: Learned):
         self.state, self.model = state, model
-        self.hour = max(state.newest_event, state.newest_fact) // HOUR_MS  # of the newest event
         self.experience = learned.experience.copy()
         learned_until = model.card.get("learned_until")
         self._since = milliseconds(datetime.fromisoformat(learned_until)) if learned_until else 0
@@ -146,6 +143,7 @@ class _Counting:
         self.waiting: dict[int, int] = {}  # row -> the hour in which its landing became known
         for name in learned.waiting:
             self.wait_for(row_named(state, name))
+        self.hour = max((*(one.hour for one in self.seen.values()), *self.waiting.values()), default=0)  # of the newest landing
 
     def wait_for(self, row: int) -> None:  # -1 for none
         "Look at a flight later, if it has landed and the model has not learned from it."
@@ -197,23 +195,28 @@ class _Hearing(_Looking):
 
     def hear(self, row: int, is_new: bool, instant: int) -> None:  # row: -1 for none; is_new: it has just landed
         "After an event, known since an instant: look at its flight's landing, and again at those that could have known of it."
+        again = [other for other, one in self.seen.items() if one.newest >= instant] if instant <= self._newest else []
         if is_new or row in self.waiting:
             self.wait_for(row)
         elif row in self.seen and instant < (self.seen[row].hour + 1) * HOUR_MS:
-            self._look_again(row)
-        if instant <= self._newest:
-            for other in [other for other, one in self.seen.items() if one.newest >= instant]:
-                self._look_again(other)
-        if (hour := instant // HOUR_MS) > self.hour:
-            self.hour, before = hour, hour - SETTLED_HOURS
-            self.experience.forget(hour - MOST_HOURS)
-            self.seen = {row: one for row, one in self.seen.items() if one.hour >= before}
-            self._newest = max((one.newest for one in self.seen.values()), default=UNTIMED)
+            again.append(row)
+        if again:
+            self._look_again(dict.fromkeys(again))
+        if (hour := self.waiting.get(row, 0)) > self.hour:
+            self.settle(hour)
 
-    def _look_again(self, row: int) -> None:
-        "Take back what was seen of a landing, and look at it later."
-        self.count([self.seen.pop(row)], -1)
-        self.wait_for(row)
+    def settle(self, hour: int) -> None:
+        "Let go of what is long before the newest landing, which became known in an hour."
+        self.hour, before = hour, hour - SETTLED_HOURS
+        self.experience.forget(hour - MOST_HOURS)
+        self.seen = {row: one for row, one in self.seen.items() if one.hour >= before}
+        self._newest = max((one.newest for one in self.seen.values()), default=UNTIMED)
+
+    def _look_again(self, rows: Iterable[int]) -> None:
+        "Take back what was seen of some landings, and look at them later."
+        self.count([self.seen.pop(row) for row in rows], -1)
+        for row in rows:
+            self.wait_for(row)
 
 # %% ../../nbs/serving/958_learning.ipynb #ef06da78
 LOOK_AT_ONCE = 16  # landings in a pass for which nobody waits
@@ -273,9 +276,9 @@ class LearningState(State):
         if not self.learning:
             return super().observe(event)
         instant, row = _instant_and_row(self, event)
-        had_landed = _lands(self, row)
+        had_landed = landing(self, row) is not None
         super().observe(event)
-        is_new = _lands(self, row) and not had_landed
+        is_new = not had_landed and landing(self, row) is not None
         for one in self.learning.values():
             one.hear(row, is_new, instant)
 
@@ -290,7 +293,7 @@ class LearningState(State):
 def landed_since_the_tables(state: State) -> tuple[str, ...]:  # flight_ids
     "The flights whose landing events have told."
     told = [row for row, before in state.before.items() if before["arrival_delay"] != before["arrival_delay"]]
-    return tuple(flight_id_of(state, row) for row in told if _lands(state, row))
+    return tuple(flight_id_of(state, row) for row in told if landing(state, row))
 
 # %% ../../nbs/serving/958_learning.ipynb #4b13d32c
 def learn(state: LearningState, model: DelayModel, learned: Learned, beside: Collection[str] = ()) -> None:

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['log', 'LARGEST_BATCH', 'GATHER_SECONDS', 'MOST_WAITING', 'INSTANTS', 'LEAST_LIST', 'MOST_LISTS', 'EVENTS_AT_ONCE',
-           'CLOCKS_DIFFER', 'LAST_SNAPSHOT_EVENTS', 'LOOK_SECONDS', 'POLL_SECONDS', 'FORGET_SECONDS', 'Batcher',
-           'event_of_json', 'query_of_row', 'log_prediction', 'Clock', 'LiveService']
+           'CLOCKS_DIFFER', 'MOST_AT_START', 'LAST_SNAPSHOT_EVENTS', 'LOOK_SECONDS', 'POLL_SECONDS', 'FORGET_SECONDS',
+           'Batcher', 'event_of_json', 'query_of_row', 'log_prediction', 'Clock', 'LiveService']
 
 # %% ../../nbs/serving/970_live.ipynb #b69843c8
 import asyncio
@@ -27,7 +27,7 @@ from ..online.live_facts import counts_from, flight_as_known, flight_id_of, flig
 from ..online.prepared import EPOCH, milliseconds
 from ..online.state import State, known_fate
 from ..online.told import TOLD
-from .learning import LOOK_AT_ONCE, Learned, LearningState, learn
+from .learning import LOOK_AT_ONCE, Learned, Learning, LearningState, learn, learning_of
 from .limits import errors_of
 from .prediction import PredictionService, answers, with_warning
 from .query import LATEST_AS_OF, ListedQuery, Query, iata_code
@@ -406,15 +406,19 @@ class _Ingesting(_Signalling):
         return results
 
 # %% ../../nbs/serving/970_live.ipynb #87d61a86
+MOST_AT_START = 4_096  # landings; some eight seconds
+
+
 class _Starting(_Ingesting):
     "A service that is ready for its first question."
 
-    async def _look_at_what_is_due(self) -> None:
-        "Look at the landings for which the first question would wait."
-        for one in self.state.learning.values() if self.state else ():
-            while due := one.due(one.hour):
-                one.look_at(due[-LOOK_AT_ONCE:])
-                await asyncio.sleep(0)
+    async def _look_at_what_waits(self, learning: Learning | None) -> None:
+        "Look at the landings that a model has not looked at yet, the last first, unless there are too many."
+        for _ in range(MOST_AT_START // LOOK_AT_ONCE):
+            if learning is None or not learning.waiting:
+                return
+            learning.look_around()
+            await asyncio.sleep(0)
 
 # %% ../../nbs/serving/970_live.ipynb #4529459e
 class _Renewing(_Starting):
@@ -427,10 +431,11 @@ class _Renewing(_Starting):
             model, state, learned = await asyncio.to_thread(self._load)
             if learned is not None:
                 learn(state, model, learned, self._versions())
+                await self._look_at_what_waits(learning_of(state, model))
             self.model, self.state = model, state
             await self.catch_up()
             if self.missing:
-                await self._look_at_what_is_due()
+                await self._look_at_what_waits(learning_of(state, model))
             self.missing = ""
         except FlightDelayError as error:
             if str(error) != self.missing:

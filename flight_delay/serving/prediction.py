@@ -151,7 +151,7 @@ _GROUP_GIVEN = {"weather_condition": "weather", "aircraft_type": "aircraft", "de
 
 
 def _rests_on(
-    asked: _LookedUp, row: Sequence[float], given: Sequence[str], correction: Correction | None
+    asked: _LookedUp, band: int, row: Sequence[float], given: Sequence[str], correction: Correction | None
 ) -> dict[str, dict[str, Any]]:
     "What an answer about a flight whose end is open rests on; given: fields of the query that count."
     rests_on, lead, departed = _basis(row), asked.live.known["lead_minutes"], asked.live.known["departure_delay"]
@@ -160,6 +160,8 @@ def _rests_on(
     for field in given:
         if group := _GROUP_GIVEN.get(field):
             rests_on[group]["state"] = "given"
+    for group in BANDS[band].blind_to:
+        rests_on[group]["state"] = "not_used"
     if correction:
         rests_on["recalibration"] = correction.basis(asked.live.as_of)
     return rests_on
@@ -178,8 +180,8 @@ def _open_flight_answer(
     known, query = asked.live.known, asked.query
     not_used = unused_fields(query, BANDS[band], known["lead_minutes"])
     given = given_fields(query, not_used)
-    rests_on = _rests_on(asked, row, given, correction)
-    judged = status_and_support(model.card, asked.flight, rests_on)
+    rests_on = _rests_on(asked, band, row, given, correction)
+    judged = status_and_support(model.card, asked.flight, rests_on, known["lead_minutes"])
     judged["warnings"] += not_used
     return {
         **prediction,

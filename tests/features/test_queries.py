@@ -31,6 +31,11 @@ def test_an_unknown_horizon_is_refused_with_the_choice():
         at_horizon(pl.DataFrame(), "month")
 
 
+def test_questions_that_are_no_table_are_refused():
+    with pytest.raises(BadInput, match="must be a polars.DataFrame; got dict"):
+        resolve_queries(pl.DataFrame(), {"flight_id": ["a"], "as_of": [None]})
+
+
 from datetime import UTC, datetime
 
 

@@ -20,7 +20,7 @@ def _by_airline(experience, hour, band):  # the order of the airlines is that in
 def test_corrections_are_the_same_to_the_bit_in_whatever_order_landings_are_heard_of():
     import numpy as np
 
-    from flight_delay.models.recalibration import Experience, level_of
+    from flight_delay.models.recalibration import Experience, experience_of_counts, level_of
 
     landings = known_at, band, airline, transformed = _experience(5_000)
     shuffled = np.random.default_rng(1).permutation(5_000)
@@ -30,6 +30,9 @@ def test_corrections_are_the_same_to_the_bit_in_whatever_order_landings_are_hear
     some = shuffled[:99]
     for amount in (-1, 1):  # taken back, and counted again
         bit_by_bit.add(known_at[some] // 3_600_000, band[some], airline[some], level_of(transformed[some]), amount)
+    assert sum(map(len, bit_by_bit.counts)) == 5_000  # nothing is left of what was taken back
+    kept = experience_of_counts(bit_by_bit.airlines, bit_by_bit.counts)
+    assert all(map(np.array_equal, kept.counts, bit_by_bit.counts))
     for hour in (380_001, 380_100, 380_240, 381_000):
         assert all(_by_airline(once, hour, place) == _by_airline(bit_by_bit, hour, place) for place in range(6))
 

@@ -4,6 +4,8 @@ from flight_delay.serving.answer import *
 
 import json
 
+from flight_delay.core.config import project_root
+
 
 def described(schema):
     "Every property of a JSON schema and of its definitions."
@@ -19,6 +21,9 @@ def test_every_field_of_an_answer_is_described_and_the_example_is_an_answer():
     answer = Answer.model_validate_json(json.dumps(example))
     assert example.keys() == Answer.model_fields.keys() - {"quantiles", "usual", "reasons", "not_known", "prediction_id"}
     assert answer.scheduled_departure.utc == answer.scheduled_departure.local
+    newest = json.loads((project_root() / "reports/example/answer.json").read_text())  # `make example` renews it
+    made = {"features_used", "inference_time_ms"}  # shortened here; of that machine
+    assert {name: newest[name] for name in example.keys() - made} == {name: example[name] for name in example.keys() - made}
 
 
 from datetime import UTC, datetime, timedelta
@@ -87,6 +92,13 @@ def test_support_is_low_where_the_model_or_the_live_state_has_seen_nothing_like_
     assert set(judged["support"]["reasons"]) <= set(judged["warnings"])
     assert (level == "low") == bool(judged["support"]["reasons"])
     assert Support.model_validate(judged["support"]).level == level
+
+
+@pytest.mark.parametrize(("days", "status"), [(8, "ok"), (8.1, "degraded"), (45, "degraded")])
+def test_a_question_from_longer_ahead_than_was_learned_from_is_told_so(days, status):
+    flight = {"scheduled_departure": datetime(2013, 9, 1, tzinfo=UTC)}
+    judged = status_and_support({}, flight, groups(), lead_minutes=days * 1440)
+    assert judged["status"] == status and (status == "ok" or f"leaves in {days:.1f} days" in judged["warnings"][0])
 
 
 def test_a_model_that_has_learned_without_weather_does_not_miss_it():

@@ -103,7 +103,9 @@ def test_what_is_learned_event_by_event_is_what_a_look_back_finds_to_the_bit(jan
             for airline, number in [*offline.airlines.items(), ("any other", -1)]:
                 assert np.array_equal(correction.levels(airline), expected[number])
     assert not np.array_equal(levels(offline, last, 1), levels(offline, last - 29, 1))
-    assert {one.hour for one in learning.seen.values()} <= set(range(last - SETTLED_HOURS, last + 1))  # others are settled
+    assert {one.hour for one in learning.seen.values()} <= set(
+        range(learning.hour - SETTLED_HOURS, last + 1)
+    )  # others are settled
 
 
 @pytest.mark.data
@@ -170,12 +172,49 @@ def test_a_restart_goes_on_with_what_was_learned(january, tiny, learning_since, 
 @pytest.mark.data
 def test_counts_stay_as_small_as_they_are(january, tiny, learning_since):
     from flight_delay.models.calibration import BANDS
-    from flight_delay.models.recalibration import HOUR_MS
 
     _, learning = learning_since(START)
-    hour, classes = learning.hour, np.full(len(BANDS), 7)
+    hour, classes = int(START.timestamp()) // 3600, np.full(len(BANDS), 7)
     for later in range(0, 2 * MOST_HOURS, 2):
         learning.count([Seen(hour + later, "AA", 0, classes)])
-        learning.hear(-1, False, (hour + later) * HOUR_MS)
-    assert [len(counts) for counts in learning.experience.counts] == [MOST_HOURS // 2 + 1] * len(BANDS)
+        learning.settle(hour + later)
+    assert {len(counts) for counts in learning.experience.counts} <= set(range(MOST_HOURS // 2 + 1, MOST_HOURS // 2 + 13))
     assert learning.correction(hour + 2 * MOST_HOURS, 3).flights == 7 * 24
+
+
+@pytest.mark.data
+def test_an_event_of_another_year_takes_nothing_from_what_was_learned(january, learning_since):
+    state, learning = learning_since(START)
+    before, now = finish(learning), datetime(2026, 11, 28, tzinfo=UTC)
+    state.observe({"kind": "weather"} | january.weather.row(0, named=True) | {"observed_at": now, "known_at": now})
+    assert before and finish(learning) == before
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("case", ["told early, corrected", "contradicted later", "taken back and said again a day later"])
+def test_a_landing_counts_once_whenever_it_is_looked_at(january, learning_since, case):
+    start, until = START + 12 * HOUR, START + 13 * HOUR
+    left = pl.col("actual_departure") < START + 12 * HOUR
+    flight = january.flights.filter(pl.col("actual_arrival").is_between(start, until), left).row(0, named=True)
+    due, delay = flight["scheduled_arrival"], flight["arrival_delay"]
+    told = {
+        "told early, corrected": [("arrived", due, 80.0), ("arrived", due + 3.4 * HOUR, -5.0)],
+        "contradicted later": [("arrived", until, delay), ("departed", until + 3 * HOUR, 600.0)],
+        "taken back and said again a day later": [
+            ("arrived", until, delay),
+            ("departed", until + 30 * HOUR, 600.0),
+            ("departed", until + 31 * HOUR, flight["departure_delay"]),
+        ],
+    }[case]
+    names, found = {"arrived": "arrival_delay", "departed": "departure_delay"}, []
+    for looks in (True, False):
+        state, learning = learning_since(start)
+        others = total(finish(learning))
+        for kind, instant, minutes in told:
+            state.observe({"kind": kind, "flight_id": flight["flight_id"], names[kind]: minutes, "known_at": instant})
+            if looks:
+                learning.look_around(500)
+            if kind == "arrived":  # a day on which others land
+                learning.settle(learning.hour + 30)
+        found.append(finish(learning))
+    assert found[0] == found[1] and 0 < total(found[0]) - others <= 7

@@ -361,7 +361,7 @@ def test_a_service_has_looked_at_what_its_first_question_would_wait_for_before_i
         await live.start()
         await live.ingest(told)
         [learning] = live.state.learning.values()
-        waits, looked_at = len(learning.due(learning.hour)), len(learning.seen)
+        waits, looked_at = len(learning.waiting), len(learning.seen)
         await live.stop()
         return waits, looked_at
 

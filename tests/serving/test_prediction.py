@@ -149,6 +149,41 @@ print(len(PredictionService().answer(parse_query(asked))["reasons"]))
     assert int(process.stdout) > 3
 
 
+def test_a_look_back_knows_the_same_ends_at_the_same_instants(nyc):
+    from flight_delay.features.queries import resolve_queries
+    from flight_delay.models.as_served import known_ends
+    from flight_delay.online.state import State, known_fate
+
+    left = pl.col("actual_departure").is_not_null()
+    kinds = (pl.col("cancelled") & left, pl.col("cancelled") & ~left, pl.col("diverted"), pl.col("arrival_delay") > 0)
+    flights = pl.concat([nyc.flights.filter(kind)[::50][:6] for kind in kinds])
+    due = pl.col("scheduled_arrival") + pl.duration(minutes=pl.max_horizontal("departure_delay", 0.0).cast(pl.Int64))
+    instants = (pl.col("scheduled_departure"), pl.col("actual_arrival"), due)
+    for lags in ({}, {"arrivals": 7.5, "departures": 30.0}):
+        state = State.from_tables(nyc, lags=lags)
+        late = [timedelta(minutes=minutes) for minutes in (-1, 0, 7, 7.5, 8, 30, 2000)]
+        asks = [flights.select("flight_id", as_of=at + by).drop_nulls() for at in instants for by in late]
+        ask = pl.concat(asks)
+        ends = known_ends(resolve_queries(nyc.flights, ask), lags)
+        fates = [known_fate(state, *row) for row in ask.iter_rows()]
+        assert ends["end"].to_list() == [fate and fate.stage for fate in fates]
+        assert ends["delay"].to_list() == [fate and fate.arrival_delay for fate in fates]
+        assert ends["end"].n_unique() == 4  # landed, cancelled, diverted, open
+
+
+@pytest.mark.model
+def test_of_a_flight_that_has_ended_a_look_back_tells_how(service, nyc):
+    from flight_delay.models import forecast
+
+    kinds = (pl.col("cancelled"), pl.col("diverted"), pl.col("arrival_delay").is_between(31, 59))
+    flights = pl.concat([nyc.flights.filter(kind, pl.col("scheduled_departure").dt.month() == 11)[:1] for kind in kinds])
+    ask = flights.select("flight_id", as_of=pl.col("scheduled_arrival") + pl.duration(hours=30))
+    told = forecast(service.model, nyc, ask, recalibrate=False)
+    assert told["delay_minutes"].to_list() == told["delay_p90"].to_list() == [None, None, flights["arrival_delay"][2]]
+    assert told["p_cancelled"].to_list() == [1, 0, 0] and (told["confidence"] == 1).all()
+    assert told.select("p_15", "p_30", "p_60", "p_120").rows() == [(1, 1, 1, 1), (1, 1, 1, 1), (1, 1, 0, 0)]
+
+
 def described(flight):
     "A flight of the timetable as a caller describes it."
     route, departure = f"{flight['origin']}-{flight['dest']}", flight["scheduled_departure"].isoformat()

@@ -6,7 +6,7 @@ const FORMS = { named: ["flight", "date"], described: ["route", "airline", "depa
 const MORE = ["lead", "weather_condition", "departure_delay_minutes", "aircraft_type", "tail_number"];
 const FIELDS = [...FORMS.named, ...FORMS.described, ...MORE];
 const GROUPS = { route: "Route", flight: "This flight number", airline: "Airline", origin: "Origin", destination: "Destination",
-  recovery: "Time made up", aircraft: "Aircraft", weather: "Weather", departure: "Departure", recalibration: "Landings of late", fate: "How it ended" };
+  recovery: "Time made up", aircraft: "Aircraft", weather: "Weather", departure: "Departure", recalibration: "Corrected by", fate: "How it ended" };
 
 class Refusal extends Error {
   constructor(problem, status) {
@@ -276,12 +276,12 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const signed = (minutes) => Math.abs(minutes) < 0.05 ? "0 min" : `${minutes > 0 ? "+" : minutes < 0 ? "−" : ""}${Math.abs(minutes).toFixed(Math.abs(minutes) < 1 ? 1 : 0)} min`;
 
 function showBasis(answer, asked) {
-  const level = answer.support.level === "full" ? "The model knows such flights well, and live facts are there."
+  const level = answer.support.level === "full" ? `The model knows such flights well${answer.status === "ok" ? ", and live facts are there" : ""}.`
     : "The model knows little of such flights, so the picture is drawn wider where that is needed.";
   $("support").textContent = answer.basis.fate ? "The end of the flight is known." : `${level} Seen as of ${answer.as_of.slice(0, 16).replace("T", " ")} UTC.`;
   const groups = Object.entries(answer.basis).filter(([, about]) => about.state !== "not_used");
   $("basis").replaceChildren(...groups.map(([name, { state, newest_fact_minutes: minutes, recalibrated_on: flights }]) => {
-    const words = flights ? `${flights.toLocaleString("en")} in 14 days` : state === "given" ? "as you say" : state === "missing" ? "not known" : age(minutes);
+    const words = flights ? `${flights.toLocaleString("en")} landings of 14 days` : state === "given" ? "as you say" : state === "missing" ? "not known" : age(minutes);
     return element("li", { class: state }, element("b", {}, GROUPS[name] ?? name), ` ${words}`);
   }));
   const { quantiles, features_used: used, ...rest } = answer;

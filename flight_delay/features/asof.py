@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['TICKS', 'STAMP_BITS', 'NOT_KNOWN', 'NO_LIMIT', 'UNKNOWN_KEY', 'POWERS', 'WINDOW_STATISTICS', 'NEWEST_STATISTICS',
-           'PAIRS', 'ROW_TIME', 'ROW_MARGIN_MS', 'PLANNED_TURNAROUND', 'stamp', 'ticks', 'totals_needed', 'QueryArrays',
-           'known_at_ms', 'window_span', 'newest_anchor', 'reach_ms', 'Engine', 'with_lags', 'minutes_until_ready',
-           'tail_known', 'own_features', 'with_derived', 'key_features']
+           'PAIRS', 'MOST_LAG_MINUTES', 'ROW_TIME', 'ROW_MARGIN_MS', 'PLANNED_TURNAROUND', 'stamp', 'ticks',
+           'totals_needed', 'QueryArrays', 'known_at_ms', 'window_span', 'newest_anchor', 'reach_ms', 'Engine',
+           'with_lags', 'minutes_until_ready', 'tail_known', 'own_features', 'with_derived', 'key_features']
 
 # %% ../../nbs/features/230_asof.ipynb #c807f883
 import inspect
@@ -204,13 +204,15 @@ def _stream_arrays(stream: Stream, columns: Columns, lag: float) -> _StreamArray
     return _StreamArrays(known, by_time, {name: ticks(x) for name, x in values.items()}, values)
 
 # %% ../../nbs/features/230_asof.ipynb #0c93c39f
+MOST_LAG_MINUTES = 10 * 366 * 24 * 60
+
+
 def _check_lags(lags: Mapping[str, float]) -> Mapping[str, float]:
     "The lags as given, or `BadInput` for the first that cannot be one."
     for name, lag in lags.items():
-        if name not in FEEDS or not 0 <= lag < np.inf:
-            raise BadInput(
-                f"lags must be minutes of 0 or more for {', '.join(FEEDS)}; got {name}={lag!r}; give minutes or leave it out."
-            )
+        if name not in FEEDS or not isinstance(lag, int | float) or not 0 <= lag <= MOST_LAG_MINUTES:
+            rule = f"lags must be minutes from 0 to ten years for {', '.join(FEEDS)}"
+            raise BadInput(f"{rule}; got {name}={lag!r}; correct it or leave it out.")
     return lags
 
 # %% ../../nbs/features/230_asof.ipynb #6df73c04

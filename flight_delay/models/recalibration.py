@@ -47,10 +47,13 @@ COUNT = np.dtype([("hour", np.int32), ("airline", np.int16), ("level", np.int8),
 
 
 def _without_taken_back(rows: np.ndarray) -> np.ndarray:  # COUNT (n,)
-    "Drop what was taken back as often as it was counted."
+    "What is left of the rows of each kind when those that were taken back are gone."
     kind = (rows["hour"].astype(np.int64) << 24) + (rows["airline"].astype(np.int64) << 8) + rows["level"]
-    _, kinds = np.unique(kind, return_inverse=True)
-    return rows[np.bincount(kinds, rows["amount"])[kinds] != 0]
+    _, first, kinds = np.unique(kind, return_index=True, return_inverse=True)
+    left = np.bincount(kinds, rows["amount"]).astype(int)
+    rows = rows[first].repeat(np.abs(left))
+    rows["amount"] = np.sign(left).repeat(np.abs(left))
+    return rows
 
 # %% ../../nbs/models/415_recalibration.ipynb #71eec3ae
 @dataclass

@@ -18,7 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from ..core.errors import BadInput, NotFound
 from ..features.declarations import DAY_MS
-from ..online.events import EARLIEST_YEAR, LATEST_YEAR, shown
+from ..features.queries import EARLIEST_YEAR, LATEST_YEAR
+from ..online.events import shown
 from ..online.fact_index import LAST_MS
 from ..online.forgetting import state_now
 from ..online.live_facts import KEY_NUMBER, LiveFacts, PlannedFlight, planned_flight

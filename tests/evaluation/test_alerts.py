@@ -23,8 +23,8 @@ def test_the_best_level_of_a_calibrated_forecast_is_the_ratio_of_the_prices(miss
 def test_levels_are_counted_as_by_hand():
     levels = alert_levels(np.array([0.1, 0.4, 0.6, 0.9]), np.array([False, True, False, True]))
     at = {row["level"]: row for row in levels.to_dicts()}
-    assert at[0.5] == {"level": 0.5, "alerts": 0.5, "precision": 0.5, "recall": 0.5, "cost": 100 * (5 + 2) / 4}
-    assert at[0.0]["recall"] == 1 and at[0.0]["cost"] == 100 and at[1.0]["alerts"] == 0 and at[1.0]["precision"] is None
+    assert at[0.5] == {"level": 0.5, "alerts": 0.5, "precision": 0.5, "recall": 0.5, "cost": 1000 * (5 + 2) / 4}
+    assert at[0.0]["recall"] == 1 and at[0.0]["cost"] == 1000 and at[1.0]["alerts"] == 0 and at[1.0]["precision"] is None
 
 
 def test_without_a_late_flight_silence_is_best():

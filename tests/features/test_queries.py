@@ -31,6 +31,14 @@ def test_an_unknown_horizon_is_refused_with_the_choice():
         at_horizon(pl.DataFrame(), "month")
 
 
+def test_questions_from_outside_the_years_of_flight_are_refused():
+    ask = pl.DataFrame({"flight_id": ["a"], "as_of": ["0030-01-10T00:00Z"]}).with_columns(
+        pl.col("as_of").str.to_datetime(time_zone="UTC")
+    )
+    with pytest.raises(BadInput, match="from 1980 until 2100; got the year 30"):
+        resolve_queries(pl.DataFrame(), ask)
+
+
 def test_questions_that_are_no_table_are_refused():
     with pytest.raises(BadInput, match="must be a polars.DataFrame; got dict"):
         resolve_queries(pl.DataFrame(), {"flight_id": ["a"], "as_of": [None]})

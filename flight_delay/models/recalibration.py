@@ -46,6 +46,11 @@ def level_of(transformed: np.ndarray) -> np.ndarray:  # (n,) 0 to LEVELS - 1
 COUNT = np.dtype([("hour", np.int32), ("airline", np.int16), ("level", np.int8), ("amount", np.int8)])
 
 
+def _together(parts: Iterable[np.ndarray]) -> np.ndarray:  # COUNT (n,) each, and all
+    "Rows one after the other; as whole numbers, which numpy joins five times as fast."
+    return np.concatenate([np.empty(0, np.int64), *(part.view(np.int64) for part in parts)]).view(COUNT)
+
+# %% ../../nbs/models/415_recalibration.ipynb #1fe58781
 def _without_taken_back(rows: np.ndarray) -> np.ndarray:  # COUNT (n,)
     "What is left of the rows of each kind when those that were taken back are gone."
     kind = (rows["hour"].astype(np.int64) << 24) + (rows["airline"].astype(np.int64) << 8) + rows["level"]
@@ -65,9 +70,10 @@ class _Counts:
 
     def between(self, first: int, end: int, band: int) -> np.ndarray:  # COUNT (n,)
         "What became known about a band from one hour until another began."
-        days = self.days[band]
-        rows = np.concatenate([np.empty(0, COUNT), *(days[day] for day in range(first // 24, -(-end // 24)) if day in days)])
-        return rows[(rows["hour"] >= first) & (rows["hour"] < end)]
+        days = {day: self.days[band].get(day, np.empty(0, COUNT)) for day in range(first // 24, -(-end // 24))}
+        for day in days.keys() & {first // 24, end // 24}:  # not in full
+            days[day] = days[day][(days[day]["hour"] >= first) & (days[day]["hour"] < end)]
+        return _together(days.values())
 
     def forget(self, hour: int) -> None:
         "Drop the days before that of an hour."
@@ -83,10 +89,11 @@ class _Counts:
 
     def _put(self, band: np.ndarray, new: np.ndarray) -> None:  # (n,), COUNT (n,)
         "Add rows to the days that they belong to."
-        pairs, which = np.unique(np.column_stack([band, new["hour"] // 24]), axis=0, return_inverse=True)
-        ends, new = np.cumsum(np.bincount(which.ravel())), new[np.argsort(which.ravel(), kind="stable")]
-        for (place, day), rows in zip(pairs.tolist(), np.split(new, ends)[:-1], strict=True):
-            together = np.concatenate([self.days[place].get(day, rows[:0]), rows])
+        order = np.lexsort([new["hour"] // 24, band])
+        new, key = new[order], np.column_stack([band, new["hour"] // 24])[order]
+        begins = np.flatnonzero((np.diff(key, axis=0, prepend=-1) != 0).any(axis=1))
+        for (place, day), rows in zip(key[begins].tolist(), np.split(new, begins)[1:], strict=True):
+            together = _together([self.days[place].get(day, rows[:0]), rows])
             self.days[place][day] = _without_taken_back(together) if (rows["amount"] < 0).any() else together
 
 # %% ../../nbs/models/415_recalibration.ipynb #c1f4575a
@@ -105,7 +112,7 @@ class Experience(_Counts):
     @property
     def counts(self) -> list[np.ndarray]:  # COUNT (n,) of each band, by hour
         "All that was counted."
-        bands = (np.concatenate([np.empty(0, COUNT), *days.values()]) for days in self.days)
+        bands = (_together(days.values()) for days in self.days)
         return [rows[np.argsort(rows["hour"], kind="stable")] for rows in bands]
 
     @classmethod

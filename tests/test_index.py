@@ -137,7 +137,7 @@ def test_every_command_of_the_readme_runs(newcomer, tmp_path):
             if line.startswith("curl"):
                 assert {"delay_minutes", "confidence", "basis"} <= json.loads(found.stdout).keys()
         for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S):
-            found = newcomer(f"{shlex.quote(sys.executable)} -c {shlex.quote(block)}")
+            found = newcomer(f".venv/bin/python -c {shlex.quote(block)}")
             assert found.returncode == 0, found.stderr[-2000:]
     finally:
         if server:

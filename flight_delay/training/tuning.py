@@ -289,7 +289,7 @@ LINES = (
 @mpl.rc_context(PLOT_STYLE)
 def plot_history(studies: Mapping[str, optuna.Study]) -> Picture:
     "Each candidate's cost, and the best so far."
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(4.8, 3.6))
     for (family, study), (colour, dash) in zip(studies.items(), LINES, strict=False):
         asked = _asked(study)
         minutes = np.cumsum([trial.user_attrs.get("processor_seconds", 0.0) for trial in asked]) / 60
@@ -297,8 +297,9 @@ def plot_history(studies: Mapping[str, optuna.Study]) -> Picture:
         axes.plot(minutes, cost, ".", color=colour, alpha=0.4)
         axes.step(minutes, np.fmin.accumulate(cost), where="post", color=colour, ls=dash, label=_family_text(family))
     axes.set(xlabel="processor time (min)", ylabel="CRPS, both horizons (min)", xlim=(0, None))
-    axes.legend(**ABOVE)
+    axes.legend(**ABOVE | {"ncols": 1})
     costs = {family: study.best_value for family, study in studies.items() if _finished(study)}
+    axes.set_ylim(top=1.02 * max(costs.values()))  # what was far behind is not shown
     lowest = min(costs, key=costs.__getitem__)
     return Picture(
         figure,

@@ -290,12 +290,12 @@ async def comparison(config, nyc, workers, days=34, mode="canary"):
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_worse_canary_rolls_itself_back(live_home, nyc, at_once):
-    variant(live_home, too_sure)
+    worse = variant(live_home, too_sure)
     config = live_home.model_copy(update={"traffic_automatic": True})
     *before, last = asyncio.run(comparison(config, nyc, 1))
     assert (last["action"], last["by"], last["acted"]) == ("roll_back", "rule", True) and not read_traffic(config).on, last
     assert all(one["action"] in ("raise", "hold") for one in before)
-    assert registry.aliases(config) == {"champion": "v1", "challenger": "v2"}
+    assert registry.aliases(config) == {"champion": "v1", "challenger": worse}
 
 
 @pytest.mark.model
@@ -331,12 +331,13 @@ def test_an_equal_canary_is_held_and_by_default_a_rule_only_proposes(live_home, 
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_shadow_that_is_better_is_only_proposed(live_home, nyc, at_once):
-    registry.set_alias("champion", variant(live_home, too_sure), "planted", live_home)
+    worse = variant(live_home, too_sure)
+    registry.set_alias("champion", worse, "planted", live_home)
     registry.set_alias("challenger", "v1", "newest", live_home)
     config = live_home.model_copy(update={"traffic_automatic": True})
     records = asyncio.run(comparison(config, nyc, 1, days=22, mode="shadow"))
     assert {(one["action"], one["acted"]) for one in records} == {("hold", True), ("promote", False)}
-    assert registry.aliases(config)["champion"] == "v2" and read_traffic(config).mode == "shadow"
+    assert registry.aliases(config)["champion"] == worse and read_traffic(config).mode == "shadow"
 
 
 @pytest.mark.model

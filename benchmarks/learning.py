@@ -6,12 +6,12 @@ Plays the hours after an instant into two live states, one of which learns about
 events. `--late 2` lets each event become known up to two minutes after what it tells of, so that looking back must hide it. Then asks the same
 questions of both. Processor time.
 
-Measured on a busy machine, a day of three airports, 1,785 events of which 795 are landings, looked at 16 together:
+Measured on a quiet machine of two cores, a day of three airports, 1,785 events of which 795 are landings, looked at 16 together:
 
-    an event                              137 µs without,  1,054 µs with (2.1 ms for each landing; 1.1 ms of it on a quiet machine)
-    an event, up to two minutes late      174 µs without,  3,617 µs with (7.7 ms for each landing)
-    a question alone                    2,371 µs without,    144 µs more (55 µs on a quiet machine)
-    a question among 16                   509 µs without,    as much within what is measured
+    an event                              132 µs without,    584 µs with (1.0 ms for each landing)
+    an event, up to two minutes late      191 µs without,  2,825 µs with (5.9 ms for each landing)
+    a question alone                    2,257 µs without,     31 µs more
+    a question among 16                   393 µs without,    as much within what is measured
 
 A landing is looked at between questions; a question waits only for landings of the last two hours that nobody has looked at yet.
 """

@@ -65,6 +65,9 @@ def steps(model: DelayModel, X: pl.DataFrame, band: int) -> dict[str, tuple[Call
     }
     if NETWORK_GRAPH.format(network=BANDS[band].network) in model.sessions:
         found["network"] = (delay_model.network_scores, [(model, x, none, band) for x in matrices])
+    if delay_model.has_quantiles(model, band):
+        found["quantiles"] = (delay_model.quantile_scores, [(model, x, band) for x in matrices])
+        found["all to the pooled distribution"] = (delay_model.band_exceedances, [(model, x, band) for x in matrices])
     return found
 
 

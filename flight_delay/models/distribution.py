@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'LATE_THRESHOLDS', 'CLOSE_MINUTES', 'quantile', 'exceedance_at', 'summary_columns',
-           'summarize_distribution', 'widened']
+           'summarize_distribution', 'widened', 'crps']
 
 # %% ../../nbs/models/400_distribution.ipynb #3caf5c9f
 import numpy as np
@@ -98,3 +98,17 @@ def widened(
         drawn = np.interp(median[i] + (THRESHOLDS - median[i]) / width[i], THRESHOLDS, exceedance[i])
         wider[i] = np.where(exceedance[i] == 1, 1, drawn)
     return wider
+
+# %% ../../nbs/models/400_distribution.ipynb #f901a555
+def crps(
+    exceedance: np.ndarray,  # (n, thresholds), falling along a row, linear in between
+    delay: np.ndarray,  # (n,) what happened, minutes
+) -> np.ndarray:  # minutes (n,)
+    "How far each distribution is from what happened: the continuous ranked probability score, integrated exactly."
+    width, bounded = np.diff(THRESHOLDS), np.clip(delay, THRESHOLDS[0], THRESHOLDS[-1])
+    left, right = exceedance[:, :-1], exceedance[:, 1:]
+    share_below = np.clip((bounded[:, None] - THRESHOLDS[:-1]) / width, 0, 1)  # of each interval between thresholds
+    at_delay = left + share_below * (right - left)
+    below = share_below * ((1 - left) ** 2 + (1 - left) * (1 - at_delay) + (1 - at_delay) ** 2)
+    above = (1 - share_below) * (at_delay**2 + at_delay * right + right**2)
+    return (below + above) @ width / 3 + np.abs(delay - bounded)

@@ -16,8 +16,10 @@ from flight_delay.models.delay_model import (
     GRAPH,
     LANDING_KNOWN_MINUTES,
     DelayModel,
+    blended_exceedances,
     exceedances,
     exceedances_before_waiting,
+    has_quantiles,
     least_delay,
     minutes_overdue,
     not_before,
@@ -123,29 +125,35 @@ def _reasons_of(row: Mapping[str, float | None], shares: Mapping[str, float], sc
     return sorted(theme_reasons, key=lambda reason: -abs(reason.push))
 
 # %% ../../nbs/models/490_explanation.ipynb #66965b4d
-def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, score: str, levels: np.ndarray | None) -> np.ndarray:  # (n, 4)
-    "The blended scores, then calibrated, then recalibrated, then given the wait: the last is the answer."
+def _steps_to_the_answer(model: DelayModel, X: pl.DataFrame, score: str, levels: np.ndarray | None) -> np.ndarray:  # (n, 5)
+    "The blended scores, then calibrated, pooled, recalibrated, and given the wait: the last is the answer."
     x, bands = feature_matrix(model.features, X), model.answers_for[bands_of(X)]
     blended = np.array([raw_scores(model, x[[i]], band)[0, :2] for i, band in enumerate(bands)])
-    calibrated = exceedances_before_waiting(model, x)
-    mended = calibrated if levels is None else recalibrated(calibrated, levels)
+    with_quantiles = calibrated = exceedances_before_waiting(model, x)
+    if any(has_quantiles(model, band) for band in bands):
+        calibrated = np.vstack([blended_exceedances(model, x[[i]], band) for i, band in enumerate(bands)])
+    mended = with_quantiles if levels is None else recalibrated(with_quantiles, levels)
     final = exceedances(model, x, levels)
     if score == "late":
         place = np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])
-        return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), calibrated[:, place], mended[:, place], final[:, place]])
+        distributions = calibrated, with_quantiles, mended, final
+        return np.column_stack([1 / (1 + np.exp(-blended[:, 0])), *(told[:, place] for told in distributions)])
     answer = not_before(quantile(final, 0.5), least_delay(model, x), 0.5)
-    return np.column_stack([blended[:, 1], quantile(calibrated, 0.5), quantile(mended, 0.5), answer])
+    medians = (quantile(told, 0.5) for told in (calibrated, with_quantiles, mended))
+    return np.column_stack([blended[:, 1], *medians, answer])
 
 # %% ../../nbs/models/490_explanation.ipynb #b4532c55
-def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:  # steps: (4,)
+def _step_reasons(trees: float, steps: np.ndarray, waits: str) -> list[_Reason]:  # steps: (5,)
     "What lies between the trees and the answer."
-    network, calibration, recalibration, waiting = np.diff([trees, *steps]).tolist()
-    later, turned_out, landed = ("later" if push > 0 else "earlier" for push in (network, calibration, recalibration))
+    pushes = np.diff([trees, *steps]).tolist()
+    later, turned_out, told, landed, _ = ("later" if push > 0 else "earlier" for push in pushes)
+    network, calibration, quantiles, recalibration, waiting = pushes
     return [
         _Reason(
             "neural_network", f"a neural network that reads the same facts expects it {later} than the trees", network, True, {}
         ),
         _Reason("calibration", f"flights of which as much was expected turned out {turned_out}", calibration, True, {}),
+        _Reason("quantiles", f"trees that learn the whole distribution expect it {told}", quantiles, True, {}),
         _Reason("recalibration", f"of late, flights landed {landed} than was forecast", recalibration, True, {}),
         _Reason("waiting", waits, waiting, True, {}),
     ]

@@ -15,21 +15,23 @@ import polars as pl
 
 from ..features.declarations import LEDGER
 from .calibration import BANDS, MIN_FLIGHTS, Band, bands_of, fit_calibration
-from .delay_model import CANCELLED, GRAPH, NETWORK_GRAPH, DelayModel, empty_arrays, raw_scores, run_graph
-from .network import fit_network
-from flight_delay.models.trees import (
-    HUBER_SLOPE_MINUTES,
-    SCORES,
-    continue_band,
-    feature_matrix,
-    quantile_matrices,
-    fit_band,
-    fit_trees,
-    tree_nodes,
-    minutes_offset,
-    to_onnx,
-    hide_features,
+from flight_delay.models.delay_model import (
+    CANCELLED,
+    GRAPH,
+    NETWORK_GRAPH,
+    QUANTILES_GRAPH,
+    DelayModel,
+    empty_arrays,
+    has_quantiles,
+    quantile_scores,
+    raw_scores,
+    run_graph,
 )
+from .network import fit_network
+from .pool import calibrated_quantiles, calibrated_scores, fit_pool, pit_levels
+from .quantiles import fit_quantiles, quantile_exceedances, quantiles_to_onnx
+from .trees import HUBER_SLOPE_MINUTES, SCORES, continue_band, feature_matrix, fit_band, fit_trees
+from .trees import hide_features, minutes_offset, quantile_matrices, to_onnx, tree_nodes
 
 # %% ../../nbs/models/450_fit.ipynb #9898ffd9
 def _not_yet_due(X: pl.DataFrame) -> np.ndarray:  # bool (n,)
@@ -97,6 +99,25 @@ def _fit_band_graphs(
     graphs |= {name: to_onnx(booster, X.width) for name, booster in named}
     return graphs, nodes | {name: tree_nodes(booster) for name, booster in named}
 
+# %% ../../nbs/models/450_fit.ipynb #a9d50ea7
+def _fit_band_quantiles(
+    band: Band,
+    X: pl.DataFrame,
+    delay: np.ndarray,
+    rows: np.ndarray,
+    seed: int,
+    params: Mapping[str, Any] | None,  # its `pool` replaces entries of QUANTILE_TREES
+    weight: np.ndarray | None,
+    earlier: DelayModel | None,
+) -> Fitted:
+    "The trees of quantiles of one band; those of an earlier model where it has them."
+    if earlier and (name := QUANTILES_GRAPH.format(band=band.name)) in earlier.graphs:
+        return {name: earlier.graphs[name]}, {}
+    own_X, counts = X.filter(rows), None if weight is None else weight[rows]
+    x = feature_matrix(X.columns, hide_features(own_X, {f.name for f in LEDGER if f.group in band.blind_to}))
+    boosters = fit_quantiles(x, delay[rows] - minutes_offset(band, own_X), seed, (params or {}).get("pool"), counts)
+    return {QUANTILES_GRAPH.format(band=band.name): quantiles_to_onnx(boosters, X.width)}, {}
+
 # %% ../../nbs/models/450_fit.ipynb #4c831965
 def _fit_networks(
     X: pl.DataFrame,
@@ -136,13 +157,15 @@ def fit_scores(
     landed, held = ~np.isnan(delay), bands_of(X_held_out)
     bands = np.where(landed, bands_of(X), -1)
     sized = [i for i in range(len(BANDS)) if min((bands == i).sum(), (held == i).sum()) >= MIN_FLIGHTS]
+    pool = (params or {}).get("pool") is not None
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # the longest task first
         tasks = [threads.submit(_fit_networks, X, delay, bands, seed, params, networks, *more)]
-        for i in reversed(sized):
-            tasks.append(threads.submit(_fit_band_graphs, BANDS[i], X, delay, bands == i, seed, params, *more))
+        for fit_own in (_fit_band_quantiles, _fit_band_graphs) if pool else (_fit_band_graphs,):
+            for i in reversed(sized):
+                tasks.append(threads.submit(fit_own, BANDS[i], X, delay, bands == i, seed, params, *more))
         if (~landed).sum() >= MIN_FLIGHTS:
             tasks.append(threads.submit(_fit_cancelled, X, ~landed, seed, params, *more))
-    fitted, arrays = [task.result() for task in tasks], empty_arrays()
+    fitted, arrays = [task.result() for task in tasks], empty_arrays(pool)
     waits = _not_yet_due(X)
     arrays["cancelled"][:, 0] = (waits & ~landed).sum() / max(waits.sum(), 1)  # the base rate
     graphs = {name: graph for graphs, _ in fitted for name, graph in graphs.items()}
@@ -202,6 +225,14 @@ def _calibrate_cancelled(model: DelayModel, X: pl.DataFrame, cancelled: np.ndarr
         if learned:
             model.arrays["cancelled"][i, 1:] = model.arrays["cancelled"][min(learned, key=lambda j: abs(j - i)), 1:]
 
+# %% ../../nbs/models/450_fit.ipynb #02673245
+def _calibrate_pool(model: DelayModel, band: int, x: np.ndarray, delay: np.ndarray, day: np.ndarray) -> None:
+    "The weights of blend and quantiles in one band, and what the probabilities of both have stood for."
+    told = quantile_scores(model, x, band)
+    pool = fit_pool([(raw_scores(model, x, band), calibrated_scores), (told, calibrated_quantiles)], delay, day)
+    model.arrays["pool_weights"][band], model.arrays["pool_levels"][band] = pool
+    model.arrays["quantile_levels"][band] = pit_levels(quantile_exceedances(told), delay)
+
 # %% ../../nbs/models/450_fit.ipynb #e98e37e2
 def calibrate_model(
     model: DelayModel,
@@ -211,15 +242,17 @@ def calibrate_model(
     day: np.ndarray | None = None,  # (n,) when each is to leave; None: each flight counts by itself
 ) -> None:
     "Set the blend weights of each band, and learn its calibration and that of cancellations, in place."
-    landed = ~np.isnan(delay)
+    landed, day = ~np.isnan(delay), np.arange(X.height) if day is None else day
     bands = np.where(landed, bands_of(X), -1)
     for i in np.unique(model.answers_for):
         there = NETWORK_GRAPH.format(network=BANDS[i].network) in model.sessions
         model.arrays["shares"][i] = (shares or {}).get(BANDS[i].name, 0) if there else 0
-        scores = raw_scores(model, feature_matrix(model.features, X.filter(bands == i)), i)
-        for name, array in fit_calibration(scores, delay[bands == i])._asdict().items():
+        x, came = feature_matrix(model.features, X.filter(bands == i)), delay[bands == i]
+        for name, array in fit_calibration(raw_scores(model, x, i), came)._asdict().items():
             model.arrays[name][i] = array
-    _calibrate_cancelled(model, X, ~landed, np.arange(X.height) if day is None else day)
+        if has_quantiles(model, i):
+            _calibrate_pool(model, i, x, came, day[bands == i])
+    _calibrate_cancelled(model, X, ~landed, day)
 
 # %% ../../nbs/models/450_fit.ipynb #8b0c2b1b
 def fit(
@@ -228,7 +261,7 @@ def fit(
     X_held_out: pl.DataFrame,  # features of queries about other flights, for the calibration
     delay_held_out: np.ndarray,
     seed: int = 0,
-    params: Mapping[str, Any] | None = None,  # replaces entries of TREES and NETWORK
+    params: Mapping[str, Any] | None = None,  # replaces entries of TREES and NETWORK; `pool` of QUANTILE_TREES
     shares: Mapping[str, Sequence[float]] | None = None,  # band -> share of the network in late and in minutes
     day_held_out: np.ndarray | None = None,  # as for `calibrate_model`
     weight: np.ndarray | None = None,  # (n,) how much each flight counts; None: alike

@@ -245,7 +245,19 @@ def _flat(settings: Any, name: str = "") -> list[tuple[str, str]]:  # name, valu
     return [(name, "not set" if settings is None else str(settings))]
 
 # %% ../../nbs/training/690_card_page.ipynb #18e1ec3f
-PARAMETERS = ("seed", "horizons", "train_until", "validate_until", "test_until", "refit", "trees", "network", "ensemble")
+PARAMETERS = (
+    "seed",
+    "horizons",
+    "train_until",
+    "validate_until",
+    "test_until",
+    "refit",
+    "trees",
+    "network",
+    "ensemble",
+    "pool",
+    "pool_shares",
+)
 
 
 def _data_sections(card: Mapping[str, Any], version: str, digests: Mapping[str, str] | None) -> list[dict[str, Any]]:

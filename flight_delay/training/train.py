@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TABLES', 'Trained', 'train',
-           'by_lead', 'staleness', 'leak_reasons', 'trained_on', 'model_card']
+           'by_lead', 'staleness', 'leak_reasons', 'pool_shares', 'trained_on', 'model_card']
 
 # %% ../../nbs/training/640_train.ipynb #b1670739
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from ..evaluation.names import horizon_text
 from ..evaluation.segments import card_sections, evaluate_cancellation
 from ..evaluation.sketches import REFERENCE_FILE, reference_content
 from ..features import declarations, queries
-from ..models import calibration, delay_model, network, registry, trees
+from ..models import calibration, delay_model, network, quantiles, registry, trees
 from ..models.explanation import importance
 from ..sources.tables import Tables
 from .blend import DECISION, blend_weights
@@ -131,7 +131,7 @@ def train(
     horizons: Sequence[str],
     seed: int = 0,
     refit: bool = False,  # register a model that has also learned from the test block
-    params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default; blend weights
+    params: Mapping[str, Any] | None = None,  # settings of trees and networks that differ from the default; blend weights; pool
     champion: delay_model.DelayModel | None = None,  # one more baseline; see `promotion.incumbent`
     most: int = MOST_FLIGHTS,  # flights to learn from; whole days are left out where there are more
     earlier: delay_model.DelayModel | None = None,  # a model to go on from, see `adapt`; None: learn from nothing
@@ -214,6 +214,13 @@ def _without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     "JSON has no NaN: null says that a figure does not exist."
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
+# %% ../../nbs/training/640_train.ipynb #babfa1d1
+def pool_shares(model: delay_model.DelayModel) -> pl.DataFrame:  # band, share of the quantiles; no rows: no pool
+    "How much trees of quantiles count in each band that has them."
+    there = [i for i in range(len(calibration.BANDS)) if delay_model.has_quantiles(model, i)]
+    rows = [{"band": calibration.BANDS[i].name, "share": float(model.arrays["pool_weights"][i, 1])} for i in there]
+    return pl.DataFrame(rows, schema={"band": pl.String, "share": pl.Float64})
+
 # %% ../../nbs/training/640_train.ipynb #4b230459
 def _card_digests(names: Sequence[str]) -> dict[str, Any]:
     "The digest of each feature that a model reads, and of all of them together."
@@ -231,6 +238,7 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
     "How good it is, for a card."
     return {
         "ensemble": _without_nan(trained.ensemble.to_dicts()),
+        "pool_shares": dict(pool_shares(trained.measured).iter_rows()),
         "test": _without_nan(trained.test.to_dicts()),
         "cancellation": _without_nan(trained.cancellation.to_dicts()),
         "probes": trained.probes.to_dicts(),
@@ -243,10 +251,12 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
 # %% ../../nbs/training/640_train.ipynb #ab12cd35
 def _card_settings(params: Mapping[str, Any] | None) -> dict[str, Any]:
     "With which settings and on what a model was trained."
+    pool = (params or {}).get("pool")
     return {
         "bags": {band.name: band.bags for band in calibration.BANDS},
         "trees": {score: {**trees.settings_with(trees.TREES, params), **own} for score, own in trees.SCORES.items()},
         "network": trees.settings_with(network.NETWORK, params),
+        "pool": None if pool is None else trees.settings_with(quantiles.QUANTILE_TREES, pool),
         "history": trees.settings_with(HISTORY, params),
         "device": trees.training_device(params),
     }

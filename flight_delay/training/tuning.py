@@ -28,15 +28,17 @@ from ..core.errors import BadInput
 from ..core.files import write_atomically
 from ..core.labels import label_of
 from ..evaluation.baselines import Outcomes
-from ..evaluation.metrics import crps, metrics
+from ..evaluation.metrics import metrics
 from ..evaluation.segments import json_rows
 from ..evaluation.plots import ABOVE, BLUE, GREY, PLOT_STYLE, ORANGE, Picture
 from ..models import calibration, distribution, network, trees
+from ..models.distribution import crps
+from ..models.pool import Calibrated
 from ..models.registry import feature_digests, ledger_digest
 from ..sources.tables import Tables
 from .blend import blend_weights
 from .blocks import Split, TrainingSet, band_at, outcomes_between, training_set
-from .families import DEFAULTS, FAMILIES, Calibrated, Family
+from .families import DEFAULTS, FAMILIES, Family
 
 # %% ../../nbs/training/660_tuning.ipynb #d455c135
 log = logging.getLogger(__name__)

@@ -114,6 +114,22 @@ def test_what_is_not_known_is_listed_and_claimed_by_nobody(known_truth):
     assert THEMES["departure"] not in reasons(model, X.filter(pl.col("departure_delay") > 0)[:1])[0].not_known
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("score", ["late", "minutes"])
+def test_what_trees_of_quantiles_change_is_a_reason_and_all_reasons_still_lead_to_the_answer(known_truth, score):
+    _, X = known_truth
+    delay = np.round(X["departure_delay"].fill_null(0).to_numpy() + 2 * X["avg_delay_7d"].to_numpy())
+    settings = {"rounds": 10, "pool": {"rounds": 30, "learning_rate": 0.3}}
+    model = fit(X[:2000], delay[:2000], X[2000:], delay[2000:], params=settings)
+    queries = X[:60]
+    answers = model.predict(queries)["delay_minutes" if score == "minutes" else "p_15"]
+    explained = reasons(model, queries, score)
+    for why, answer in zip(explained, answers, strict=True):
+        assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(answer, abs=1e-4)
+    added = [reason for why in explained for reason in why.reasons if reason.theme == "quantiles"]
+    assert len(added) > 30 and all(reason.sentence.endswith(reason.direction) for reason in added)
+
+
 import sys
 
 from flight_delay.core.errors import NotReady

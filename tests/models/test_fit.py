@@ -55,11 +55,9 @@ from flight_delay.models.delay_model import read_model, write_model
 from flight_delay.models.trees import feature_matrix, quantile_matrices, fit_trees, to_onnx
 
 
-@pytest.fixture(scope="module")
-def made_up():
-    "Queries with few features whose delays are known to follow from them, and a model of them."
-    random = np.random.default_rng(3)
-    n = 9_000
+def world(seed, n=9_000):
+    "Queries with few features, and the delays that follow from them."
+    random = np.random.default_rng(seed)
     left = random.random(n) < 0.4
     late = np.round(random.exponential(20, n) - 5)
     X = pl.DataFrame(
@@ -73,6 +71,13 @@ def made_up():
     )
     delay = np.round(late + random.normal(0, 5, n))
     delay[(random.random(n) < 0.5) & ~left & (late > 20)] = np.nan  # cancelled
+    return X, delay
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    "A model of this world, and queries that it has not seen."
+    X, delay = world(3)
     shares = {"1h_to_4h": (0.3, 0.5), "departed": (0.0, 0.4)}
     model = fit(X[:3_000], delay[:3_000], X[3_000:6_000], delay[3_000:6_000], params={"rounds": 30}, shares=shares)
     return model, X[6_000:], delay[6_000:]  # flights that no part of the model has seen
@@ -98,6 +103,61 @@ def test_the_graphs_give_what_the_trees_give(made_up):
         booster = fit_trees(score, quantile_matrices(x), outcome, 0, {"rounds": 30})
         [values] = onnxruntime.InferenceSession(to_onnx(booster, X.width)).run(None, {"features": x})
         assert np.abs(values[:, 0] - booster.predict(xgboost.DMatrix(x), output_margin=True)).max() < 1e-4
+
+
+from flight_delay.core.errors import NotReady
+from flight_delay.models.delay_model import band_exceedances, blended_exceedances, exceedances
+from flight_delay.models.distribution import crps
+
+
+POOLED = {"rounds": 5, "pool": {"rounds": 40, "learning_rate": 0.2, "min_data_in_leaf": 20}}
+
+
+@pytest.fixture(scope="module")
+def with_pool():
+    "A model of the same world that pools quantiles with few trees, and flights that it has not seen."
+    X, delay = world(5)
+    return fit(X[:3_000], delay[:3_000], X[3_000:6_000], delay[3_000:6_000], params=POOLED), X[6_000:], delay[6_000:]
+
+
+@pytest.mark.model
+def test_a_pool_is_better_than_its_trees_alone_and_answers_one_row_as_many(with_pool):
+    model, X, delay = with_pool
+    there = ~np.isnan(delay)
+    x, bands = feature_matrix(model.features, X.filter(there)), model.answers_for[bands_of(X.filter(there))]
+    costs = []
+    for told in (blended_exceedances, band_exceedances):
+        by_band = [crps(told(model, x[bands == i], i), delay[there][bands == i]) for i in np.unique(bands)]
+        costs.append(np.concatenate(by_band).mean())
+    assert costs[1] < 0.97 * costs[0]
+    assert (model.arrays["pool_weights"][np.unique(bands), 1] > 0.1).all()
+    many = exceedances(model, x)
+    assert all(np.array_equal(exceedances(model, x[[i]])[0], many[i]) for i in range(0, len(x), 25))
+    inside = pl.Series(delay).is_between(*(model.predict(X)[name] for name in ("delay_p10", "delay_p90")))
+    assert inside.filter(there).mean() == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.model
+def test_a_model_with_a_pool_is_kept_whole_and_one_without_has_nothing_of_it(with_pool, made_up, tmp_path):
+    model, X, _ = with_pool
+    write_model(model, tmp_path / "m")
+    kept = read_model(tmp_path / "m")
+    assert kept.predict(X).equals(model.predict(X)) and "departed_quantiles" in kept.graphs
+    (tmp_path / "m" / "pool_weights.npy").unlink()
+    with pytest.raises(NotReady, match="train it again"):
+        read_model(tmp_path / "m")
+    assert not any("pool" in name or "quantile" in name for name in (*made_up[0].graphs, *made_up[0].arrays))
+
+
+@pytest.mark.model
+def test_training_that_goes_on_keeps_trees_of_quantiles_and_weighs_them_anew(with_pool, made_up):
+    model, X, delay = with_pool
+    warm = fit(X, delay, made_up[1], made_up[2], params=POOLED, earlier=model)
+    assert warm.graphs["departed_quantiles"] == model.graphs["departed_quantiles"]
+    assert warm.graphs["departed_late"] != model.graphs["departed_late"]
+    assert not np.array_equal(warm.arrays["pool_weights"], model.arrays["pool_weights"])
+    fresh = fit(X, delay, made_up[1], made_up[2], params=POOLED, earlier=made_up[0])
+    assert "departed_quantiles" in fresh.graphs  # the one to go on from had none
 
 
 from flight_delay.models.calibration import bands_of
@@ -335,8 +395,6 @@ def test_the_same_flights_and_seed_give_the_same_files(made_up, tmp_path):
 
 
 import json
-
-from flight_delay.core.errors import NotReady
 
 
 @pytest.mark.model

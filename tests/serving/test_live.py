@@ -372,6 +372,36 @@ def test_a_service_has_looked_at_what_its_first_question_would_wait_for_before_i
 
 @pytest.mark.model
 @pytest.mark.slow
+def test_a_model_that_comes_to_serve_has_looked_at_what_its_first_question_would_wait_for(live_home, monkeypatch, nyc):
+    from flight_delay.core.config import settings
+    from flight_delay.models import registry
+    from flight_delay.serving import live as serving_live
+    from flight_delay.serving.learning import learning_of
+
+    monkeypatch.setattr(serving_live, "LOOK_SECONDS", 1e9)
+    start = datetime(2013, 3, 4, 12, tzinfo=UTC)
+    flights = nyc.flights.filter(pl.col("actual_arrival") > start)[:6]
+
+    async def promoted():
+        live = LiveService(settings(home=live_home.home, until=start))
+        await live.start()
+        await live.ingest(landings(flights, start))
+        before, other = learning_of(live.state, live.model), registry.load("v1", live_home)
+        other.arrays["residuals"] = other.arrays["residuals"] + 0.001  # which forecasts otherwise: nothing learned is shared
+        registry.set_alias("champion", registry.register(other, live_home), "by hand", live_home)
+        waited, looked_at = len(before.waiting), len(before.seen)
+        await live.renew()
+        now = learning_of(live.state, live.model)
+        await live.stop()
+        return live.model.version, waited, looked_at, len(now.waiting), len(now.seen), now is before
+
+    version, waited, looked_at, waits, seen, same = asyncio.run(promoted())
+    assert version == "v2" and not same
+    assert waited and not looked_at and (waits, seen) == (0, waited)
+
+
+@pytest.mark.model
+@pytest.mark.slow
 def test_what_landings_taught_outlives_a_restart_and_without_the_setting_nothing_is_learned(live_home, monkeypatch, nyc):
     import numpy as np
     from flight_delay.core.config import settings

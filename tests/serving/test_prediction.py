@@ -63,6 +63,23 @@ def test_the_seed_query_gets_a_whole_answer(service):
     assert typed.scheduled_arrival.local.utcoffset() == timedelta(hours=-8)
 
 
+def test_what_a_model_does_not_look_at_from_so_far_ahead_is_not_used():
+    from types import SimpleNamespace
+
+    from flight_delay.features.declarations import LEDGER
+    from flight_delay.serving.prediction import _rests_on
+
+    live, row = SimpleNamespace(known={"lead_minutes": 7_200.0, "departure_delay": float("nan")}), [10.0] * len(LEDGER)
+    states = {
+        band.name: [
+            _rests_on(SimpleNamespace(live=live), i, row, given, None)["weather"]["state"]
+            for given in ([], ["weather_condition"])
+        ]
+        for i, band in enumerate(BANDS)
+    }
+    assert states["over_3d"][0] == "not_used" and states["12h_to_3d"] == ["fresh", "given"]
+
+
 @pytest.mark.model
 @pytest.mark.slow
 def test_a_flight_that_left_two_hours_late_is_expected_late(service):

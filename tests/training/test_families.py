@@ -7,34 +7,7 @@ import sys
 import numpy as np
 import pytest
 from flight_delay.core.errors import BadInput
-from flight_delay.models.distribution import THRESHOLDS, quantile
-from flight_delay.training.families import _calibrated_quantiles, _fit_ngboost
-from scipy.stats import norm
-
-
-def test_quantiles_come_back_from_the_distribution_that_they_gave():
-    quantiles = np.random.default_rng(0).gamma(2, 30, (200, len(QUANTILE_LEVELS))) - 40
-    exceedance = quantile_exceedances(quantiles)  # crossed ones: sorted
-    assert (np.diff(exceedance, axis=1) <= 0).all() and exceedance[:, 0].max() <= 1 and exceedance[:, -1].min() >= 0
-    for level, minutes in zip(QUANTILE_LEVELS, np.sort(quantiles, axis=1).T, strict=True):
-        assert np.abs(quantile(exceedance, level) - minutes).max() < 10  # thresholds are up to ten minutes apart here
-
-
-def test_equal_quantiles_and_tails_still_give_a_distribution():
-    exceedance = quantile_exceedances(np.full((1, len(QUANTILE_LEVELS)), 30.0))
-    assert (np.diff(exceedance) <= 0).all() and quantile(exceedance, 0.5)[0] == pytest.approx(30, abs=3)
-    spread = 20 * norm.ppf(QUANTILE_LEVELS)[None, :]
-    at = np.flatnonzero(np.abs(THRESHOLDS) < 75)
-    assert quantile_exceedances(spread)[0, at] == pytest.approx(norm.sf(THRESHOLDS[at] / 20), abs=0.011)
-
-
-def test_a_forecast_too_narrow_and_too_late_is_put_right_on_flights_that_were_not_learned_from():
-    random = np.random.default_rng(1)
-    told = (15 + 15 * norm.ppf(QUANTILE_LEVELS))[None, :].repeat(4_000, axis=0)
-    came = random.normal(10, 20, 4_000)
-    exceedance = _calibrated_quantiles(told[:2_000], came[:2_000])(told[2_000:])
-    inside = (quantile(exceedance, 0.1) <= came[2_000:]) & (came[2_000:] <= quantile(exceedance, 0.9))
-    assert inside.mean() == pytest.approx(0.8, abs=0.03)
+from flight_delay.training.families import _fit_ngboost
 
 
 def test_a_family_that_is_not_installed_is_refused_with_the_command_that_installs_it(monkeypatch):

@@ -4,7 +4,7 @@ from flight_delay.training.stacking import *
 
 import numpy as np
 import pytest
-from flight_delay.evaluation.metrics import crps
+from flight_delay.models.distribution import crps
 from flight_delay.models.distribution import THRESHOLDS, quantile
 from flight_delay.training.tuning import BandRows, Member
 from scipy.stats import norm
@@ -13,16 +13,6 @@ from scipy.stats import norm
 def normal(mean, width, n=3_000):
     "Exceedances of n equal flights."
     return norm.sf((THRESHOLDS - np.broadcast_to(mean, n)[:, None]) / width)
-
-
-def test_the_weights_are_no_worse_than_any_others_on_a_grid():
-    came = np.random.default_rng(0).normal(10, 25, 3_000)
-    told = np.stack([normal(0, 20), normal(30, 20), normal(10, 60)])
-    weights = pool_weights(told, came)
-    assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
-    grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 11) for b in np.linspace(0, 1 - a, 6)]
-    costs = [crps(np.tensordot(w, told, 1), came).mean() for w in grid]
-    assert crps(np.tensordot(weights, told, 1), came).mean() <= min(costs) + 1e-6
 
 
 def test_a_stack_of_members_that_know_different_halves_beats_each_and_keeps_its_promise():

@@ -30,7 +30,7 @@ from flight_delay.training.stacking import loss_gains
 from flight_delay.training.tuning import read_settings
 
 OUT = Path(__file__).parents[1] / "nbs" / "research" / "pool.json"
-HORIZONS = ("week", "day", "six_hours", "two_hours", "half_hour", "pushback", "takeoff")
+HORIZONS = ("week", "day", "six_hours", "two_hours", "half_hour", "pushback")
 WAYS = {"blend": blended_exceedances, "pool": band_exceedances}
 LOSSES = ("crps", "mae", "brier_15")
 

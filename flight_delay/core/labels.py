@@ -149,6 +149,14 @@ _SETTINGS = {
     "colsample_bytree": Label("share of features per tree", "%", None, "Features that each tree may use.", 0),
     "max_features": Label("share of features per question", "%", None, "Features that each question may use.", 0),
     "reg_lambda": Label("shrinkage of leaves (L2)", "", None, "Draws the values of leaves towards zero.", 2),
+    "pool": Label("trees of quantiles", "", None, "Trees that learn the whole distribution, beside the others.", 2),
+    "pool_shares": Label(
+        "share of the trees of quantiles", "", None, "By band of leads; the rest is that of trees and network.", 2
+    ),
+    "min_data_in_leaf": Label("flights of a leaf, at least", "", None, "Below it, a tree does not divide further.", 0),
+    "bagging_fraction": Label("share of flights per tree", "%", None, "Flights that each tree learns from.", 0),
+    "feature_fraction": Label("share of features per tree", "%", None, "Features that each tree may use.", 0),
+    "lambda_l2": Label("shrinkage of leaves (L2)", "", None, "Draws the values of leaves towards zero.", 2),
     "num_leaves": Label("leaves of a tree", "", None, "Groups that a tree makes at most.", 0),
     "dropout": Label("dropout", "%", None, "Share of the network that is silent in each step.", 0),
     "weight_decay": Label("weight decay", "", None, "Draws the network's weights towards zero.", 4),

@@ -416,13 +416,13 @@ _ELSEWHERE_NOW = [
 _RECOVERY = [
     *windows("route_recovery_{}", "recovery", "min", "mean of arrival minus departure delay on the route",
              "mean", "recoveries", "route", "recovery", WEEK, MONTH),
-    *windows("flight_recovery_{}", "recovery", "min", "the same for the flight number",
+    *windows("flight_recovery_{}", "recovery", "min", "mean of arrival minus departure delay of the flight number",
              "mean", "recoveries", "flight", "recovery", MONTH),
-    *windows("origin_recovery_{}", "recovery", "min", "the same from the origin",
+    *windows("origin_recovery_{}", "recovery", "min", "mean of arrival minus departure delay from the origin",
              "mean", "recoveries", "origin", "recovery", 3, 24),
-    *windows("dest_recovery_{}", "recovery", "min", "the same to the destination",
+    *windows("dest_recovery_{}", "recovery", "min", "mean of arrival minus departure delay to the destination",
              "mean", "recoveries", "dest", "recovery", 3, 24),
-    *windows("airline_recovery_{}", "recovery", "min", "the same for the airline",
+    *windows("airline_recovery_{}", "recovery", "min", "mean of arrival minus departure delay of the airline",
              "mean", "recoveries", "carrier", "recovery", 24),
 ]
 # fmt: on

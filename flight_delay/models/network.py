@@ -4,6 +4,7 @@
 __all__ = ['NETWORK', 'EMBEDDING_SIZES', 'FARTHEST', 'fit_network']
 
 # %% ../../nbs/models/430_network.ipynb #15d692ed
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ import numpy as np
 
 from .trees import training_device, settings_with, minutes_target
 from ..sources.tables import LATE_MINUTES
+
+# %% ../../nbs/models/430_network.ipynb #f54cd784
+for _name, _value in {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}.items():
+    os.environ.setdefault(_name, _value)
 
 # %% ../../nbs/models/430_network.ipynb #81e0bfb9
 NETWORK = {

@@ -58,8 +58,8 @@ def _extent(tables: Tables) -> list[str]:
     airports = pl.concat([flights["origin"], flights["dest"]]).n_unique()
     late, gone = flights["arrival_delay"], flights["cancelled"].mean()
     lines = [
-        f"{flights.height:,} flights, {day.min()} to {day.max()} (UTC), {flights['origin'].n_unique():,} origins, "
-        f"{airports:,} airports, {flights['carrier'].n_unique()} airlines."
+        f"{flights.height:,} flights, {day.min()} to {day.max()} (UTC); origins: {flights['origin'].n_unique():,}, "
+        f"airports: {airports:,}, airlines: {flights['carrier'].n_unique()}."
     ]
     if late.count():
         share = (late.drop_nulls() >= 15).mean()

@@ -2,6 +2,40 @@
 
 from flight_delay.models.network import *
 
+import os
+import subprocess
+import sys
+
+import pytest
+
+TRAINED = """
+import hashlib
+import numpy as np
+from flight_delay.models.network import fit_network
+
+random = np.random.default_rng(0)
+x = random.normal(size=(3_000, 12)).astype(np.float32)
+graph = fit_network([f"f{i}" for i in range(12)], x, 20 * x[:, 0] + random.normal(0, 9, 3_000), np.zeros(3_000), 40.0, 0)
+print(hashlib.sha256(graph).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_a_network_is_the_same_on_a_processor_that_has_none_of_the_newer_instructions():
+    newer = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+    older = {"OPENBLAS_CORETYPE": "Nehalem", "ONEDNN_MAX_CPU_ISA": "SSE41", "NPY_DISABLE_CPU_FEATURES": newer}
+    older |= {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
+    here = {name: value for name, value in os.environ.items() if name not in older}
+    digests = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", TRAINED], env=env, check=True, capture_output=True, text=True, timeout=300
+        )
+        for env in (here, here | older)
+    ]
+    assert digests[0].stdout == digests[1].stdout and len(digests[0].stdout) == 65
+
+
 import numpy as np
 import pytest
 

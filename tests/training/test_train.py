@@ -20,3 +20,11 @@ def test_a_card_tells_what_a_model_has_seen(nyc):
     }.items():
         assert set(seen[name]) <= set(codes) and 0 < sum(seen[name].values()) <= past.height
     assert seen["routes"]["JFK-LAX"] > 100 and "ZZ" not in seen["airlines"]
+
+
+def test_a_card_tells_with_which_settings_trees_of_quantiles_were_learned_if_there_are_any():
+    from flight_delay.models.quantiles import QUANTILE_TREES
+    from flight_delay.training.train import _card_settings
+
+    assert _card_settings(None)["pool"] is None and _card_settings({"pool": None})["pool"] is None
+    assert _card_settings({"pool": {"rounds": 7}})["pool"] == QUANTILE_TREES | {"rounds": 7}

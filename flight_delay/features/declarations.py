@@ -501,6 +501,7 @@ _DEST_READINGS = (
     ("weather_severity", "severity", "0-5", "condition"), ("wind_speed_kt", "wind_speed_kt", "kt", "wind"),
     ("visibility_mi", "visibility_mi", "mi", "visibility"),
 )
+_CHANGING = (("visibility_mi", "mi", "visibility"), ("pressure_hpa", "hPa", "pressure"), ("wind_speed_kt", "kt", "wind"))
 _WEATHER_FEATURES = [
     *(Feature(name, "weather", unit, f"{meaning} at the origin", "latest", "weather", "origin", name, 3)
       for name, unit, meaning in _WEATHER_READINGS),
@@ -510,8 +511,9 @@ _WEATHER_FEATURES = [
               "latest", "weather", "dest", value, 3) for name, value, unit, meaning in _DEST_READINGS),
     _derived("dew_point_spread_c", "weather", "°C", "temperature minus dew point: near zero means fog",
              lambda temperature_c, dew_point_c: temperature_c - dew_point_c),
-    *(Feature(f"{name}_change_3h", "weather", unit, f"its change over 3 h: {name}", "change", "weather", "origin", name, 3)
-      for name, unit in (("visibility_mi", "mi"), ("pressure_hpa", "hPa"), ("wind_speed_kt", "kt"))),
+    *(Feature(f"{name}_change_3h", "weather", unit, f"change of the {meaning} at the origin over 3 hours",
+              "change", "weather", "origin", name, 3)
+      for name, unit, meaning in _CHANGING),
 ]
 # fmt: on
 

@@ -4,9 +4,9 @@
 __all__ = ['GRAPH', 'NETWORK_GRAPH', 'QUANTILES_GRAPH', 'CANCELLED', 'MADE_UP_MINUTES', 'ENDLESS', 'LEAST_CANCELLED',
            'LANDING_KNOWN_MINUTES', 'BLOCK_ROWS', 'TREES_FILE', 'DelayModel', 'empty_arrays', 'run_graph',
            'tree_scores', 'network_scores', 'raw_scores', 'band_calibration', 'blended_exceedances', 'quantile_scores',
-           'has_quantiles', 'band_exceedances', 'exceedances_before_waiting', 'minutes_overdue', 'least_delay',
-           'not_before', 'exceedances', 'answer_columns', 'cancellation_probability', 'predict_rows', 'map_rows',
-           'predict_cancelled', 'write_model', 'read_model']
+           'has_quantiles', 'band_exceedances', 'without_pool', 'exceedances_before_waiting', 'minutes_overdue',
+           'least_delay', 'not_before', 'exceedances', 'answer_columns', 'cancellation_probability', 'predict_rows',
+           'map_rows', 'predict_cancelled', 'write_model', 'read_model']
 
 # %% ../../nbs/models/440_delay_model.ipynb #482a7726
 import json
@@ -172,6 +172,13 @@ def band_exceedances(model: DelayModel, x: np.ndarray, band: int) -> np.ndarray:
         return blended
     told = told_again(quantile_exceedances(quantile_scores(model, x, band)), model.arrays["quantile_levels"][band])
     return pooled([blended, told], Pool(model.arrays["pool_weights"][band], model.arrays["pool_levels"][band]))
+
+# %% ../../nbs/models/440_delay_model.ipynb #a466458c
+def without_pool(model: DelayModel) -> DelayModel:
+    "The same trees and networks, answering alone."
+    graphs = {name: graph for name, graph in model.graphs.items() if not name.endswith(QUANTILES_GRAPH.format(band=""))}
+    arrays = {name: array for name, array in model.arrays.items() if name in empty_arrays()}
+    return DelayModel(model.features, graphs, arrays, model.card, model.version, model.trees)
 
 # %% ../../nbs/models/440_delay_model.ipynb #e5e24b38
 def exceedances_before_waiting(
@@ -358,22 +365,34 @@ def write_model(model: DelayModel, folder: Path) -> None:
     card = {**model.card, "features": model.features, "thresholds": THRESHOLDS.tolist()}
     (folder / "card.json").write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
 
+# %% ../../nbs/models/440_delay_model.ipynb #f5d624d2
+def _is_of_this_layout(graphs: Container[str], arrays: dict[str, np.ndarray]) -> bool:
+    "Whether a model's graphs and arrays are those that this version of the library reads, whole and of the right shape."
+    by_band = {band.name: [GRAPH.format(band=band.name, score=score) in graphs for score in SCORES] for band in BANDS}
+    quantiles = {band.name: QUANTILES_GRAPH.format(band=band.name) in graphs for band in BANDS}
+    pool, layout = any(quantiles.values()), empty_arrays(any(quantiles.values()))
+    whole = all(all(own) == any(own) and (not pool or quantiles[band] == any(own)) for band, own in by_band.items())
+    if not whole or {name: array.shape for name, array in arrays.items()} != {n: array.shape for n, array in layout.items()}:
+        return False
+    if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
+        return False
+    weights, levels = arrays.get("pool_weights"), [arrays[name] for name in ("pool_levels", "quantile_levels") if pool]
+    rising = all((np.diff(one) >= 0).all() and (one[:, 0] == 0).all() and np.allclose(one[:, -1], 1) for one in levels)
+    return rising and (weights is None or bool((weights >= 0).all() and np.allclose(weights.sum(axis=1), 1)))
+
 # %% ../../nbs/models/440_delay_model.ipynb #e38330b7
 def read_model(folder: Path) -> DelayModel:
     "A model as `write_model` wrote it."
     card = json.loads((folder / "card.json").read_text())
-    layout = empty_arrays(pool=any(folder.glob(f"{QUANTILES_GRAPH.format(band='*')}.onnx")))
-    arrays = {name: folder / f"{name}.npy" for name in layout}
-    there = {name: np.load(path, allow_pickle=False) for name, path in arrays.items() if path.exists()}
     graphs = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.onnx"))}
-    fits = {name: array.shape for name, array in there.items()} == {name: array.shape for name, array in layout.items()}
-    if card["thresholds"] != THRESHOLDS.tolist() or not fits:
+    arrays = {path.stem: np.load(path, allow_pickle=False) for path in folder.glob("*.npy") if "." not in path.stem}
+    if card["thresholds"] != THRESHOLDS.tolist() or not _is_of_this_layout(graphs, arrays):
         raise NotReady("the model's layout must be that of this version of the library; it is not; train it again.")
     trees = {name: folder / TREES_FILE.format(graph=name) for name in graphs}
     return DelayModel(
         features=card["features"],
         graphs=graphs,
-        arrays=there,
+        arrays=arrays,
         card=card,
         version=folder.name,
         trees={name: np.load(path, allow_pickle=False) for name, path in trees.items() if path.exists()},

@@ -29,7 +29,7 @@ from flight_delay.models.delay_model import (
 )
 from .network import fit_network
 from .pool import calibrated_quantiles, calibrated_scores, fit_pool, pit_levels
-from .quantiles import fit_quantiles, quantile_exceedances, quantiles_to_onnx
+from .quantiles import fit_quantiles, pool_settings, quantile_exceedances, quantiles_to_onnx
 from .trees import HUBER_SLOPE_MINUTES, SCORES, continue_band, feature_matrix, fit_band, fit_trees
 from .trees import hide_features, minutes_offset, quantile_matrices, to_onnx, tree_nodes
 
@@ -115,7 +115,7 @@ def _fit_band_quantiles(
         return {name: earlier.graphs[name]}, {}
     own_X, counts = X.filter(rows), None if weight is None else weight[rows]
     x = feature_matrix(X.columns, hide_features(own_X, {f.name for f in LEDGER if f.group in band.blind_to}))
-    boosters = fit_quantiles(x, delay[rows] - minutes_offset(band, own_X), seed, (params or {}).get("pool"), counts)
+    boosters = fit_quantiles(x, delay[rows] - minutes_offset(band, own_X), seed, pool_settings(params), counts)
     return {QUANTILES_GRAPH.format(band=band.name): quantiles_to_onnx(boosters, X.width)}, {}
 
 # %% ../../nbs/models/450_fit.ipynb #4c831965
@@ -157,7 +157,7 @@ def fit_scores(
     landed, held = ~np.isnan(delay), bands_of(X_held_out)
     bands = np.where(landed, bands_of(X), -1)
     sized = [i for i in range(len(BANDS)) if min((bands == i).sum(), (held == i).sum()) >= MIN_FLIGHTS]
-    pool = (params or {}).get("pool") is not None
+    pool = pool_settings(params) is not None
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # the longest task first
         tasks = [threads.submit(_fit_networks, X, delay, bands, seed, params, networks, *more)]
         for fit_own in (_fit_band_quantiles, _fit_band_graphs) if pool else (_fit_band_graphs,):

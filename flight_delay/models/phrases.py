@@ -26,7 +26,7 @@ THEMES = {  # theme -> what is not known while none of its features is
     "freshness": "how old the facts are",
     "neural_network": "what the network adds",
     "calibration": "what became of flights like it",
-    "quantiles": "what trees of the whole distribution add",
+    "quantile_trees": "what a second kind of trees adds",
     "recalibration": "how right forecasts have been of late",
     "waiting": "how long it has been overdue",
 }

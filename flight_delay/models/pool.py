@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .calibration import calibrated_distributions, fit_calibration
+from .calibration import MIN_FLIGHTS, calibrated_distributions, fit_calibration
 from .distribution import THRESHOLDS, crps
 from .quantiles import quantile_exceedances
 from .recalibration import LEVELS, level_of, recalibrated, transform
@@ -98,9 +98,9 @@ def pooled(forecasts: Sequence[np.ndarray], pool: Pool) -> np.ndarray:  # (n, th
 # %% ../../nbs/models/435_pool.ipynb #518188b7
 def fit_pool(members: Sequence[Member], delay: np.ndarray, day: np.ndarray) -> Pool:  # (n,), (n,) the day of each flight
     "The pool of least CRPS on flights that no member has learned from."
-    days, place = np.unique(day, return_inverse=True)
-    if len(days) == 1:
+    fold = np.unique(day, return_inverse=True)[1] % 2
+    if np.bincount(fold, minlength=2).min() < MIN_FLIGHTS // 2:
         return first_alone(len(members))
-    told = np.stack([_cross_fitted(member, delay, place % 2) for member in members])
+    told = np.stack([_cross_fitted(member, delay, fold) for member in members])
     weights = pool_weights(told, delay)
     return Pool(weights, pit_levels(np.tensordot(weights, told, 1), delay))

@@ -34,8 +34,8 @@ def _steps(
     parent = np.full(len(nodes), -1)
     for side in ("left", "right"):
         parent[nodes[side][inner]] = inner
-    place, steps = leaves, []
-    while (parent[place] >= 0).any():
+    place, steps = leaves, list[Any]()
+    while (parent[place] >= 0).any() or not steps:  # a tree of one leaf has a step that every row makes
         there, split = parent[place] >= 0, nodes[np.maximum(parent[place], 0)]
         left = split["left"] == place
         low = np.where(there & ~left, split["threshold"], -np.inf)

@@ -133,7 +133,7 @@ def _add_service_routes(app: FastAPI, live: TrafficService, metrics: Metrics) ->
     async def model_info() -> dict[str, Any]:
         model, _, _ = live.ready()
         made = ("created_at", "source", "source_digest", "ledger_digest", "commit")
-        shown = (*made, "trained_on", "learned_until", "metrics_are_of", "horizons", "test")
+        shown = (*made, "trained_on", "learned_until", "metrics_are_of", "horizons", "pool_shares", "test")
         about = {"model_version": model.version, "alias": live.config.alias, "features": model.features}
         return about | {name: model.card.get(name) for name in shown} | {"traffic": await _traffic(live)}
 

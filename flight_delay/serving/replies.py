@@ -187,6 +187,9 @@ class ModelInfo(_Part):
     learned_until: str | None = Field(description="no fact after this instant was used")
     metrics_are_of: str | None = Field(description="which model `test` measured")
     horizons: list[str] | None = Field(description="how long before departure it was measured")
+    pool_shares: dict[str, float] | None = Field(
+        description="share of the trees of quantiles in each band of leads; empty: none"
+    )
     test: list[dict[str, Any]] | None = Field(description="metrics for each horizon, errors in minutes")
     traffic: dict[str, Any] = Field(description="champion and challenger: who answers whom, guardrails, the last decisions")
 

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ..core.errors import BadInput
 from ..evaluation.as_served import score_as_served
 from ..evaluation.metrics import day_block_interval
-from ..models.delay_model import DelayModel
+from ..models.delay_model import DelayModel, has_quantiles
+from ..models.quantiles import pool_settings
 from ..sources.tables import Tables
 from .blocks import MOST_FLIGHTS, TrainingSet, known_by, outcomes_between, parse_instant, training_set
 from .fit import fit_set
@@ -153,7 +155,9 @@ def _warm_starts(model: DelayModel) -> int:
     return int((model.card.get("adaptation") or {}).get("warm_starts", 0))
 
 # %% ../../nbs/training/655_adapt.ipynb #c0ffee6a
-def _cannot_go_on(champion: DelayModel | None, source: str, until: datetime) -> str:  # empty: it can
+def _cannot_go_on(
+    champion: DelayModel | None, source: str, until: datetime, params: Mapping[str, Any] | None
+) -> str:  # empty: it can
     "Why training cannot go on from the champion."
     if champion is None:
         return "there is no champion that has learned only from what came before"
@@ -163,6 +167,10 @@ def _cannot_go_on(champion: DelayModel | None, source: str, until: datetime) -> 
         return f"champion {champion.version} has learned from all that is known by then"
     if _warm_starts(champion) >= MOST_WARM_STARTS:
         return f"champion {champion.version} comes from {MOST_WARM_STARTS} warm starts in a row"
+    if (pool := pool_settings(params) is not None) != any(
+        has_quantiles(champion, band) for band in np.unique(champion.answers_for)
+    ):
+        return f"champion {champion.version} was trained with{'out' * pool} a pool"
     return "" if champion.trees else f"champion {champion.version} has no trees to go on from"
 
 # %% ../../nbs/training/655_adapt.ipynb #7fbfa3b7
@@ -200,7 +208,7 @@ def adapt(
     most: int = MOST_FLIGHTS,
 ) -> Adaptation:
     "Choose how a model is trained again."
-    considered, obstacle = ways(start, history), _cannot_go_on(champion, tables.source, until)
+    considered, obstacle = ways(start, history), _cannot_go_on(champion, tables.source, until, params)
     if obstacle:
         considered = list(dict.fromkeys(Way("full", way.history) for way in considered))
     first = known_by(tables, until)["scheduled_departure"].min()

@@ -37,9 +37,8 @@ def _gain_text(decision: Decision) -> str:  # empty: it was not compared
     kind = "better" if gain > 0 else "worse"
     ends = (low, high) if gain > 0 else (-high, -low)
     chance = ", which may be chance" if low <= 0 <= high else ""
-    return (
-        f"{kind} than champion {decision.compared_with} by {figure_text('gain', abs(gain), *ends, unit=False)} minutes{chance}"
-    )
+    by = figure_text("gain", abs(gain), *ends, unit=False)
+    return f"{kind} than champion {decision.compared_with} by {by} minutes of CRPS{chance}"
 
 # %% ../../nbs/training/685_summary.ipynb #5a9cdb36
 def train_sentence(

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EXPLAINED_FLIGHTS', 'CURVE_HOURS', 'CURVE_FLIGHTS', 'STALE_ASKED', 'STALE_STEPS', 'TABLES', 'Trained', 'train',
-           'by_lead', 'staleness', 'leak_reasons', 'pool_shares', 'trained_on', 'model_card']
+           'by_lead', 'staleness', 'leak_reasons', 'pool_shares', 'pool_gains', 'trained_on', 'model_card']
 
 # %% ../../nbs/training/640_train.ipynb #b1670739
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ import polars as pl
 from .. import __version__
 from ..core.config import commit
 from ..evaluation.baselines import Outcomes, evaluate
-from ..evaluation.metrics import metrics, score_rows
+from ..evaluation.metrics import day_block_interval, metrics, score_rows
 from ..evaluation.names import horizon_text
 from ..evaluation.segments import card_sections, evaluate_cancellation
 from ..evaluation.sketches import REFERENCE_FILE, reference_content
@@ -218,8 +218,20 @@ def _without_nan(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def pool_shares(model: delay_model.DelayModel) -> pl.DataFrame:  # band, share of the quantiles; no rows: no pool
     "How much trees of quantiles count in each band that has them."
     there = [i for i in range(len(calibration.BANDS)) if delay_model.has_quantiles(model, i)]
-    rows = [{"band": calibration.BANDS[i].name, "share": float(model.arrays["pool_weights"][i, 1])} for i in there]
+    rows = [{"band": calibration.BANDS[i].name, "share": round(float(model.arrays["pool_weights"][i, 1]), 3)} for i in there]
     return pl.DataFrame(rows, schema={"band": pl.String, "share": pl.Float64})
+
+# %% ../../nbs/training/640_train.ipynb #dccbcedf
+def pool_gains(trained: Trained) -> pl.DataFrame:  # horizon, crps of both, gain with low and high (min); no rows: no pool
+    "How much less error of the whole distribution a pool has than its trees and network alone."
+    rows = []
+    alone = delay_model.without_pool(trained.measured)
+    for name, asked in trained.outcomes.items() if len(alone.graphs) < len(trained.measured.graphs) else ():
+        own, pooled = score_rows(alone, asked.X, asked.delay)["crps"], trained.answers[name]["crps"]
+        low, high = day_block_interval(gain := (own - pooled).to_numpy(), asked.day)
+        row = {"horizon": name, "crps": pooled.mean(), "crps_alone": own.mean(), "gain": float(gain.mean())}
+        rows.append(row | {"gain_low": low, "gain_high": high})
+    return pl.DataFrame(rows)
 
 # %% ../../nbs/training/640_train.ipynb #4b230459
 def _card_digests(names: Sequence[str]) -> dict[str, Any]:
@@ -251,12 +263,11 @@ def _card_metrics(trained: Trained) -> dict[str, Any]:
 # %% ../../nbs/training/640_train.ipynb #ab12cd35
 def _card_settings(params: Mapping[str, Any] | None) -> dict[str, Any]:
     "With which settings and on what a model was trained."
-    pool = (params or {}).get("pool")
     return {
         "bags": {band.name: band.bags for band in calibration.BANDS},
         "trees": {score: {**trees.settings_with(trees.TREES, params), **own} for score, own in trees.SCORES.items()},
         "network": trees.settings_with(network.NETWORK, params),
-        "pool": None if pool is None else trees.settings_with(quantiles.QUANTILE_TREES, pool),
+        "pool": quantiles.pool_settings(params),
         "history": trees.settings_with(HISTORY, params),
         "device": trees.training_device(params),
     }

@@ -126,8 +126,20 @@ def test_what_trees_of_quantiles_change_is_a_reason_and_all_reasons_still_lead_t
     explained = reasons(model, queries, score)
     for why, answer in zip(explained, answers, strict=True):
         assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(answer, abs=1e-4)
-    added = [reason for why in explained for reason in why.reasons if reason.theme == "quantiles"]
-    assert len(added) > 30 and all(reason.sentence.endswith(reason.direction) for reason in added)
+    added = [reason for why in explained for reason in why.reasons if reason.theme == "quantile_trees"]
+    assert len(added) > 30 and all(f"expects it {reason.direction}" in reason.sentence for reason in added)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("score", ["late", "minutes"])
+def test_no_network_is_named_where_there_is_none_and_trees_of_one_leaf_are_explained_too(known_truth, score):
+    model, X = known_truth
+    knows_nothing = fit(X[:2000], np.zeros(2000), X[2000:], np.zeros(2000), params={"rounds": 2})
+    for one in (model, knows_nothing):
+        answers = one.predict(X[:100])["delay_minutes" if score == "minutes" else "p_15"]
+        for why, answer in zip(reasons(one, X[:100], score), answers, strict=True):
+            assert not any(reason.theme == "neural_network" for reason in why.reasons)
+            assert why.usual + sum(reason.push for reason in why.reasons) == pytest.approx(answer, abs=1e-4)
 
 
 import sys

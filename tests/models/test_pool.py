@@ -54,8 +54,9 @@ def test_a_member_that_knows_nothing_has_no_weight_and_flights_of_one_day_leave_
     knows, guesses = known[:, None] + 5 * norm.ppf(QUANTILE_LEVELS), np.tile(20 * norm.ppf(QUANTILE_LEVELS), (2_000, 1))
     members = [(guesses, calibrated_quantiles), (knows, calibrated_quantiles)]
     assert fit_pool(members, delay, np.arange(2_000) // 40).weights == pytest.approx([0, 1], abs=0.02)
-    first = fit_pool(members, delay, np.zeros(2_000))
-    assert first.weights.tolist() == [1, 0]
+    for lopsided in (np.zeros(2_000), (np.arange(2_000) < 20).astype(int)):  # all on one day; 20 on another
+        first = fit_pool(members, delay, lopsided)
+        assert first.weights.tolist() == [1, 0]
     told = quantile_exceedances(guesses[:5])
     assert pooled([told, told * 0], first) == pytest.approx(told)
 

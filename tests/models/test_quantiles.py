@@ -24,6 +24,19 @@ def test_equal_quantiles_and_tails_still_give_a_distribution():
     assert quantile_exceedances(spread)[0, at] == pytest.approx(norm.sf(THRESHOLDS[at] / 20), abs=0.011)
 
 
+@pytest.mark.parametrize("odd", [1, "yes", [3], {"roundz": 3}, {"objective": "l2"}])
+def test_what_cannot_be_settings_of_a_pool_is_refused(odd):
+    from flight_delay.core.errors import BadInput
+
+    with pytest.raises(BadInput, match="pool must be"):
+        pool_settings({"pool": odd})
+
+
+def test_a_pool_is_asked_for_by_true_or_by_settings_and_not_by_their_absence():
+    assert [pool_settings(none) for none in (None, {}, {"pool": None}, {"pool": False})] == [None] * 4
+    assert pool_settings({"pool": True}) == pool_settings({"pool": {}}) == QUANTILE_TREES
+
+
 @pytest.mark.model
 def test_the_graph_gives_what_the_trees_give_each_quantile_in_its_column_for_one_row_as_for_many():
     import onnxruntime

@@ -55,10 +55,9 @@ def test_what_is_named_needs_no_backtest_and_a_warm_start_a_champion(nyc, monkey
     lacking = adapt(nyc, until, ["day"], start="warm")
     assert str(lacking.way) == "full, all" and "not warm, because there is no champion" in lacking.reason
 
-    def champion(**card):
-        return SimpleNamespace(
-            version="v7", trees={"day_late": 0}, card={"source": nyc.source, "learned_until": "2013-02-01"} | card
-        )
+    def champion(graphs=(), **card):
+        own = {"source": nyc.source, "learned_until": "2013-02-01"} | card
+        return SimpleNamespace(version="v7", trees={"day_late": 0}, card=own, answers_for=[1], sessions=graphs)
 
     warm = adapt(nyc, until, ["day"], "warm", champion=champion())
     assert str(warm.way) == "warm, all" and (warm.card()["went_on_from"], warm.card()["warm_starts"]) == ("v7", 1)
@@ -70,6 +69,10 @@ def test_what_is_named_needs_no_backtest_and_a_warm_start_a_champion(nyc, monkey
     for why, unfit in unfit_cards.items():
         refused = adapt(nyc, until, ["day"], "warm", champion=champion(**unfit))
         assert refused.way.start == "full" and why in refused.reason and refused.earlier is None
+    with_pool, pool = champion(graphs=("under_1h_quantiles",)), {"pool": True}
+    assert "trained with a pool" in adapt(nyc, until, ["day"], "warm", champion=with_pool).reason
+    assert "trained without a pool" in adapt(nyc, until, ["day"], "warm", champion=champion(), params=pool).reason
+    assert adapt(nyc, until, ["day"], "warm", champion=with_pool, params=pool).way.start == "warm"
     short = adapt(nyc, until, ["day"], "auto", "auto", champion())
     assert str(short.way) == "full, all" and "too few to choose" in short.reason
 

@@ -12,8 +12,8 @@ def test_the_sentence_of_a_better_model_says_by_how_much_and_that_it_serves():
     said = train_sentence(ROW, Decision(True, "better", "v3", (0.21, 0.12, 0.31)), True)
     assert said == (
         "Two hours before departure the forecast is off by 18.7 minutes on average, 15 % better than the usual delay; "
-        "78 of 100 pairs of a late and a punctual flight are ranked rightly; better than champion v3 by 0.21 ± 0.10 minutes; "
-        "it now serves."
+        "78 of 100 pairs of a late and a punctual flight are ranked rightly; better than champion v3 "
+        "by 0.21 ± 0.10 minutes of CRPS; it now serves."
     )
 
 

@@ -140,12 +140,12 @@ class Answer(_Flight, _Prediction):
 # fmt: off
 ANSWER_EXAMPLE: dict[str, Any] = {
     "status": "ok", "warnings": [], "support": {"level": "full", "reasons": []},
-    "delay_minutes": -9.3771, "confidence": 0.6621, "interval": {"level": 0.8, "low": -25.873, "high": 22.3376},
-    "delay_mean": -3.9979, "p_15": 0.1542, "p_30": 0.063, "p_60": 0.0245, "p_120": 0.0064, "p_cancelled": 0.0045,
+    "delay_minutes": -9.5317, "confidence": 0.6618, "interval": {"level": 0.8, "low": -26.0205, "high": 22.3936},
+    "delay_mean": -4.1676, "p_15": 0.1552, "p_30": 0.0626, "p_60": 0.024, "p_120": 0.0063, "p_cancelled": 0.0045,
     "flight_id": None,
     "scheduled_departure": {"utc": "2013-11-15T19:30:00+00:00", "local": "2013-11-15T14:30:00-05:00"},
     "scheduled_arrival": {"utc": "2013-11-16T01:45:00+00:00", "local": "2013-11-15T17:45:00-08:00"},
-    "predicted_arrival": {"utc": "2013-11-16T01:36:00+00:00", "local": "2013-11-15T17:36:00-08:00"},
+    "predicted_arrival": {"utc": "2013-11-16T01:35:00+00:00", "local": "2013-11-15T17:35:00-08:00"},
     "as_of": "2013-11-15T19:30:00+00:00", "lead_minutes": 0.0, "stage": "scheduled", "model_version": "v1",
     "given": ["weather_condition", "aircraft_type"], "features_used": ["avg_delay_7d", "origin_waiting", "pressure_hpa"],
     "features_digest": "fc8005a26eaac2ffb097dd0c0aaff0959b949efea3eaa5744ea6d5c8f5bffac2",

@@ -149,6 +149,7 @@ _SETTINGS = {
     "colsample_bytree": Label("share of features per tree", "%", None, "Features that each tree may use.", 0),
     "max_features": Label("share of features per question", "%", None, "Features that each question may use.", 0),
     "reg_lambda": Label("shrinkage of leaves (L2)", "", None, "Draws the values of leaves towards zero.", 2),
+    "crps_alone": Label("the same by trees and network alone", "min", "low", "What it would be without the pool."),
     "pool": Label("trees of quantiles", "", None, "Trees that learn the whole distribution, beside the others.", 2),
     "pool_shares": Label(
         "share of the trees of quantiles", "", None, "By band of leads; the rest is that of trees and network.", 2

@@ -266,12 +266,8 @@ def _data_sections(card: Mapping[str, Any], version: str, digests: Mapping[str, 
     own = feature_table(card.get("features", []))
     learned_until, start, end = (str(card.get(name))[:10] for name in ("learned_until", "validate_until", "test_until"))
     learned = f"It has learned from {card.get('source')} until {learned_until}; {card.get('metrics_are_of')} was measured"
-    pool = card.get("pool_shares") or {}
-    also = (
-        f" Trees of quantiles answer as well, with {min(pool.values()):.0%} to {max(pool.values()):.0%} of the weight."
-        if pool
-        else ""
-    )
+    pool = [100 * share for share in (card.get("pool_shares") or {}).values()]
+    also = f" Trees of quantiles answer as well, with {min(pool):.0f} to {max(pool):.0f} % of the weight." if pool else ""
     measured = f"{learned} on the flights from {start} until {end}.{also}"
     folded = {"Parameters": Table(settings, rows=200), f"The {own.height} features": Table(own, rows=own.height)}
     return [_section("Data and lineage", measured, parts=[Table(_lineage(card, version, digests), rows=60)], folded=folded)]

@@ -28,3 +28,27 @@ def test_a_card_tells_with_which_settings_trees_of_quantiles_were_learned_if_the
 
     assert _card_settings(None)["pool"] is None and _card_settings({"pool": None})["pool"] is None
     assert _card_settings({"pool": {"rounds": 7}})["pool"] == QUANTILE_TREES | {"rounds": 7}
+
+
+@pytest.mark.data
+@pytest.mark.model
+@pytest.mark.slow
+def test_a_pool_is_held_against_its_own_trees_and_network_on_the_flights_that_measured_it(nyc):
+    from flight_delay.models import delay_model
+    from flight_delay.sources.tables import Tables
+    from flight_delay.training.blocks import split
+
+    weeks = nyc.flights.filter(pl.col("scheduled_departure") < datetime(2013, 2, 10, tzinfo=UTC)).gather_every(4)
+    tables = Tables(weeks, nyc.weather, nyc.aircraft, nyc.airports, nyc.carriers)
+    settings = {"rounds": 10, "pool": {"rounds": 10, "min_data_in_leaf": 30}}
+    trained = train(tables, split(weeks), ["two_hours", "pushback"], params=settings)
+    gains = pool_gains(trained)
+    assert gains["horizon"].to_list() == ["two_hours", "pushback"] and gains["gain"].abs().min() > 0
+    for row in gains.iter_rows(named=True):
+        assert row["crps"] == pytest.approx(trained.answers[row["horizon"]]["crps"].mean())
+        assert (
+            row["gain"] == pytest.approx(row["crps_alone"] - row["crps"]) and row["gain_low"] < row["gain"] < row["gain_high"]
+        )
+    assert pool_shares(trained.measured)["band"].to_list() == ["1h_to_4h", "departed"]
+    alone = delay_model.without_pool(trained.measured)
+    assert not pool_shares(alone).height and set(alone.arrays) == set(delay_model.empty_arrays())

@@ -109,13 +109,14 @@ def track(
     config: Settings | None = None,
     figures: Mapping[str, float] | None = None,  # headline figures, under the names of the report
     data: Mapping[str, Any] | None = None,  # what it learned from: source, digest, and what else names it
-) -> str:  # where the run is: a URL, or a folder below the home
+) -> str:  # where the run is: a URL, or a folder below the home; or that nothing was logged
     "Log a run to W&B and say where it is."
-    config = config or settings()
-    mode = tracking_mode(mode)
+    config, mode = config or settings(), tracking_mode(mode)
+    if mode == "disabled":
+        return "nothing was logged: tracking is disabled"
     run = _started_run(job, configuration, mode, config)
     try:
-        if data and mode != "disabled":
+        if data:
             _use_data(run, data)
         run.log(_tracked(metrics, pictures) | dict(figures or {}))
         if version:

@@ -307,7 +307,7 @@ def test_an_api_elsewhere_is_asked_and_its_answer_told_or_shown(typed, monkeypat
     monkeypatch.setattr("flight_delay.serving.client.Client.predict", lambda _, query: asked.append(query) or ANSWER_EXAMPLE)
     words = ("predict", "JFK-LAX", "AA", "2013-11-15T14:30", "-p", "flight_number=181", "--url", "http://127.0.0.1:1")
     code, output, _ = typed(*words)
-    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "9 minutes early" in output
+    assert code == 0 and output.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local") and "10 minutes early" in output
     assert json.loads(typed(*words, "--json")[1]) == ANSWER_EXAMPLE and asked[0]["flight_number"] == 181
 
 

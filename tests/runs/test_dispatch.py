@@ -410,7 +410,7 @@ def nation(breaking_server, tmp_path, monkeypatch):
     (root / "scheduled").mkdir(parents=True)
     (root / "scheduled" / "fetch.ipynb").write_bytes((shipped / "fetch.ipynb").read_bytes())
     spans = 'span_start: str = ""\nspan_end: str = ""\nonly_propose: bool = True'
-    takes_of_train = 'test_until: str = ""\nstart: str = "full"\nhistory: str = "all"'
+    takes_of_train = 'test_until: str = ""\nstart: str = "full"\nhistory: str = "all"\npool: bool = False'
     for name, takes, since in (("monitor", spans, "span_start"), ("train", takes_of_train, '"2000-01-01"')):
         cell = nbformat.v4.new_code_cell(f'source: str = ""\n{takes}', metadata={"tags": ["parameters"]})
         code = nbformat.v4.new_code_cell(QUICK.replace("SINCE", since))
@@ -447,6 +447,6 @@ def test_a_year_of_months_that_come_late_or_again_or_not_is_followed_by_the_ship
         records = fire(entries[0], entries, slot, config)
         assert [f"{record.entry} {record.state}" for record in records] == expected, (number, records)
     retrained = records[-1].parameters
-    chosen = {"start": "auto", "history": "auto"}
+    chosen = {"start": "auto", "history": "auto", "pool": True}
     assert retrained == {"source": "bts:2022-02-01..2022-07-01", "test_until": "2022-08-01"} | chosen
     assert fire(entries[0], entries, slot, config)[0].attempts == 1  # what is done is not done again

@@ -271,7 +271,8 @@ def test_two_servers_follow_the_traffic_count_who_answered_and_drop_nothing(live
     from flight_delay.serving.traffic_setting import start_traffic
     from flight_delay.serving.traffic_view import promote_by_hand
 
-    registry.set_alias("challenger", registry.register(registry.load("v1", live_home), live_home), "newest", live_home)
+    newer = registry.register(registry.load("v1", live_home), live_home)
+    registry.set_alias("challenger", newer, "newest", live_home)
     clients, answers, over = [serve(live_home), serve(live_home)], [], threading.Event()
 
     def ask(client):
@@ -292,19 +293,19 @@ def test_two_servers_follow_the_traffic_count_who_answered_and_drop_nothing(live
     for caller in callers:
         caller.start()
     start_traffic("canary", 100, live_home)
-    assert follows("v2")
+    assert follows(newer)
     about = clients[0].get("/model-info").json()["traffic"]
-    assert (about["mode"], about["share"], about["challenger"]) == ("canary", 100, "v2") and "psi" in about["guardrails"]
+    assert (about["mode"], about["share"], about["challenger"]) == ("canary", 100, newer) and "psi" in about["guardrails"]
     figures = clients[1].get("/metrics").text
-    assert 'flight_delay_answers_total{model_version="v2"}' in figures and 'share{mode="canary"} 100.0' in figures
+    assert f'flight_delay_answers_total{{model_version="{newer}"}}' in figures and 'share{mode="canary"} 100.0' in figures
     answer = clients[0].post("/predict", json=SEED).json()
-    assert clients[0].get(f"/predictions/{answer['prediction_id']}").json()["model_version"] == "v2"
+    assert clients[0].get(f"/predictions/{answer['prediction_id']}").json()["model_version"] == newer
     assert start_traffic("shadow", None, live_home).on and follows("v1")
-    assert promote_by_hand(None, "champion", "by hand", live_home) == "v2" and follows("v2")
+    assert promote_by_hand(None, "champion", "by hand", live_home) == newer and follows(newer)
     over.set()
     for caller in callers:
         caller.join()
-    assert {status for status, _ in answers} == {200} and {version for _, version in answers} == {"v1", "v2"}
+    assert {status for status, _ in answers} == {200} and {version for _, version in answers} == {"v1", newer}
     assert clients[1].get("/model-info").json()["traffic"]["decisions"][0]["action"] == "promote"
 
 

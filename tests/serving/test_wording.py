@@ -9,8 +9,8 @@ from flight_delay.serving.answer import ANSWER_EXAMPLE
 def test_an_answer_is_told_with_its_clock_times_interval_and_risks():
     text = answer_text(ANSWER_EXAMPLE, "AA JFK-LAX")
     assert text.startswith("AA JFK-LAX, Fri 15 Nov 2013, 14:30 local, as known at 19:30 UTC on 15 Nov.")
-    assert "9 minutes early, at 17:36 (planned 17:45)" in text and "between 17:19 and 18:07" in text
-    assert "15 minutes late or more 15 %, an hour or more 2 %, cancelled under 1 %." in text
+    assert "10 minutes early, at 17:35 (planned 17:45)" in text and "between 17:19 and 18:07" in text
+    assert "15 minutes late or more 16 %, an hour or more 2 %, cancelled under 1 %." in text
 
 
 def test_a_delay_into_the_next_day_names_that_day():
@@ -21,7 +21,7 @@ def test_a_delay_into_the_next_day_names_that_day():
 
 def test_a_flight_that_is_likely_cancelled_is_called_so_first():
     text = answer_text(ANSWER_EXAMPLE | {"p_cancelled": 0.9999})
-    assert text.index("It is likely cancelled.") < text.index("If it flies, it is expected 9 minutes early")
+    assert text.index("It is likely cancelled.") < text.index("If it flies, it is expected 10 minutes early")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_flight_that_is_likely_cancelled_is_called_so_first():
     [
         ({"stage": "cancelled", "delay_minutes": None, "predicted_arrival": None}, "It was cancelled."),
         ({"stage": "diverted", "delay_minutes": None, "predicted_arrival": None}, "It was diverted."),
-        ({"stage": "landed"}, "It landed 9 minutes early, at 17:36."),
+        ({"stage": "landed"}, "It landed 10 minutes early, at 17:35."),
     ],
 )
 def test_a_known_end_is_told_as_that_and_without_risks(change, said):

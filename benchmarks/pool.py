@@ -21,28 +21,19 @@ import polars as pl
 from flight_delay.evaluation.baselines import Outcomes
 from flight_delay.models.calibration import bands_of
 from flight_delay.models.delay_model import DelayModel, band_exceedances, blended_exceedances
-from flight_delay.models.distribution import LATE_THRESHOLDS, THRESHOLDS, crps, quantile
+from flight_delay.models.distribution import THRESHOLDS, quantile
 from flight_delay.models.trees import feature_matrix
 from flight_delay.sources.store import load
 from flight_delay.training.blend import blend_weights
 from flight_delay.training.blocks import outcomes_between, split
 from flight_delay.training.fit import fit_until
-from flight_delay.training.stacking import loss_gains
+from flight_delay.training.stacking import forecast_losses, loss_gains
 from flight_delay.training.tuning import read_settings
 
 OUT = Path(__file__).parents[1] / "nbs" / "research" / "pool.json"
 HORIZONS = ("week", "day", "six_hours", "two_hours", "half_hour", "pushback")
 WAYS = {"blend": blended_exceedances, "pool": band_exceedances}
 LOSSES = ("crps", "mae", "brier_15")
-
-
-def losses_of(exceedance: np.ndarray, delay: np.ndarray) -> dict[str, np.ndarray]:  # (n,) each
-    "What each forecast costs, and whether its interval held."
-    late = exceedance[:, np.searchsorted(THRESHOLDS, LATE_THRESHOLDS[0])]
-    low, median, high = (quantile(exceedance, level) for level in (0.1, 0.5, 0.9))
-    brier = (late - (delay >= LATE_THRESHOLDS[0])) ** 2
-    held = ((low <= delay) & (delay <= high)).astype(float)
-    return {"crps": crps(exceedance, delay), "mae": np.abs(median - delay), "brier_15": brier, "coverage_80": held}
 
 
 def month_losses(model: DelayModel, asked: Outcomes) -> tuple[np.ndarray, dict]:  # days (n,), way -> losses
@@ -54,7 +45,9 @@ def month_losses(model: DelayModel, asked: Outcomes) -> tuple[np.ndarray, dict]:
         exceedance = np.empty((len(x), len(THRESHOLDS)))
         for band in np.unique(bands):
             exceedance[bands == band] = exceedances(model, x[bands == band], band)
-        told[way] = losses_of(exceedance, landed.delay)
+        low, high = (quantile(exceedance, level) for level in (0.1, 0.9))
+        held = ((low <= landed.delay) & (landed.delay <= high)).astype(float)
+        told[way] = forecast_losses(exceedance, landed) | {"coverage_80": held}
     return np.asarray(landed.day), told
 
 

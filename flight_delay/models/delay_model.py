@@ -11,7 +11,7 @@ __all__ = ['GRAPH', 'NETWORK_GRAPH', 'QUANTILES_GRAPH', 'CANCELLED', 'MADE_UP_MI
 # %% ../../nbs/models/440_delay_model.ipynb #482a7726
 import json
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -366,13 +366,19 @@ def write_model(model: DelayModel, folder: Path) -> None:
     (folder / "card.json").write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
 
 # %% ../../nbs/models/440_delay_model.ipynb #f5d624d2
-def _is_of_this_layout(graphs: Container[str], arrays: dict[str, np.ndarray]) -> bool:
+def _is_of_this_layout(graphs: Collection[str], arrays: dict[str, np.ndarray]) -> bool:
     "Whether a model's graphs and arrays are those that this version of the library reads, whole and of the right shape."
-    by_band = {band.name: [GRAPH.format(band=band.name, score=score) in graphs for score in SCORES] for band in BANDS}
-    quantiles = {band.name: QUANTILES_GRAPH.format(band=band.name) in graphs for band in BANDS}
-    pool, layout = any(quantiles.values()), empty_arrays(any(quantiles.values()))
-    whole = all(all(own) == any(own) and (not pool or quantiles[band] == any(own)) for band, own in by_band.items())
-    if not whole or {name: array.shape for name, array in arrays.items()} != {n: array.shape for n, array in layout.items()}:
+    by_band = {band.name: {GRAPH.format(band=band.name, score=score) for score in SCORES} for band in BANDS}
+    quantiles = {band: QUANTILES_GRAPH.format(band=band) for band in by_band}
+    pool = any(name in graphs for name in quantiles.values())
+    needed = [own | ({quantiles[band]} if pool else set()) for band, own in by_band.items()]
+    known = {CANCELLED}.union(*needed, (NETWORK_GRAPH.format(network=band.network) for band in BANDS if band.network))
+    layout, whole = empty_arrays(pool), all(own <= set(graphs) or own.isdisjoint(graphs) for own in needed)
+    if (
+        not whole
+        or not known.issuperset(graphs)
+        or {name: array.shape for name, array in arrays.items()} != {n: array.shape for n, array in layout.items()}
+    ):
         return False
     if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays.values()):
         return False

@@ -166,6 +166,7 @@ def test_training_that_goes_on_keeps_trees_of_quantiles_and_weighs_them_anew(wit
         lambda folder: [graph.unlink() for graph in folder.glob("*_quantiles.onnx")],
         lambda folder: (folder / "departed_late.onnx").unlink(),
         lambda folder: np.save(folder / "of_a_later_version.npy", np.zeros(3)),
+        lambda folder: (folder / "of_a_later_version.onnx").write_bytes((folder / "departed_late.onnx").read_bytes()),
         lambda folder: np.save(folder / "pool_weights.npy", np.full((7, 2), 1.0)),
         lambda folder: np.save(folder / "quantile_levels.npy", np.load(folder / "quantile_levels.npy")[:, ::-1]),
         lambda folder: np.save(folder / "weights.npy", np.full((7, 2), np.nan)),
